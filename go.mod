@@ -1,0 +1,3 @@
+module github.com/kirin-server/kirin
+
+go 1.26.8
