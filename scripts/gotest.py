@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+"""Run "go test -json" and say how many tests passed; a skipped test has failed.
+
+usage: gotest.py GO-TEST-ARGUMENT...
+
+Prints a line for each package and, in full, what a failed test printed. Writes
+"PASSED FAILED" to the file named by $COUNTS.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+
+class Tally:
+    """What has been heard of the tests so far."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.of_package = {}  # package: [passed, failed]
+        self.output = {}  # (package, test or ""): lines
+
+    def event(self, ev):
+        # A package that does not build is reported under ImportPath, with no Package.
+        key = (ev.get("Package") or ev.get("ImportPath", ""), ev.get("Test", ""))
+        action = ev["Action"]
+        if action in ("output", "build-output"):
+            self.output.setdefault(key, []).append(ev.get("Output", ""))
+        elif action in ("pass", "fail", "skip"):
+            self.finished(key, action, ev.get("Elapsed", 0))
+        elif action == "build-fail":
+            print("".join(self.output.pop(key, [])), end="", flush=True)
+
+    def finished(self, key, action, elapsed):
+        package, test = key
+        counts = self.of_package.setdefault(package, [0, 0])
+        if not test:
+            self.package_finished(package, action, elapsed, counts)
+        elif action == "pass":
+            counts[0] += 1
+            self.passed += 1
+            self.output.pop(key, None)
+        else:
+            counts[1] += 1
+            self.failed += 1
+            print("FAIL: %s %s%s" % (package, test, " (skipped)" if action == "skip" else ""))
+            print("".join(self.output.pop(key, [])), end="", flush=True)
+
+    def package_finished(self, package, action, elapsed, counts):
+        if action == "fail" and counts[1] == 0:  # it did not build, or the process died
+            counts[1] += 1
+            self.failed += 1
+        if action == "fail":
+            for key in [k for k in self.output if k[0] == package]:
+                print("".join(self.output.pop(key)), end="")
+        if counts[0] or counts[1]:
+            print("%s: %d passed, %d failed (%.1f s)" % (package, counts[0], counts[1], elapsed), flush=True)
+
+
+def main():
+    tally = Tally()
+    command = ["go", "test", "-json"] + sys.argv[1:]
+    proc = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+    for line in proc.stdout:
+        try:
+            ev = json.loads(line)
+        except ValueError:
+            print(line, end="")
+            continue
+        tally.event(ev)
+    status = proc.wait()
+    if status and not tally.failed:
+        tally.failed = 1
+    if "COUNTS" in os.environ:
+        with open(os.environ["COUNTS"], "w") as f:
+            f.write("%d %d\n" % (tally.passed, tally.failed))
+    sys.exit(1 if tally.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# Debian packages that the scripts need, and how they are installed. Sourced, not run.
+
+# shellcheck disable=SC2034 # the scripts that source this file use them
+TEST_PACKAGES=(
+    python3 python3-flask python3-django pypy3
+    shellcheck pyflakes3 pycodestyle
+    gcc libc6-dev curl git ca-certificates
+    systemd dbus iproute2 procps util-linux
+)
+# shellcheck disable=SC2034
+BENCH_PACKAGES=(python3 gunicorn uwsgi-core uwsgi-plugin-python3 wrk procps)
+
+# as_root COMMAND... runs a command as root, by sudo where the caller is not.
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo --preserve-env=DEBIAN_FRONTEND "$@"
+    else
+        echo "${0##*/}: not root and no sudo; install these yourself, or pass --no-install: ${missing[*]}" >&2
+        return 1
+    fi
+}
+
+# install_packages NAME... installs those that are not there, with no recommended ones beside them.
+install_packages() {
+    local missing=() name
+    if ! command -v dpkg-query >/dev/null; then
+        echo "${0##*/}: not a Debian system; install what these packages hold, and pass --no-install: $*" >&2
+        return 1
+    fi
+    for name in "$@"; do
+        [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || missing+=("$name")
+    done
+    ((${#missing[@]})) || return 0
+    echo "installing: ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get update -q >/dev/null
+    as_root apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
+}
