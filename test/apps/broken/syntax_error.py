@@ -1,0 +1,5 @@
+"""Does not compile."""
+
+
+def app(environ, start_response)
+    return []
