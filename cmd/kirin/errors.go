@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/kirin-server/kirin/internal/config"
+)
+
+// The exit statuses; 3 and 4 are Gunicorn's.
+const (
+	exitOK         = 0
+	exitFailure    = 1 // something failed at run time
+	exitUsage      = 2 // the command line or the configuration cannot be used
+	exitBoot       = 3 // a worker failed to start
+	exitNotLoading = 4 // the application cannot be loaded
+)
+
+// exitError is an error with the exit status that it leads to.
+type exitError struct {
+	code   int
+	err    error
+	hint   string // how to mend it; may be empty
+	detail string // lines to show below, such as a traceback; may be empty
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// usageError is an error of the person who typed the command.
+func usageError(hint, format string, args ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...), hint: hint}
+}
+
+// classify gives every error its exit status.
+func classify(err error) *exitError {
+	var done *exitError
+	if errors.As(err, &done) {
+		return done
+	}
+	var wrong *config.Error
+	if errors.As(err, &wrong) {
+		return &exitError{code: exitUsage, err: err, hint: wrong.Mend, detail: wrong.Detail}
+	}
+	return &exitError{code: exitFailure, err: err}
+}
+
+// report writes an error for a person and returns the exit status.
+func report(w io.Writer, err error) int {
+	e := classify(err)
+	fmt.Fprintf(w, "kirin: error: %s\n", oneLine(e.Error()))
+	if e.hint != "" {
+		fmt.Fprintf(w, "kirin: hint: %s\n", e.hint)
+	}
+	if detail := strings.TrimRight(e.detail, "\n"); detail != "" {
+		fmt.Fprintln(w, detail)
+	}
+	return e.code
+}
+
+// oneLine keeps a message on its line, whatever was quoted in it.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+}

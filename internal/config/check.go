@@ -1,0 +1,155 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func trueIsAuto(v any) any {
+	switch v {
+	case true:
+		return "auto"
+	case false:
+		return "off"
+	}
+	return v
+}
+
+// yesOrNo reads SENDFILE as Gunicorn does: a few words mean yes, everything else no.
+func yesOrNo(text string) string {
+	return strconv.FormatBool(slices.Contains([]string{"y", "1", "yes", "true"}, strings.ToLower(text)))
+}
+
+func checkBind(v any) (any, error) {
+	list, _ := v.([]string)
+	for _, address := range list {
+		if address == "" {
+			return nil, errors.New("an address is empty")
+		}
+		if strings.Contains(address, ",") && !strings.HasPrefix(address, "unix:") {
+			return nil, fmt.Errorf("%q holds a comma; give each address by itself", address)
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("there is no address to listen on")
+	}
+	return list, nil
+}
+
+func checkEnv(v any) (any, error) {
+	list, _ := v.([]string)
+	for _, pair := range list {
+		if name, _, ok := strings.Cut(pair, "="); !ok || name == "" {
+			return nil, fmt.Errorf("%q is not of the form NAME=VALUE", pair)
+		}
+	}
+	return list, nil
+}
+
+func checkLevel(v any) (any, error) {
+	level, ok := v.(string)
+	if !ok {
+		return nil, errors.New("a level is needed")
+	}
+	return strings.ToLower(level), nil
+}
+
+func checkUser(v any) (any, error) {
+	name, ok := v.(string)
+	if !ok {
+		return v, nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("there is no user %q", name)
+	}
+	return inRange(strconv.ParseInt(u.Uid, 10, 64))
+}
+
+func checkGroup(v any) (any, error) {
+	name, ok := v.(string)
+	if !ok {
+		return v, nil
+	}
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return nil, fmt.Errorf("there is no group %q", name)
+	}
+	return inRange(strconv.ParseInt(g.Gid, 10, 64))
+}
+
+func checkSchemeHeaders(v any) (any, error) {
+	headers, _ := v.(map[string]any)
+	for name, value := range headers {
+		if _, ok := value.(string); !ok {
+			return nil, fmt.Errorf("the value of %q is %s, which is not a string", name, python(value))
+		}
+	}
+	return headers, nil
+}
+
+func checkPeers(v any) (any, error) {
+	list, _ := v.([]string)
+	for _, peer := range list {
+		if _, err := parsePeer(peer); peer != "*" && err != nil {
+			return nil, fmt.Errorf("%q is neither an IP address nor a network such as 10.0.0.0/8", peer)
+		}
+	}
+	return list, nil
+}
+
+// parsePeer reads an address or a network; an address is the network that holds it alone.
+func parsePeer(text string) (netip.Prefix, error) {
+	if strings.Contains(text, "/") {
+		p, err := netip.ParsePrefix(text)
+		return p.Masked(), err
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return netip.PrefixFrom(a, a.BitLen()), nil
+}
+
+// The names of Gunicorn's worker classes that kirin has under the first name of each row.
+var workerClasses = map[string]string{
+	"sync":                                  "sync",
+	"egg:gunicorn#sync":                     "sync",
+	"gunicorn.workers.sync":                 "sync",
+	"gunicorn.workers.sync.SyncWorker":      "sync",
+	"SyncWorker":                            "sync",
+	"gthread":                               "gthread",
+	"threads":                               "gthread",
+	"egg:gunicorn#gthread":                  "gthread",
+	"gunicorn.workers.gthread":              "gthread",
+	"gunicorn.workers.gthread.ThreadWorker": "gthread",
+}
+
+// plannedClasses begin the names of worker classes that people use and kirin has not got yet.
+var plannedClasses = []string{"gevent", "eventlet", "tornado", "asgi", "uvicorn", "gunicorn.workers."}
+
+func checkWorkerClass(v any) (any, error) {
+	name, _ := v.(string)
+	if class, ok := workerClasses[name]; ok {
+		return class, nil
+	}
+	for _, planned := range plannedClasses {
+		if strings.HasPrefix(name, planned) {
+			return nil, &notYet{fmt.Sprintf("the worker class %q is not implemented yet", name)}
+		}
+	}
+	if near, ok := nearest(name, []string{"sync", "gthread", "threads"}); ok {
+		return nil, fmt.Errorf("there is no worker class %q; did you mean %s?", name, near)
+	}
+	return nil, fmt.Errorf("there is no worker class %q; there are sync and gthread", name)
+}
+
+// notYet is the error of something that Gunicorn has and kirin has not got yet.
+type notYet struct{ text string }
+
+func (e *notYet) Error() string { return e.text }

@@ -1,0 +1,99 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// Config is every implemented setting with its Go type. Paths are absolute, as they are after --chdir; a time of 0
+// means no limit unless the field says otherwise.
+type Config struct {
+	App    string // MODULE:CALLABLE, never empty
+	Python string // interpreter or virtual environment; empty: to be found
+	File   string // the configuration file that was read, absolute, or python:MODULE; empty: none
+
+	Bind    []string // HOST:PORT, [IPV6]:PORT, unix:/PATH, fd://N; at least one
+	Backlog int      // listen(2)
+
+	Workers           int    // may be 0
+	WorkerClass       string // sync or gthread
+	Threads           int    // at least 1; 1 for sync
+	MaxRequests       int    // 0: workers are not replaced
+	MaxRequestsJitter int
+	Timeout           time.Duration // of one request in the application
+	GracefulTimeout   time.Duration // 0: do not wait
+	KeepAlive         time.Duration // 0: no keep-alive
+
+	QueueLimit   int           // requests that wait
+	QueueTimeout time.Duration // of one request in the queue
+	Prefetch     int           // 0: none
+	Surge        int
+
+	Chdir      string   // absolute, exists
+	PythonPath []string // absolute
+	Env        []string // NAME=VALUE, as os.Environ has it
+	UID, GID   int      // as they are of this process unless --user or --group says otherwise
+	Umask      int
+	PIDFile    string // empty: none
+	ProcName   string // empty: the application's own
+
+	AccessLog       string // a path, "-" for standard output, or empty: none
+	AccessLogFormat string
+	ErrorLog        string // a path, or "-" for standard error
+	LogLevel        string // debug, info, warning, error, critical
+	CaptureOutput   bool
+
+	LimitRequestLine      int // bytes; 0: the server's own limit
+	LimitRequestFields    int
+	LimitRequestFieldSize int // bytes; 0: the server's own limit
+
+	ForwardedAllow      []netip.Prefix // proxies whose scheme headers are believed
+	ForwardedAllowAll   bool           // believe everybody's
+	SecureSchemeHeaders map[string]string
+
+	Reload           bool
+	ReloadExtraFiles []string // absolute; may be patterns of filepath.Glob
+
+	CheckConfig, PrintConfig bool
+
+	// Warnings are lines for the user about things that were passed over.
+	Warnings []string
+
+	values map[string]value
+}
+
+// config makes the typed form of the merged values.
+func (m *merge) config() (*Config, error) {
+	if m.text("wsgi_app") == "" {
+		return nil, &Error{
+			Source: Source{Origin: FromCommandLine}, Problem: "no application is named",
+			Mend: "name the module and the callable in it, for example: kirin run app:app",
+		}
+	}
+	c := &Config{values: m.values, Warnings: m.warnings}
+	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.requests}
+	for _, step := range steps {
+		if err := step(c); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// place fills what depends on the directory. It comes first: later paths are relative to Chdir.
+func (m *merge) place(c *Config) error {
+	c.Chdir = absolute(m.in.Dir, m.text("chdir"))
+	if info, err := os.Stat(c.Chdir); err != nil || !info.IsDir() {
+		return &Error{Setting: "chdir", Source: m.values["chdir"].source, Problem: fmt.Sprintf("%q is not a directory", m.text("chdir"))}
+	}
+	m.values["chdir"] = value{v: c.Chdir, source: m.values["chdir"].source}
+	for _, dir := range splitCommas(m.text("pythonpath")) {
+		c.PythonPath = append(c.PythonPath, absolute(c.Chdir, dir))
+	}
+	for _, address := range m.list("bind") {
+		c.Bind = append(c.Bind, absoluteBind(c.Chdir, address))
+	}
+	return nil
+}

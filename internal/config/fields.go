@@ -1,0 +1,133 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// process fills what a process is started with.
+func (m *merge) process(c *Config) error {
+	c.App, c.Python, c.File = m.text("wsgi_app"), m.text("python"), m.fileName
+	c.Backlog = m.number("backlog")
+	c.Env = m.list("raw_env")
+	c.UID, c.GID = m.owner("user", os.Geteuid()), m.owner("group", os.Getegid())
+	c.Umask = m.number("umask")
+	c.PIDFile = optionalPath(c.Chdir, m.text("pidfile"))
+	c.ProcName = m.text("proc_name")
+	c.Reload = m.flag("reload")
+	for _, file := range m.list("reload_extra_files") {
+		c.ReloadExtraFiles = append(c.ReloadExtraFiles, absolute(c.Chdir, file))
+	}
+	c.CheckConfig, c.PrintConfig = m.flag("check_config"), m.flag("print_config")
+	return nil
+}
+
+// workers fills what the pool needs. A sync worker with threads is a gthread one, as in Gunicorn.
+func (m *merge) workers(c *Config) error {
+	c.Workers, c.Threads, c.WorkerClass = m.number("workers"), m.number("threads"), m.text("worker_class")
+	if c.WorkerClass == "gthread" && c.Threads == 0 {
+		return &Error{Setting: "threads", Source: m.values["threads"].source, Problem: "a gthread worker needs at least 1 thread"}
+	}
+	if c.Threads > 1 {
+		c.WorkerClass = "gthread"
+	}
+	c.Threads = max(1, c.Threads)
+	c.MaxRequests, c.MaxRequestsJitter = m.number("max_requests"), m.number("max_requests_jitter")
+	c.Timeout, c.GracefulTimeout, c.KeepAlive = m.seconds("timeout"), m.seconds("graceful_timeout"), m.seconds("keepalive")
+	c.QueueLimit, c.QueueTimeout = m.number("queue_limit"), m.seconds("queue_timeout")
+	c.Prefetch, c.Surge = m.number("prefetch"), m.number("surge")
+	return nil
+}
+
+// logs fills what the log room needs.
+func (m *merge) logs(c *Config) error {
+	c.AccessLog = logPath(c.Chdir, m.text("accesslog"))
+	c.AccessLogFormat = m.text("access_log_format")
+	c.ErrorLog = logPath(c.Chdir, m.text("errorlog"))
+	c.LogLevel = m.text("loglevel")
+	c.CaptureOutput = m.flag("capture_output")
+	return nil
+}
+
+// requests fills how requests are read.
+func (m *merge) requests(c *Config) error {
+	c.LimitRequestLine = m.number("limit_request_line")
+	c.LimitRequestFields = m.number("limit_request_fields")
+	c.LimitRequestFieldSize = m.number("limit_request_field_size")
+	for _, peer := range m.list("forwarded_allow_ips") {
+		if peer == "*" {
+			c.ForwardedAllowAll = true
+		} else if prefix, err := parsePeer(peer); err == nil { // checked when it was set
+			c.ForwardedAllow = append(c.ForwardedAllow, prefix)
+		}
+	}
+	c.SecureSchemeHeaders = map[string]string{}
+	headers, _ := m.values["secure_scheme_headers"].v.(map[string]any)
+	for name, v := range headers {
+		c.SecureSchemeHeaders[name], _ = v.(string)
+	}
+	return nil
+}
+
+// owner is a user's or a group's number; what was not set is this process's own.
+func (m *merge) owner(name string, own int) int {
+	set := m.values[name]
+	if id, ok := set.v.(int); ok {
+		return id
+	}
+	m.values[name] = value{v: own, source: set.source}
+	return own
+}
+
+func (m *merge) number(name string) int {
+	n, _ := m.values[name].v.(int)
+	return n
+}
+
+func (m *merge) flag(name string) bool {
+	b, _ := m.values[name].v.(bool)
+	return b
+}
+
+func (m *merge) list(name string) []string {
+	l, _ := m.values[name].v.([]string)
+	return l
+}
+
+func (m *merge) seconds(name string) time.Duration {
+	return time.Duration(m.number(name)) * time.Second
+}
+
+// absolute is path as seen from dir; an empty one is dir itself.
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+func optionalPath(dir, path string) string {
+	if path == "" {
+		return ""
+	}
+	return absolute(dir, path)
+}
+
+func logPath(dir, path string) string {
+	if path == "-" {
+		return path
+	}
+	return optionalPath(dir, path)
+}
+
+// absoluteBind makes the path of a Unix socket absolute; an abstract one (@name) has none.
+func absoluteBind(dir, address string) string {
+	path, ok := strings.CutPrefix(address, "unix:")
+	path = strings.TrimPrefix(path, "//")
+	if !ok || strings.HasPrefix(path, "@") || path == "" {
+		return address
+	}
+	return "unix:" + absolute(dir, path)
+}

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// FileSpec names a configuration file for [Inputs.Evaluate].
+type FileSpec struct {
+	Path   string // absolute; empty when Module is set
+	Module string // the name of a Python module, as in python:MODULE
+	Python string // --python as far as it is known before the file is read; may be empty
+	Dir    string // where kirin was started
+	Chdir  string // --chdir as far as it is known before the file is read, absolute; may be empty
+}
+
+// Name is the file as messages call it.
+func (f FileSpec) Name() string {
+	if f.Module != "" {
+		return "python:" + f.Module
+	}
+	return f.Path
+}
+
+// FileResult is what running a configuration file left behind, as the Python runtime's conf command prints it.
+type FileResult struct {
+	Settings  map[string]json.RawMessage `json:"settings"`  // every global that has a form in JSON
+	Hooks     []string                   `json:"hooks"`     // globals that are functions and named as a hook is
+	Callables map[string]string          `json:"callables"` // other functions and classes: name and dotted name
+	NotJSON   map[string]string          `json:"not_json"`  // globals without a form in JSON: name and type
+	Error     string                     `json:"error"`     // the file raised: the last line of the traceback
+	Traceback string                     `json:"traceback"`
+}
+
+// findFile chooses the one configuration file: the one that is named, else gunicorn.conf.py where kirin was started,
+// if it is there.
+func findFile(named value, dir string) (FileSpec, bool, error) {
+	text, _ := named.v.(string)
+	if module, ok := strings.CutPrefix(text, "python:"); ok {
+		return FileSpec{Module: module, Dir: dir}, true, nil
+	}
+	path := strings.TrimPrefix(text, "file:")
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil && named.source.Origin == FromDefault:
+		return FileSpec{}, false, nil
+	case err != nil:
+		return FileSpec{}, false, &Error{Setting: "config", Source: named.source, Problem: fmt.Sprintf("%q cannot be read: %v", text, plainCause(err))}
+	case info.IsDir():
+		return FileSpec{}, false, &Error{Setting: "config", Source: named.source, Problem: fmt.Sprintf("%q is a directory", text), Mend: "name the file in it"}
+	}
+	return FileSpec{Path: path, Dir: dir}, true, nil
+}
+
+func plainCause(err error) error {
+	if p, ok := err.(*os.PathError); ok {
+		return p.Err
+	}
+	return err
+}
+
+// readFile runs the file and puts its settings into m.
+func (m *merge) readFile(ctx context.Context, spec FileSpec) error {
+	result, err := m.in.Evaluate(ctx, spec)
+	if err != nil {
+		return fmt.Errorf("run the configuration file %s: %w", spec.Name(), err)
+	}
+	source := Source{Origin: FromFile, Name: spec.Name()}
+	if result.Error != "" {
+		return &Error{Source: source, Problem: result.Error, Detail: result.Traceback}
+	}
+	if len(result.Hooks) > 0 {
+		return &Error{Setting: slices.Min(result.Hooks), Source: source, Problem: "this hook is not implemented yet", Mend: "take it out of the file"}
+	}
+	for _, name := range slices.Sorted(maps.Keys(result.Settings)) {
+		if err := m.fromFile(name, result.Settings[name], source); err != nil {
+			return err
+		}
+	}
+	return m.notData(result, source)
+}
+
+// fromFile takes one global of the file. A name that is no setting is the author's own variable, unless it looks
+// like a slip.
+func (m *merge) fromFile(name string, data json.RawMessage, source Source) error {
+	s, ok := Lookup(name)
+	if !ok {
+		m.warnSlip(name, source)
+		return nil
+	}
+	if s.NoFile {
+		return &Error{Setting: name, Source: source, Problem: "this cannot be set in the file", Mend: "use --" + s.Long[0]}
+	}
+	raw, err := decode(data)
+	if err != nil {
+		return fmt.Errorf("%s in %s: %w", name, source, err)
+	}
+	return m.set(s, raw, source)
+}
+
+// decode reads JSON and keeps whole numbers whole.
+func decode(data json.RawMessage) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var raw any
+	err := d.Decode(&raw)
+	return raw, err
+}
+
+func (m *merge) warnSlip(name string, source Source) {
+	if near, ok := nearest(name, names()); ok {
+		m.warnings = append(m.warnings, fmt.Sprintf("%s: `%s` is not a setting; did you mean `%s`?", source, name, near))
+	}
+}
+
+// notData takes the globals that have no form in JSON: a class may name a worker class, everything else that is named as a setting is a
+// mistake.
+func (m *merge) notData(result *FileResult, source Source) error {
+	for _, name := range slices.Sorted(maps.Keys(result.Callables)) {
+		s, ok := Lookup(name)
+		if !ok {
+			continue
+		}
+		if s.Kind != Class {
+			return &Error{Setting: name, Source: source, Problem: "a function is not a value of this setting"}
+		}
+		if err := m.set(s, result.Callables[name], source); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(result.NotJSON)) {
+		if _, ok := Lookup(name); ok {
+			return &Error{Setting: name, Source: source, Problem: "a value of type " + result.NotJSON[name] + " cannot be used"}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+
+	"github.com/google/shlex"
+)
+
+// CmdArgsVariable holds options as a shell would write them, between the configuration file and the command line.
+const CmdArgsVariable = "GUNICORN_CMD_ARGS"
+
+// Inputs are the places that values come from.
+type Inputs struct {
+	// Args is the command line; nil: no options.
+	Args *Args
+	// LookupEnv is os.LookupEnv when nil.
+	LookupEnv func(name string) (string, bool)
+	// Dir is the directory that kirin was started in; empty: the current one.
+	Dir string
+	// Evaluate runs a configuration file in the application's interpreter. It is asked at most once.
+	Evaluate func(ctx context.Context, spec FileSpec) (*FileResult, error)
+}
+
+// value is a setting's value with the place that it came from.
+type value struct {
+	v      any
+	source Source
+}
+
+// merge gathers the values, lowest precedence first: what is set later wins.
+type merge struct {
+	in       Inputs
+	values   map[string]value
+	fileName string // the configuration file that was read
+	warnings []string
+}
+
+// Load reads every source and merges them. An error that the user can mend is an [*Error].
+func Load(ctx context.Context, in Inputs) (*Config, error) {
+	m, err := newMerge(in)
+	if err != nil {
+		return nil, err
+	}
+	fromEnv, err := m.cmdArgs()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.beforeFile(ctx, fromEnv); err != nil {
+		return nil, err
+	}
+	if err := m.allOptions(fromEnv); err != nil {
+		return nil, err
+	}
+	if err := m.application(); err != nil {
+		return nil, err
+	}
+	return m.config()
+}
+
+func newMerge(in Inputs) (*merge, error) {
+	if in.Args == nil {
+		in.Args = &Args{}
+	}
+	if in.LookupEnv == nil {
+		in.LookupEnv = os.LookupEnv
+	}
+	if in.Dir == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			return nil, fmt.Errorf("find the current directory: %w", err)
+		}
+		in.Dir = dir
+	}
+	m := &merge{in: in, values: map[string]value{}}
+	for _, s := range table {
+		m.values[s.Name] = value{v: s.Default}
+	}
+	return m, nil
+}
+
+// beforeFile takes the environment and then the file, which the flags may name.
+func (m *merge) beforeFile(ctx context.Context, fromEnv *Args) error {
+	if err := m.environment(); err != nil {
+		return err
+	}
+	spec, ok, err := m.file(fromEnv)
+	if err != nil || !ok {
+		return err
+	}
+	m.fileName = spec.Name()
+	return m.readFile(ctx, spec)
+}
+
+// file finds the configuration file and what is known before it is read, from a merge of the flags alone.
+func (m *merge) file(fromEnv *Args) (FileSpec, bool, error) {
+	flags, err := newMerge(m.in)
+	if err != nil {
+		return FileSpec{}, false, err
+	}
+	if err := flags.allOptions(fromEnv); err != nil {
+		return FileSpec{}, false, err
+	}
+	spec, ok, err := findFile(flags.values["config"], m.in.Dir)
+	spec.Python = flags.text("python")
+	if dir := flags.text("chdir"); dir != "" {
+		spec.Chdir = absolute(m.in.Dir, dir)
+	}
+	return spec, ok, err
+}
+
+// environment takes the variables that replace a default. An empty one is as good as none, but for a list, where it
+// means nobody.
+func (m *merge) environment() error {
+	for _, s := range table {
+		if s.Env == "" {
+			continue
+		}
+		text, ok := m.in.LookupEnv(s.Env)
+		if !ok || text == "" && s.Kind != CommaList {
+			continue
+		}
+		if s.fromEnv != nil {
+			text = s.fromEnv(text)
+		}
+		if err := m.set(s, text, Source{Origin: FromEnvironment, Name: s.Env}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cmdArgs reads the options in GUNICORN_CMD_ARGS.
+func (m *merge) cmdArgs() (*Args, error) {
+	text, _ := m.in.LookupEnv(CmdArgsVariable)
+	source := Source{Origin: FromCmdArgs}
+	words, err := shlex.Split(text)
+	if err != nil {
+		return nil, &Error{Source: source, Problem: "a quotation mark or a backslash is without its other half"}
+	}
+	args, err := ParseArgs(words)
+	if err != nil {
+		return nil, FlagError(err, source)
+	}
+	if len(args.App) > 0 {
+		return nil, &Error{
+			Source: source, Problem: fmt.Sprintf("%q is not an option", args.App[0]),
+			Mend: "name the application on the command line or as wsgi_app in the configuration file",
+		}
+	}
+	return args, nil
+}
+
+// allOptions takes the flags, those of the environment first.
+func (m *merge) allOptions(fromEnv *Args) error {
+	if err := m.options(fromEnv, FromCmdArgs); err != nil {
+		return err
+	}
+	return m.options(m.in.Args, FromCommandLine)
+}
+
+// options takes the flags of one command line.
+func (m *merge) options(a *Args, origin Origin) error {
+	for _, s := range table {
+		g, ok := a.given[s.Name]
+		if !ok {
+			continue
+		}
+		var raw any = g.texts
+		if !s.repeats() {
+			raw = g.texts[len(g.texts)-1]
+		}
+		if err := m.set(s, raw, Source{Origin: origin, Name: g.flag}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set reads one value. A planned setting may be given its own default, which files often spell out.
+func (m *merge) set(s *Setting, raw any, source Source) error {
+	v, err := s.Parse(raw)
+	if s.State == Planned && (err != nil || !reflect.DeepEqual(v, s.Default)) {
+		return &Error{Setting: s.Name, Source: source, Problem: "this setting is not implemented yet", Mend: s.Mend}
+	}
+	var planned *notYet
+	if errors.As(err, &planned) {
+		return &Error{Setting: s.Name, Source: source, Problem: planned.Error(), Mend: "use sync or gthread"}
+	}
+	if err != nil {
+		return &Error{Setting: s.Name, Source: source, Problem: err.Error()}
+	}
+	m.values[s.Name] = value{v: v, source: source}
+	return nil
+}
+
+// application takes MODULE:CALLABLE from the command line, which wins over wsgi_app.
+func (m *merge) application() error {
+	source := Source{Origin: FromCommandLine}
+	if len(m.in.Args.App) > 1 {
+		return &Error{Source: source, Problem: fmt.Sprintf("one application at a time: %q is too much", m.in.Args.App[1])}
+	}
+	if len(m.in.Args.App) == 1 {
+		m.values["wsgi_app"] = value{v: m.in.Args.App[0], source: source}
+	}
+	return nil
+}
+
+// text is the value of a String setting, empty for None.
+func (m *merge) text(name string) string {
+	text, _ := m.values[name].v.(string)
+	return text
+}

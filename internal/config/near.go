@@ -1,0 +1,62 @@
+package config
+
+import "slices"
+
+// nearest gives the candidate that takes the fewest edits to become name, when those are few enough for a slip of
+// the fingers: one in a short word, two from six letters on.
+func nearest(name string, candidates []string) (string, bool) {
+	best, bestAt := "", 1+min(2, max(1, len(name)/3))
+	for _, c := range candidates {
+		if d := distance(name, c); d < bestAt {
+			best, bestAt = c, d
+		}
+	}
+	return best, best != ""
+}
+
+// distance counts the insertions, deletions, replacements and swaps of neighbours between a and b (the optimal
+// string alignment distance).
+func distance(a, b string) int {
+	before, last := []int(nil), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+differ(a[i], b[j]))
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
+
+func differ(a, b byte) int {
+	if a == b {
+		return 0
+	}
+	return 1
+}
+
+// names lists the settings that an unknown name may have meant.
+func names() []string {
+	all := make([]string, 0, len(table))
+	for _, s := range table {
+		all = append(all, s.Name)
+	}
+	return all
+}
+
+// longFlags lists every long flag, sorted.
+func longFlags() []string {
+	var all []string
+	for _, s := range table {
+		all = append(all, s.Long...)
+	}
+	slices.Sort(all)
+	return all
+}

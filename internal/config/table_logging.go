@@ -1,0 +1,90 @@
+package config
+
+// DefaultAccessLogFormat is Apache's combined format in the words of Gunicorn's atoms.
+const DefaultAccessLogFormat = `%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"`
+
+var loggingSettings = []*Setting{
+	{
+		Name: "accesslog", Section: "Logging", Long: []string{"access-logfile"}, Kind: String, Meta: "FILE", State: Implemented,
+		Help: "file of the access log; - for standard output; none when not given",
+	},
+	{
+		Name: "disable_redirect_access_to_syslog", Section: "Logging", Long: []string{"disable-redirect-access-to-syslog"}, Kind: Bool, Default: false,
+		Help: "keep the access log out of syslog",
+	},
+	{
+		Name: "access_log_format", Section: "Logging", Long: []string{"access-logformat"}, Kind: String, Default: DefaultAccessLogFormat, Meta: "FORMAT", State: Implemented,
+		Help: "a line of the access log, with Gunicorn's atoms such as %(h)s",
+	},
+	{
+		Name: "errorlog", Section: "Logging", Long: []string{"error-logfile", "log-file"}, Kind: String, Default: "-", Meta: "FILE", State: Implemented,
+		Help: "file of the error log; - for standard error",
+	},
+	{
+		Name: "loglevel", Section: "Logging", Long: []string{"log-level"}, Kind: String, Default: "info", Meta: "LEVEL", State: Implemented,
+		Choices: []string{"debug", "info", "warning", "error", "critical"}, check: checkLevel,
+		Help: "the least severe messages that the error log gets",
+	},
+	{
+		Name: "capture_output", Section: "Logging", Long: []string{"capture-output"}, Kind: Bool, Default: false, State: Implemented,
+		Help: "what the application prints goes to the error log",
+	},
+	{
+		Name: "logger_class", Section: "Logging", Long: []string{"logger-class"}, Kind: Class, Default: "gunicorn.glogging.Logger", Meta: "CLASS",
+		Help: "Python class that writes the logs",
+		Mend: "leave it out: the front writes the logs",
+	},
+	{
+		Name: "logconfig", Section: "Logging", Long: []string{"log-config"}, Kind: String, Meta: "FILE",
+		Help: "configuration of Python's logging, in its file format",
+		Mend: "configure logging in the application",
+	},
+	{
+		Name: "logconfig_dict", Section: "Logging", Kind: Dict, Default: map[string]any{},
+		Help: "configuration of Python's logging, as a dictionary",
+		Mend: "configure logging in the application",
+	},
+	{
+		Name: "logconfig_json", Section: "Logging", Long: []string{"log-config-json"}, Kind: String, Meta: "FILE",
+		Help: "configuration of Python's logging, as JSON",
+		Mend: "configure logging in the application",
+	},
+	{
+		Name: "syslog_addr", Section: "Logging", Long: []string{"log-syslog-to"}, Kind: String, Default: "udp://localhost:514", Meta: "ADDRESS",
+		Help: "where syslog messages go",
+	},
+	{
+		Name: "syslog", Section: "Logging", Long: []string{"log-syslog"}, Kind: Bool, Default: false,
+		Help: "send the logs to syslog",
+		Mend: "log to standard error: systemd puts it into the journal, from where syslog gets it",
+	},
+	{
+		Name: "syslog_prefix", Section: "Logging", Long: []string{"log-syslog-prefix"}, Kind: String, Meta: "NAME",
+		Help: "program name in syslog messages",
+	},
+	{
+		Name: "syslog_facility", Section: "Logging", Long: []string{"log-syslog-facility"}, Kind: String, Default: "user", Meta: "NAME",
+		Help: "facility of syslog messages",
+	},
+	{
+		Name: "enable_stdio_inheritance", Section: "Logging", Long: []string{"enable-stdio-inheritance"}, Short: "R", Kind: Bool, Default: false,
+		Help: "unbuffered standard output in daemon mode",
+		Mend: "leave it out: workers write straight to kirin's standard output and error",
+	},
+	{
+		Name: "statsd_host", Section: "Logging", Long: []string{"statsd-host"}, Kind: String, Meta: "ADDRESS",
+		Help: "send metrics to this StatsD server",
+	},
+	{
+		Name: "dogstatsd_tags", Section: "Logging", Long: []string{"dogstatsd-tags"}, Kind: String, Default: "", Meta: "TAGS",
+		Help: "tags for every StatsD metric, with commas",
+	},
+	{
+		Name: "statsd_prefix", Section: "Logging", Long: []string{"statsd-prefix"}, Kind: String, Default: "", Meta: "PREFIX",
+		Help: "prefix of the names of StatsD metrics",
+	},
+	{
+		Name: "enable_backlog_metric", Section: "Logging", Long: []string{"enable-backlog-metric"}, Kind: Bool, Default: false,
+		Help: "a metric of connections that wait to be accepted",
+	},
+}
