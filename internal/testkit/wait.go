@@ -1,0 +1,53 @@
+package testkit
+
+import (
+	"testing"
+	"time"
+)
+
+// Patience bounds every wait for something that should come soon. It is long,
+// because a machine that runs the tests may have little to give, and costs
+// nothing while tests pass.
+const Patience = 30 * time.Second
+
+// pollEvery is how often a condition outside this process is looked at.
+const pollEvery = 5 * time.Millisecond
+
+// Eventually waits until ok returns true, at most Patience, and fails the test
+// with what says when it does not.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	EventuallyWithin(t, Patience, what, ok)
+}
+
+// EventuallyWithin is Eventually with a bound of its own.
+func EventuallyWithin(t testing.TB, bound time.Duration, what string, ok func() bool) {
+	t.Helper()
+	if !poll(bound, ok) {
+		t.Fatalf("not within %v: %s", bound, what)
+	}
+}
+
+// Holds checks that ok stays true for a time; it is for what must not happen.
+func Holds(t testing.TB, d time.Duration, what string, ok func() bool) {
+	t.Helper()
+	if poll(d, func() bool { return !ok() }) {
+		t.Fatalf("did not hold: %s", what)
+	}
+}
+
+func poll(bound time.Duration, ok func() bool) bool {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	deadline := time.After(bound)
+	for {
+		if ok() {
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return ok()
+		}
+	}
+}
