@@ -10,17 +10,36 @@ import (
 	"github.com/kirin-server/kirin/internal/config"
 )
 
+const runLong = `Serve a WSGI application in the foreground, with Gunicorn's options and its configuration file.
+
+MODULE:CALLABLE is the module as Python imports it and the name of the application in it. The
+name may be a path of attributes (app:site.application) or a call with literal arguments
+(app:create_app("production")); when it is left out, it is "application".
+
+Values come from, the later one winning: the defaults, the environment, gunicorn.conf.py (or
+--config), GUNICORN_CMD_ARGS, the command line.`
+
 func newRun() *cobra.Command {
 	var options config.Args
 	cmd := &cobra.Command{
 		Use:   "run [options] MODULE:CALLABLE",
 		Short: "Serve an application in the foreground",
+		Long:  runLong,
+		Example: `  kirin run app:app
+  kirin run --workers 4 --bind 0.0.0.0:8000 --access-logfile - shop.wsgi
+  kirin run --chdir /srv/shop --python /srv/shop/venv 'shop:create_app("production")'`,
+		Version: version(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options.App = args
 			return run(cmd.Context(), &options, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	options.AddFlags(cmd.Flags())
+	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
+		_, err := io.WriteString(cmd.OutOrStdout(), runUsage())
+		return err
+	})
+	completeValues(cmd)
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return config.FlagError(err, config.Source{Origin: config.FromCommandLine})
 	})

@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// onPort is the address that the variable PORT of platforms and containers asks for.
+func onPort(port string) string { return "0.0.0.0:" + port }
+
 func trueIsAuto(v any) any {
 	switch v {
 	case true:
@@ -39,6 +42,16 @@ func checkBind(v any) (any, error) {
 		return nil, errors.New("there is no address to listen on")
 	}
 	return list, nil
+}
+
+// checkApp refuses what can be no MODULE:CALLABLE because a file is named. The rest is the interpreter's to find out.
+func checkApp(v any) (any, error) {
+	app, _ := v.(string)
+	module, _, _ := strings.Cut(app, ":")
+	if strings.ContainsRune(module, '/') {
+		return nil, fmt.Errorf("%q names a file; name the module as Python imports it, with --chdir for its directory", app)
+	}
+	return v, nil
 }
 
 func checkEnv(v any) (any, error) {

@@ -58,6 +58,9 @@ type Error struct {
 
 // Error is one line: what is wrong and where.
 func (e *Error) Error() string {
+	if e.Setting == "" && e.Source.Origin == FromCommandLine {
+		return e.Problem
+	}
 	if e.Setting == "" {
 		return fmt.Sprintf("%s: %s", e.Source, e.Problem)
 	}

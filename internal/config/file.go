@@ -95,11 +95,14 @@ func (m *merge) readFile(ctx context.Context, spec FileSpec) error {
 func (m *merge) fromFile(name string, data json.RawMessage, source Source) error {
 	s, ok := Lookup(name)
 	if !ok {
-		m.warnSlip(name, source)
+		m.warnSlip(name, source, func(s *Setting) bool { return s.Kind != Hook })
 		return nil
 	}
 	if s.NoFile {
-		return &Error{Setting: name, Source: source, Problem: "this cannot be set in the file", Mend: "use --" + s.Long[0]}
+		return &Error{
+			Setting: name, Source: source, Problem: "this cannot be set in the file",
+			Mend: "use --" + s.Long[0] + "; a variable of your own needs another name",
+		}
 	}
 	raw, err := decode(data)
 	if err != nil {
@@ -117,8 +120,12 @@ func decode(data json.RawMessage) (any, error) {
 	return raw, err
 }
 
-func (m *merge) warnSlip(name string, source Source) {
-	if near, ok := nearest(name, names()); ok {
+// warnSlip warns about a name that is close to that of one of these settings. A private name is never a slip.
+func (m *merge) warnSlip(name string, source Source, among func(*Setting) bool) {
+	if strings.HasPrefix(name, "_") {
+		return
+	}
+	if near, ok := nearest(name, namesOf(among)); ok {
 		m.warnings = append(m.warnings, fmt.Sprintf("%s: `%s` is not a setting; did you mean `%s`?", source, name, near))
 	}
 }
@@ -129,6 +136,7 @@ func (m *merge) notData(result *FileResult, source Source) error {
 	for _, name := range slices.Sorted(maps.Keys(result.Callables)) {
 		s, ok := Lookup(name)
 		if !ok {
+			m.warnSlip(name, source, func(s *Setting) bool { return s.Kind == Hook })
 			continue
 		}
 		if s.Kind != Class {

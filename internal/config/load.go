@@ -180,8 +180,12 @@ func (m *merge) options(a *Args, origin Origin) error {
 	return nil
 }
 
-// set reads one value. A planned setting may be given its own default, which files often spell out.
+// set reads one value. A planned setting may be given its own default, which files often spell out. None is as good
+// as not setting it, where Gunicorn takes None at all.
 func (m *merge) set(s *Setting, raw any, source Source) error {
+	if raw == nil && s.takesNone() {
+		return nil
+	}
 	v, err := s.Parse(raw)
 	if s.State == Planned && (err != nil || !reflect.DeepEqual(v, s.Default)) {
 		return &Error{Setting: s.Name, Source: source, Problem: "this setting is not implemented yet", Mend: s.Mend}
@@ -200,13 +204,15 @@ func (m *merge) set(s *Setting, raw any, source Source) error {
 // application takes MODULE:CALLABLE from the command line, which wins over wsgi_app.
 func (m *merge) application() error {
 	source := Source{Origin: FromCommandLine}
-	if len(m.in.Args.App) > 1 {
-		return &Error{Source: source, Problem: fmt.Sprintf("one application at a time: %q is too much", m.in.Args.App[1])}
+	switch app := m.in.Args.App; len(app) {
+	case 0:
+		return nil
+	case 1:
+		s, _ := Lookup("wsgi_app")
+		return m.set(s, app[0], source)
+	default:
+		return &Error{Source: source, Problem: fmt.Sprintf("one application at a time: %q is one too many", app[1])}
 	}
-	if len(m.in.Args.App) == 1 {
-		m.values["wsgi_app"] = value{v: m.in.Args.App[0], source: source}
-	}
-	return nil
 }
 
 // text is the value of a String setting, empty for None.

@@ -42,13 +42,15 @@ func differ(a, b byte) int {
 	return 1
 }
 
-// names lists the settings that an unknown name may have meant.
-func names() []string {
-	all := make([]string, 0, len(table))
+// namesOf lists the settings that an unknown name may have meant.
+func namesOf(among func(*Setting) bool) []string {
+	var names []string
 	for _, s := range table {
-		all = append(all, s.Name)
+		if among(s) {
+			names = append(names, s.Name)
+		}
 	}
-	return all
+	return names
 }
 
 // longFlags lists every long flag, sorted.

@@ -86,6 +86,9 @@ func (s *Setting) bare() string {
 	}
 }
 
+// takesNone reports whether Python's None may be given.
+func (s *Setting) takesNone() bool { return s.Kind != Int && s.Kind != Mode && s.Kind != Dict }
+
 // repeats reports whether each further use of the flag adds a value.
 func (s *Setting) repeats() bool { return s.Kind == List }
 

@@ -5,9 +5,9 @@ import "slices"
 // table is every setting. It is data: nothing changes it after the program starts.
 var table = slices.Concat(
 	fileSettings,
-	kirinSettings,
 	socketSettings,
 	workerSettings,
+	kirinSettings,
 	securitySettings,
 	mechanicsSettings,
 	requestSettings,
@@ -32,7 +32,7 @@ var fileSettings = []*Setting{
 		Help: "configuration file: PATH, file:PATH or python:MODULE; run by the application's interpreter",
 	},
 	{
-		Name: "wsgi_app", Section: "Config File", Kind: String, State: Implemented,
+		Name: "wsgi_app", Section: "Config File", Kind: String, State: Implemented, check: checkApp,
 		Help: "the application, MODULE:CALLABLE; the one on the command line wins",
 	},
 }
@@ -64,7 +64,7 @@ var kirinSettings = []*Setting{
 var socketSettings = []*Setting{
 	{
 		Name: "bind", Section: "Server Socket", Long: []string{"bind"}, Short: "b", Kind: List, Default: []string{"127.0.0.1:8000"},
-		Env: "PORT", fromEnv: func(port string) string { return "0.0.0.0:" + port },
+		Env: "PORT", fromEnv: onPort, Shown: "127.0.0.1:8000, or 0.0.0.0:$PORT",
 		Meta: "ADDRESS", State: Implemented, check: checkBind,
 		Help: "where to listen: HOST:PORT, [IPV6]:PORT, unix:PATH or fd://N; may be given several times",
 	},
