@@ -1,0 +1,192 @@
+package front
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/kirin-server/kirin/workers/wire"
+)
+
+// appendEnviron encodes the environ of an exchange: the CGI variables of PEP 3333 and those that Gunicorn adds. length is the
+// body's, -1 when there is none to tell of.
+func (o *Options) appendEnviron(b []byte, x *Exchange, length int64) []byte {
+	path, query := splitTarget(x.Target)
+	b = wire.AppendDict(b)
+	b = pair(b, "REQUEST_METHOD", x.Method)
+	b = o.appendPath(b, path)
+	b = pair(b, "QUERY_STRING", query)
+	b = pair(b, "RAW_URI", x.Target)
+	b = pair(b, "SERVER_PROTOCOL", x.Proto)
+	b = pair(b, "SERVER_SOFTWARE", o.Software)
+	b = pair(b, "wsgi.url_scheme", x.Scheme)
+	b = appendAddresses(b, x)
+	if length >= 0 {
+		b = wire.AppendStr(b, "CONTENT_LENGTH")
+		var digits [20]byte
+		b = wire.AppendLatin1(b, strconv.AppendInt(digits[:0], length, 10))
+	}
+	b = pair(b, "HTTP_HOST", x.Host)
+	return wire.AppendEnd(appendFields(b, x.Fields))
+}
+
+func pair(b []byte, key, value string) []byte {
+	return wire.AppendLatin1(wire.AppendStr(b, key), value)
+}
+
+// splitTarget takes path and query out of a request-target in origin, absolute or asterisk form (RFC 9112 §3.2).
+func splitTarget(target string) (path, query string) {
+	if !strings.HasPrefix(target, "/") {
+		if _, rest, ok := strings.Cut(target, "://"); ok {
+			at := strings.IndexAny(rest, "/?")
+			if at < 0 {
+				return "/", ""
+			}
+			target = rest[at:]
+			if target[0] == '?' {
+				target = "/" + target
+			}
+		}
+	}
+	target, _, _ = strings.Cut(target, "#")
+	path, query, _ = strings.Cut(target, "?")
+	return path, query
+}
+
+// appendPath writes SCRIPT_NAME and PATH_INFO.
+func (o *Options) appendPath(b []byte, path string) []byte {
+	path = unescape(path)
+	if rest, ok := strings.CutPrefix(path, o.ScriptName); ok && o.ScriptName != "" {
+		path = rest
+	}
+	return pair(pair(b, "SCRIPT_NAME", o.ScriptName), "PATH_INFO", path)
+}
+
+// unescape undoes percent-encoding. What is not a valid escape is left as it is.
+func unescape(s string) string {
+	at := strings.IndexByte(s, '%')
+	if at < 0 {
+		return s
+	}
+	b := append(make([]byte, 0, len(s)), s[:at]...)
+	for i := at; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			hi, lo := unhex(s[i+1]), unhex(s[i+2])
+			if hi < 16 && lo < 16 {
+				b = append(b, hi<<4|lo)
+				i += 2
+				continue
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
+
+func unhex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 16
+}
+
+// appendAddresses writes where the client is and where it has reached. Behind a Unix socket the client is nobody, and the server is
+// what the Host field says.
+func appendAddresses(b []byte, x *Exchange) []byte {
+	if x.Peer.IsValid() {
+		b = pair(b, "REMOTE_ADDR", x.Peer.Addr().Unmap().String())
+		b = pair(b, "REMOTE_PORT", strconv.Itoa(int(x.Peer.Port())))
+	} else {
+		b = pair(b, "REMOTE_ADDR", "")
+	}
+	if x.Local.IsValid() {
+		b = pair(b, "SERVER_NAME", x.Local.Addr().Unmap().String())
+		return pair(b, "SERVER_PORT", strconv.Itoa(int(x.Local.Port())))
+	}
+	host, port := splitHost(x.Host)
+	if port == "" {
+		port = "80"
+		if x.Scheme == "https" {
+			port = "443"
+		}
+	}
+	return pair(pair(b, "SERVER_NAME", host), "SERVER_PORT", port)
+}
+
+func splitHost(host string) (name, port string) {
+	at := strings.LastIndexByte(host, ':')
+	if at < 0 || strings.IndexByte(host[at:], ']') >= 0 {
+		return host, ""
+	}
+	return host[:at], host[at+1:]
+}
+
+// appendFields writes the header fields. A name with an underscore is dropped, since it would pass for one with a hyphen.
+// Repeated fields are joined by commas, cookies by semicolons (RFC 6265 §5.4).
+func appendFields(b []byte, fields []Field) []byte {
+	for i := range fields {
+		f := &fields[i]
+		if strings.IndexByte(f.Name, '_') >= 0 || skipped(f.Name) || repeats(fields[:i], f.Name) {
+			continue
+		}
+		value := f.Value
+		if repeats(fields[i+1:], f.Name) {
+			value = joined(fields, f.Name)
+		}
+		if equalFold(f.Name, "Content-Type") {
+			b = pair(b, "CONTENT_TYPE", value)
+			continue
+		}
+		b = wire.AppendLatin1(appendVariable(b, f.Name), value)
+	}
+	return b
+}
+
+// skipped are the fields that have a variable of their own, or none.
+func skipped(name string) bool {
+	return equalFold(name, "Content-Length") || equalFold(name, "Host")
+}
+
+func repeats(fields []Field, name string) bool {
+	for i := range fields {
+		if equalFold(fields[i].Name, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func joined(fields []Field, name string) string {
+	separator := ","
+	if equalFold(name, "Cookie") {
+		separator = "; "
+	}
+	var values []string
+	for i := range fields {
+		if equalFold(fields[i].Name, name) {
+			values = append(values, fields[i].Value)
+		}
+	}
+	return strings.Join(values, separator)
+}
+
+// appendVariable writes a field's name as HTTP_NAME.
+func appendVariable(b []byte, name string) []byte {
+	var buf [128]byte
+	v := append(buf[:0], "HTTP_"...)
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case 'a' <= c && c <= 'z':
+			c -= 'a' - 'A'
+		case c == '-':
+			c = '_'
+		}
+		v = append(v, c)
+	}
+	return wire.AppendLatin1(b, v)
+}

@@ -1,0 +1,96 @@
+package front
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// A Field is one header field, its value without surrounding white space.
+type Field struct{ Name, Value string }
+
+// An Exchange is one HTTP request as an engine has read it, and what becomes of it.
+type Exchange struct {
+	Method  string
+	Target  string // the request-target as sent (RFC 9112 §3.2)
+	Proto   string // HTTP/1.1
+	Host    string // the Host field, or the authority of an absolute target
+	Fields  []Field
+	Length  int64 // of the body; -1 when it is chunked
+	Body    io.Reader
+	Context context.Context // ends when the client is gone
+
+	Peer  netip.AddrPort // invalid for a Unix socket
+	Local netip.AddrPort // invalid for a Unix socket
+	TLS   bool
+
+	Began time.Time
+
+	// What follows is filled in while it is served, for the access log.
+	Scheme   string
+	Status   int
+	Reason   string
+	Sent     int64 // bytes of the response body
+	Response []Field
+	Pid      int // of the worker, 0 when none answered
+}
+
+// Field gives the values of the named field, joined by commas, or "" when there is none. The name's case does not matter.
+func (x *Exchange) Field(name string) string { return find(x.Fields, name) }
+
+// ResponseField gives a field of the response in the same way.
+func (x *Exchange) ResponseField(name string) string { return find(x.Response, name) }
+
+func find(fields []Field, name string) string {
+	value, found := "", false
+	for i := range fields {
+		if !equalFold(fields[i].Name, name) {
+			continue
+		}
+		if found {
+			value += ","
+		}
+		value, found = value+fields[i].Value, true
+	}
+	return value
+}
+
+// equalFold compares ASCII names without their case.
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// A Writer sends an answer. Its engine does the framing: Content-Length, chunks, and what HEAD, 204 and 304 leave out.
+type Writer interface {
+	// Interim sends a 1xx response.
+	Interim(status int, fields []Field)
+	// Begin sends the head. length is the body's, -1 when it is not known.
+	Begin(status int, reason string, fields []Field, length int64)
+	// Write sends a part of the body; it is buffered until Flush or the end.
+	io.Writer
+	// WriteFile sends count bytes of a file from offset.
+	WriteFile(f *os.File, offset, count int64) (int64, error)
+	// Flush sends what is buffered.
+	Flush() error
+	// Close tells that the connection is to end after this exchange.
+	Close()
+	// Abort cuts the connection, so that the client sees that the answer is not whole.
+	Abort()
+}

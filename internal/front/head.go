@@ -1,0 +1,115 @@
+package front
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/kirin-server/kirin/workers/wire"
+)
+
+// head is the checked head of an application's response.
+type head struct {
+	status int
+	reason string
+	fields []Field
+	length int64 // what Content-Length says; -1: nothing
+	close  bool
+}
+
+// checkHead makes a head of what a worker sent. Nothing that could split or smuggle a response comes through (RFC 9110 §5.5); what
+// belongs to the connection is the front's own (RFC 9110 §7.6.1).
+func checkHead(r *wire.Response) (*head, error) {
+	h := &head{length: -1, fields: make([]Field, 0, len(r.Fields)+2)}
+	if err := h.setStatus(r.Status); err != nil {
+		return nil, err
+	}
+	for _, f := range r.Fields {
+		if err := h.add(f); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+func (h *head) setStatus(status []byte) error {
+	text, ok := wire.Latin1(status)
+	if !ok || len(text) < 3 || (len(text) > 3 && text[3] != ' ') || !validValue(text) {
+		return fmt.Errorf("the application's status line is not valid: %.100q", status)
+	}
+	code, err := strconv.ParseUint(string(text[:3]), 10, 16)
+	if err != nil || code < 100 {
+		return fmt.Errorf("the application's status is not a number of three digits: %.100q", status)
+	}
+	h.status = int(code)
+	if len(text) > 4 {
+		h.reason = string(text[4:])
+	}
+	return nil
+}
+
+func (h *head) add(f wire.Field) error {
+	if !validName(f.Name) {
+		return fmt.Errorf("the application's response has an invalid header name: %.100q", f.Name)
+	}
+	value, ok := wire.Latin1(f.Value)
+	if !ok || !validValue(value) {
+		return fmt.Errorf("the application's response has an invalid value for %s: %.100q", f.Name, f.Value)
+	}
+	name, text := string(f.Name), strings.Trim(string(value), " \t")
+	switch strings.ToLower(name) {
+	case "content-length":
+		return h.setLength(text)
+	case "connection":
+		h.close = h.close || equalFold(text, "close")
+		return nil
+	case "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers", "transfer-encoding", "upgrade", "server", "date":
+		return nil
+	}
+	h.fields = append(h.fields, Field{name, text})
+	return nil
+}
+
+func (h *head) setLength(text string) error {
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil || h.length >= 0 && h.length != int64(n) {
+		return fmt.Errorf("the application's response has an invalid Content-Length: %.100q", text)
+	}
+	h.length = int64(n)
+	return nil
+}
+
+// bodiless says whether a response of this status has no body (RFC 9110 §6.4.1).
+func bodiless(status int) bool { return status < 200 || status == 204 || status == 304 }
+
+// validName checks a token (RFC 9110 §5.6.2).
+func validName(name []byte) bool {
+	for _, c := range name {
+		if !tokenBytes[c] {
+			return false
+		}
+	}
+	return len(name) > 0
+}
+
+var tokenBytes = func() (t [256]bool) {
+	for c := range 256 {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+			t[c] = true
+		default:
+			t[c] = strings.IndexByte("!#$%&'*+-.^_`|~", byte(c)) >= 0
+		}
+	}
+	return t
+}()
+
+// validValue refuses control characters but the tab.
+func validValue(value []byte) bool {
+	for _, c := range value {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,324 @@
+package front
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/kirin-server/kirin/workers"
+	"github.com/kirin-server/kirin/workers/wire"
+)
+
+// A Front serves exchanges by a pool of workers.
+type Front struct {
+	pool    *workers.Pool
+	options atomic.Pointer[Options]
+	buffers sync.Pool
+}
+
+// New makes a front for pool.
+func New(pool *workers.Pool, o Options) *Front {
+	f := &Front{pool: pool}
+	f.buffers.New = func() any { return new(buffers) }
+	f.Configure(o)
+	return f
+}
+
+// Configure changes the settings for the exchanges that begin from now on.
+func (f *Front) Configure(o Options) {
+	o = o.withDefaults()
+	f.options.Store(&o)
+}
+
+// buffers are memory that an exchange gives back when no worker can still use it.
+type buffers struct {
+	environ []byte
+	body    []byte
+}
+
+// service is one exchange under way.
+type service struct {
+	f      *Front
+	o      *Options
+	x      *Exchange
+	w      Writer
+	req    *workers.Request
+	box    *mailbox
+	head   bool  // a final head has been sent
+	length int64 // the Content-Length that was sent, or -1
+}
+
+// Serve answers one exchange.
+func (f *Front) Serve(x *Exchange, w Writer) {
+	s := &service{f: f, o: f.options.Load(), x: x, w: w}
+	if s.check() {
+		s.run()
+	}
+	if s.o.Access != nil {
+		s.o.Access(x)
+	}
+}
+
+// check refuses what is over a limit or makes no sense.
+func (s *service) check() bool {
+	x, o := s.x, s.o
+	if n := len(x.Method) + len(x.Target) + len(x.Proto) + 4; o.RequestLine > 0 && n > o.RequestLine {
+		return s.refuse(http.StatusRequestURITooLong, fmt.Sprintf("the request line has %d bytes, the limit is %d", n, o.RequestLine))
+	}
+	if o.FieldCount > 0 && len(x.Fields)+1 > o.FieldCount {
+		return s.refuse(http.StatusRequestHeaderFieldsTooLarge,
+			fmt.Sprintf("the request has %d header fields, the limit is %d", len(x.Fields)+1, o.FieldCount))
+	}
+	for i := range x.Fields {
+		if n := len(x.Fields[i].Name) + len(x.Fields[i].Value) + 4; o.FieldSize > 0 && n > o.FieldSize {
+			return s.refuse(http.StatusRequestHeaderFieldsTooLarge,
+				fmt.Sprintf("a header field has %d bytes, the limit is %d", n, o.FieldSize))
+		}
+	}
+	scheme, ok := o.scheme(x)
+	if !ok {
+		return s.refuse(http.StatusBadRequest, "the proxy's header fields contradict each other on the scheme")
+	}
+	x.Scheme = scheme
+	return true
+}
+
+// refuse answers a request that no worker will see, and closes the connection.
+func (s *service) refuse(status int, why string) bool {
+	s.o.Logger.Warn(fmt.Sprintf("Invalid request from ip=%s: %s", s.peer(), why))
+	s.w.Close()
+	s.page(status, why)
+	return false
+}
+
+func (s *service) peer() string {
+	if s.x.Peer.IsValid() {
+		return s.x.Peer.Addr().Unmap().String()
+	}
+	return "unix"
+}
+
+// page answers in the front's own name.
+func (s *service) page(status int, why string) {
+	text := http.StatusText(status)
+	body := fmt.Sprintf("<!doctype html>\n<html>\n<head><title>%s</title></head>\n<body><h1>%d %s</h1>\n<p>%s</p></body>\n</html>\n",
+		text, status, text, html.EscapeString(why))
+	fields := []Field{{"Content-Type", "text/html; charset=utf-8"}}
+	if status == http.StatusServiceUnavailable {
+		fields = append(fields, Field{"Retry-After", "1"})
+	}
+	s.begin(&head{status: status, reason: text, fields: fields}, int64(len(body)))
+	s.write([]byte(body))
+}
+
+// run reads the body, has a worker answer, and sends the answer.
+func (s *service) run() {
+	mem := s.f.buffers.Get().(*buffers)
+	b, err := readBody(s.x.Body, s.x.Length, s.o.SpoolDir, mem.body)
+	if err != nil {
+		s.bodyFailed(err)
+		return
+	}
+	defer b.close()
+	if b.inline != nil {
+		mem.body = b.inline
+	}
+	length := b.size
+	if s.x.Length == 0 && s.x.Field("Content-Length") == "" {
+		length = -1
+	}
+	mem.environ = s.o.appendEnviron(mem.environ[:0], s.x, length)
+	s.box = newMailbox()
+	s.req = &workers.Request{
+		Environ: mem.environ, Body: b.inline, File: b.file, Size: b.size,
+		Safe: safe(s.x.Method), Reply: s.box,
+	}
+	s.f.pool.Submit(s.req)
+	if s.answer() {
+		s.f.buffers.Put(mem)
+	}
+}
+
+// safe says whether a method only reads (RFC 9110 §9.2.1).
+func safe(method string) bool {
+	return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE"
+}
+
+func (s *service) bodyFailed(err error) {
+	var ours *spoolError
+	switch {
+	case errors.As(err, &ours):
+		s.o.Logger.Error(err.Error())
+		s.w.Close()
+		s.page(http.StatusInternalServerError, "the request body could not be stored")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.refuse(http.StatusRequestTimeout, "the request body came too slowly")
+	case s.x.Context.Err() != nil || errors.Is(err, io.ErrUnexpectedEOF):
+		s.x.Status = 499
+		s.w.Abort()
+	default:
+		s.refuse(http.StatusBadRequest, "the request body is malformed: "+err.Error())
+	}
+}
+
+// answer waits for what the pool says and sends it. It reports whether the request has ended in the pool, too.
+func (s *service) answer() bool {
+	for {
+		select {
+		case <-s.box.wake:
+		case <-s.x.Context.Done():
+			if s.abandon() {
+				return false
+			}
+			<-s.box.wake
+		}
+		letter, ok := s.box.take()
+		if !ok {
+			continue
+		}
+		switch {
+		case letter.failure != 0:
+			s.failed(letter.failure)
+			return false
+		case letter.response.Kind == wire.Interim:
+			s.interim(&letter.response)
+		case letter.response.Kind == wire.Stream:
+			return s.stream(&letter.response)
+		default:
+			s.final(&letter.response)
+			letter.close()
+			return true
+		}
+	}
+}
+
+// abandon tells the pool that the client is gone.
+func (s *service) abandon() bool {
+	if !s.f.pool.Cancel(s.req) {
+		return false
+	}
+	s.box.close()
+	if !s.head {
+		s.x.Status = 499
+	}
+	s.w.Abort()
+	return true
+}
+
+func (s *service) failed(f workers.Failure) {
+	switch {
+	case s.head:
+		s.w.Abort()
+	default:
+		s.page(f.Status(), f.String())
+	}
+	if f != workers.Overloaded {
+		s.o.Logger.Warn(fmt.Sprintf("%d for %s %s: %s", f.Status(), s.x.Method, s.x.Target, f))
+	}
+}
+
+func (s *service) interim(r *wire.Response) {
+	h, err := checkHead(r)
+	if err != nil || h.status >= 200 || h.status == 101 {
+		s.o.Logger.Error(fmt.Sprintf("an interim response is not valid: status %.20q, %v", r.Status, err))
+		return
+	}
+	if s.x.Proto != "HTTP/1.0" {
+		s.w.Interim(h.status, h.fields)
+	}
+}
+
+// prepare checks a final head. When it is no good, the client gets 500.
+func (s *service) prepare(r *wire.Response) *head {
+	h, err := checkHead(r)
+	if err == nil && h.status < 200 {
+		err = fmt.Errorf("the application's final status is %d", h.status)
+	}
+	if err != nil {
+		s.o.Logger.Error(fmt.Sprintf("%v (%s %s)", err, s.x.Method, s.x.Target))
+		s.page(http.StatusInternalServerError, "the application's response is not valid")
+		return nil
+	}
+	if h.close {
+		s.w.Close()
+	}
+	return h
+}
+
+// final sends a response that is whole.
+func (s *service) final(r *wire.Response) {
+	h := s.prepare(r)
+	if h == nil {
+		return
+	}
+	have := int64(len(r.Body))
+	if r.Kind == wire.File {
+		have = r.Count
+	}
+	length := h.length
+	if length < 0 && (have > 0 || s.x.Method != "HEAD") {
+		length = have
+	}
+	if bodiless(h.status) {
+		length = h.length
+	}
+	s.begin(h, length)
+	if s.x.Method == "HEAD" || bodiless(h.status) {
+		return
+	}
+	if r.Kind == wire.File {
+		s.sendFile(r, min(have, length))
+	} else {
+		s.write(r.Body[:min(have, length)])
+	}
+	if have < length {
+		s.short(have, length)
+	}
+}
+
+func (s *service) sendFile(r *wire.Response, count int64) {
+	info, err := r.File.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		s.o.Logger.Error("a worker passed a descriptor that is not a regular file")
+		s.w.Abort()
+		return
+	}
+	n, err := s.w.WriteFile(r.File, r.Offset, count)
+	s.x.Sent += n
+	if err != nil || n < count {
+		s.w.Abort()
+	}
+}
+
+func (s *service) short(have, length int64) {
+	s.o.Logger.Error(fmt.Sprintf("the application said Content-Length: %s and gave %d bytes (%s %s)",
+		strconv.FormatInt(length, 10), have, s.x.Method, s.x.Target))
+	s.w.Abort()
+}
+
+func (s *service) begin(h *head, length int64) {
+	s.head, s.length = true, length
+	s.x.Status, s.x.Reason, s.x.Response = h.status, h.reason, h.fields
+	if length >= 0 {
+		s.x.Response = append(s.x.Response, Field{"Content-Length", strconv.FormatInt(length, 10)})
+	}
+	if p := s.req; p != nil {
+		s.x.Pid = p.Pid()
+	}
+	s.w.Begin(h.status, h.reason, h.fields, length)
+}
+
+func (s *service) write(b []byte) bool {
+	if len(b) == 0 || s.x.Method == "HEAD" {
+		return true
+	}
+	n, err := s.w.Write(b)
+	s.x.Sent += int64(n)
+	return err == nil
+}

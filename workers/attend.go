@@ -1,0 +1,262 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"github.com/kirin-server/kirin/workers/wire"
+)
+
+// attend sees one worker through its life: launch, HELLO, answers, end.
+func (p *Pool) attend(m *member, launcher Launcher) {
+	l, err := p.connect(m, launcher)
+	if err != nil {
+		p.bootFailed(m, err)
+		return
+	}
+	defer l.conn.Release()
+	err = p.listen(l)
+	l.conn.Close()
+	p.lost(l, err)
+}
+
+// connect launches a worker and hears its HELLO.
+func (p *Pool) connect(m *member, launcher Launcher) (*link, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, p.bootTimeout())
+	defer cancel()
+	sock, err := launcher.Launch(ctx, m.number)
+	if err != nil {
+		return nil, &BootError{m.number, ExitBoot, err.Error()}
+	}
+	conn := wire.NewConn(sock, wire.MaxFromWorker)
+	stop := context.AfterFunc(ctx, func() { sock.SetReadDeadline(time.Unix(1, 0)) })
+	hello, err := readHello(conn)
+	if err == nil && !stop() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, p.bootError(m, ctx, launcher, hello, err)
+	}
+	return p.welcome(m, conn, hello)
+}
+
+func (p *Pool) bootTimeout() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.opts.BootTimeout
+}
+
+func readHello(conn *wire.Conn) (wire.Hello, error) {
+	f, err := conn.Next()
+	if err != nil {
+		return wire.Hello{}, err
+	}
+	defer f.Discard()
+	if f.Type != wire.TypeHello {
+		return wire.Hello{}, &wire.ProtocolError{What: fmt.Sprintf("frame type %d before HELLO", f.Type)}
+	}
+	h, err := wire.ParseHello(f.Payload)
+	if err == nil && h.Error != "" {
+		err = errors.New("the worker says why")
+	}
+	return h, err
+}
+
+func (p *Pool) bootError(m *member, ctx context.Context, launcher Launcher, h wire.Hello, err error) error {
+	b := &BootError{Number: m.number, Exit: ExitBoot}
+	switch {
+	case h.Error != "":
+		b.Message = h.Error
+		if h.Exit == ExitLoad {
+			b.Exit = ExitLoad
+		}
+	case p.ctx.Err() != nil:
+		b.Message = "the pool was closed"
+	case ctx.Err() != nil:
+		b.Message = fmt.Sprintf("it was not ready after %v", p.bootTimeout())
+		launcher.Abort(m.number)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		b.Message = "the process ended before it was ready"
+	default:
+		b.Message = err.Error()
+	}
+	return b
+}
+
+// welcome enters a worker that is ready.
+func (p *Pool) welcome(m *member, conn *wire.Conn, hello wire.Hello) (*link, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx.Err() != nil {
+		conn.Close()
+		return nil, &BootError{m.number, ExitBoot, "the pool was closed"}
+	}
+	l := &link{conn: conn, member: m, hello: hello}
+	l.worker = newWorker(hello.Slots, l)
+	p.links[m] = l
+	now := time.Now()
+	p.everReady, p.bootErr = true, nil
+	p.r.hello(m, now)
+	p.d.join(l.worker, now)
+	p.perform()
+	p.flush()
+	p.announce()
+	p.log.Info(fmt.Sprintf("worker %d is ready (pid %d)", m.number, hello.Pid))
+	return l, nil
+}
+
+func (p *Pool) bootFailed(m *member, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wasRolling := p.r.rolling
+	p.r.gone(m, err, time.Now())
+	if p.ctx.Err() == nil && !p.r.closing {
+		p.bootErr = err
+		if p.everReady {
+			p.logBootFailure(err, wasRolling)
+		}
+	}
+	p.announce()
+}
+
+func (p *Pool) logBootFailure(err error, wasRolling bool) {
+	text := err.Error()
+	if b, ok := errors.AsType[*BootError](err); ok && b.Detail() != "" {
+		text += "\n" + b.Detail()
+	}
+	if wasRolling && !p.r.rolling && p.r.generation == p.r.previous {
+		text += "\nthe old workers serve on"
+	}
+	p.log.Error(text)
+}
+
+// lost takes a worker out whose connection has ended.
+func (p *Pool) lost(l *link, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := l.member
+	expected := m.stage == draining || p.r.closing
+	delete(p.links, m)
+	now := time.Now()
+	p.d.leave(l.worker, now)
+	p.r.gone(m, nil, now)
+	p.perform()
+	p.flush()
+	p.announce()
+	var broke *wire.ProtocolError
+	switch {
+	case errors.As(err, &broke):
+		p.log.Error(fmt.Sprintf("worker %d (pid %d) was disconnected: %v", m.number, l.hello.Pid, err))
+	case !expected:
+		p.log.Warn(fmt.Sprintf("worker %d (pid %d) is gone: starting another", m.number, l.hello.Pid))
+	}
+}
+
+// listen handles a worker's frames until the connection ends.
+func (p *Pool) listen(l *link) error {
+	var r wire.Response
+	for {
+		f, err := l.conn.Next()
+		if err != nil {
+			return err
+		}
+		switch f.Type {
+		case wire.TypeResponse:
+			err = wire.ParseResponses(&f, &r, func(r *wire.Response) error { return p.answer(l, r) })
+		case wire.TypeStatus:
+			err = p.status(l, f.Payload)
+		case wire.TypeHello, wire.TypeRequest, wire.TypeCancel, wire.TypeDrain:
+			err = &wire.ProtocolError{What: fmt.Sprintf("frame type %d from a worker", f.Type)}
+		}
+		f.Discard()
+		if err != nil {
+			return err
+		}
+		if !l.conn.Buffered() {
+			p.mu.Lock()
+			p.flush()
+			p.mu.Unlock()
+		}
+	}
+}
+
+// answer passes one response on. What it makes possible is written by listen, once for the whole frame.
+func (p *Pool) answer(l *link, r *wire.Response) error {
+	p.mu.Lock()
+	request, known := p.book(l, r)
+	p.perform()
+	p.mu.Unlock()
+	switch {
+	case !known:
+		closeFile(r)
+		return &wire.ProtocolError{What: fmt.Sprintf("a response of kind %d to request %d, which expects none", r.Kind, r.ID)}
+	case request == nil:
+		closeFile(r)
+	default:
+		request.Reply.Respond(r)
+	}
+	return nil
+}
+
+// book enters a response and gives the request whose responder is to have it, or nil.
+func (p *Pool) book(l *link, r *wire.Response) (*Request, bool) {
+	if r.Kind == wire.Returned {
+		return nil, p.d.giveBack(l.worker, r.ID, time.Now())
+	}
+	request, known := p.d.waiting(l.worker, r.ID)
+	if request != nil && (request.state == begun) != (r.Kind == wire.End) {
+		return nil, false // a second head, or an end without one
+	}
+	switch r.Kind {
+	case wire.Interim:
+		return request, known
+	case wire.Stream:
+		return p.d.head(l.worker, r.ID)
+	}
+	return p.d.end(l.worker, r.ID, time.Now())
+}
+
+func closeFile(r *wire.Response) {
+	if r.File != nil {
+		r.File.Close()
+		r.File = nil
+	}
+}
+
+// status handles what a worker says of itself.
+func (p *Pool) status(l *link, payload []byte) error {
+	s, err := wire.ParseStatus(payload)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	changed := p.opts.Changed
+	p.mu.Unlock()
+	if s.Changed != "" && changed != nil {
+		changed(s.Changed)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := l.member
+	for _, id := range s.Overtime {
+		p.d.overtime(l.worker, id)
+	}
+	if s.Retire != "" && m.stage == ready && !m.retiring {
+		p.log.Info(fmt.Sprintf("worker %d (pid %d) retires: %s", m.number, l.hello.Pid, s.Retire))
+		p.r.retire(m)
+	}
+	if s.Stopping != "" && m.stage == ready {
+		p.log.Info(fmt.Sprintf("worker %d (pid %d) stops: %s", m.number, l.hello.Pid, s.Stopping))
+		p.r.stopping(m, time.Now())
+		p.drain(m)
+	}
+	p.perform()
+	p.flush()
+	p.announce()
+	return nil
+}

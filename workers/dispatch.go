@@ -1,0 +1,442 @@
+package workers
+
+import "time"
+
+const (
+	// quick is how short a worker's requests must be of late for one more to be sent ahead of time.
+	quick = 500 * time.Microsecond
+	// recallAfter is how long a request that was sent ahead may wait behind a slow one.
+	recallAfter = 4 * time.Millisecond
+	// overtimeSlack is how much later than a worker's own clock the front's goes off.
+	overtimeSlack = time.Second
+)
+
+// A verb is what the dispatcher wants done.
+type verb uint8
+
+const (
+	doSend   verb = iota // send request to worker under id
+	doCancel             // send CANCEL for id to worker
+	doFail               // tell request's responder
+)
+
+type action struct {
+	do      verb
+	worker  *worker
+	request *Request
+	id      uint32
+	failure Failure
+}
+
+// recalled stands in a worker's table for a request that was given to somebody else.
+var recalled = new(Request)
+
+// worker is what the dispatcher knows of a connected worker.
+type worker struct {
+	slots    int
+	closed   bool       // takes nothing more: draining, stopping or stuck
+	open     int        // requests that it has not ended
+	table    []*Request // by id-1
+	free     []uint32   // ids
+	line     []*Request // a single-slot worker's requests, in its order; the first one runs
+	pace     time.Duration
+	busyFrom time.Time // the running request of a single-slot worker began, at the latest
+	link     *link
+}
+
+func newWorker(slots int, l *link) *worker {
+	return &worker{slots: slots, pace: 2 * quick, link: l}
+}
+
+// take enters r and gives it an id.
+func (w *worker) take(r *Request) uint32 {
+	w.open++
+	if n := len(w.free); n > 0 {
+		id := w.free[n-1]
+		w.free = w.free[:n-1]
+		w.table[id-1] = r
+		return id
+	}
+	w.table = append(w.table, r)
+	return uint32(len(w.table))
+}
+
+func (w *worker) find(id uint32) *Request {
+	if id == 0 || int(id) > len(w.table) {
+		return nil
+	}
+	return w.table[id-1]
+}
+
+func (w *worker) release(id uint32) {
+	w.table[id-1] = nil
+	w.free = append(w.free, id)
+	w.open--
+}
+
+// leaveLine takes r out of a single-slot worker's line.
+func (w *worker) leaveLine(r *Request) {
+	for i, other := range w.line {
+		if other == r {
+			w.line = append(w.line[:i], w.line[i+1:]...)
+			return
+		}
+	}
+}
+
+// dispatcher decides which worker serves which request. Its methods are events; they append to actions.
+type dispatcher struct {
+	prefetch     int           // requests sent ahead to one worker, at most
+	queueLimit   int           // 0: none
+	queueTimeout time.Duration // 0: none
+	timeout      time.Duration // 0: none
+
+	closed  bool // no worker will come any more
+	queue   queue
+	workers []*worker
+	actions []action
+}
+
+// arrive takes a new request in.
+func (d *dispatcher) arrive(r *Request, now time.Time) {
+	r.arrived = now
+	switch {
+	case d.closed:
+		d.fail(r, ShuttingDown)
+	case d.queue.length == 0 && d.give(r, now):
+	case d.queueLimit > 0 && d.queue.length >= d.queueLimit:
+		d.fail(r, Overloaded)
+	default:
+		d.queue.pushBack(r)
+	}
+}
+
+// join takes a worker in that is ready.
+func (d *dispatcher) join(w *worker, now time.Time) {
+	d.workers = append(d.workers, w)
+	d.refill(now)
+}
+
+// leave takes a worker out whose connection has ended.
+func (d *dispatcher) leave(w *worker, now time.Time) {
+	w.closed = true
+	for i, other := range d.workers {
+		if other == w {
+			d.workers = append(d.workers[:i], d.workers[i+1:]...)
+			break
+		}
+	}
+	d.orphans(w, now)
+	d.refill(now)
+}
+
+// orphans decides what becomes of the requests of a worker that is gone. The last of the line is put back first, so that the
+// queue keeps their order.
+func (d *dispatcher) orphans(w *worker, now time.Time) {
+	running := w.running()
+	for i := len(w.line) - 1; i > 0; i-- {
+		d.requeue(w.line[i])
+	}
+	w.line = nil
+	for i := len(w.table) - 1; i >= 0; i-- {
+		r := w.table[i]
+		w.table[i] = nil
+		if r == nil || r == recalled || r.worker != w {
+			continue
+		}
+		if r == running || w.slots > 1 {
+			r.failures++
+		}
+		d.orphan(r, now)
+	}
+	w.open = 0
+}
+
+// running is the request at the head of a single-slot worker's line.
+func (w *worker) running() *Request {
+	if len(w.line) == 0 {
+		return nil
+	}
+	return w.line[0]
+}
+
+func (d *dispatcher) orphan(r *Request, now time.Time) {
+	r.worker = nil
+	switch {
+	case r.state == abandoned || r.state == ended:
+		r.state = ended
+	case r.state == begun:
+		d.fail(r, WorkerLost)
+	case d.timeout > 0 && now.Sub(r.sent) >= d.timeout:
+		d.fail(r, Timeout)
+	case r.Safe && r.failures < 2 && !d.closed:
+		d.requeue(r)
+	default:
+		d.fail(r, WorkerLost)
+	}
+}
+
+// requeue puts a request that no worker has begun, or that may be repeated, before all others.
+func (d *dispatcher) requeue(r *Request) {
+	r.worker = nil
+	if r.state == sent {
+		d.queue.pushFront(r)
+	} else {
+		r.state = ended
+	}
+}
+
+// head tells that the final response of a request has begun, and gives the request, or nil when nobody waits for it.
+func (d *dispatcher) head(w *worker, id uint32) (*Request, bool) {
+	r := w.find(id)
+	if r == nil {
+		return nil, false
+	}
+	if r == recalled || r.state != sent {
+		return nil, true
+	}
+	r.state = begun
+	return r, true
+}
+
+// waiting gives the request that a worker's id stands for: nil when nobody waits for it; false when there is no such id.
+func (d *dispatcher) waiting(w *worker, id uint32) (*Request, bool) {
+	r := w.find(id)
+	if r == nil {
+		return nil, false
+	}
+	if r == recalled || r.state == abandoned || r.state == ended {
+		return nil, true
+	}
+	return r, true
+}
+
+// end tells that the worker is done with a request, and gives the request as [dispatcher.waiting] does.
+func (d *dispatcher) end(w *worker, id uint32, now time.Time) (*Request, bool) {
+	r, known := d.waiting(w, id)
+	if !known {
+		return nil, false
+	}
+	d.settle(w, id, now)
+	if r != nil {
+		r.state, r.worker = ended, nil
+	}
+	d.refill(now)
+	return r, true
+}
+
+// giveBack tells that the worker has not begun a request.
+func (d *dispatcher) giveBack(w *worker, id uint32, now time.Time) bool {
+	r, known := d.waiting(w, id)
+	if !known {
+		return false
+	}
+	d.settle(w, id, now)
+	switch {
+	case r != nil && r.state == begun:
+		d.fail(r, WorkerLost) // it has answered a part and now says that it never began
+	case r != nil:
+		d.requeue(r)
+	}
+	d.refill(now)
+	return true
+}
+
+// settle frees the id and, with one slot, moves the line on.
+func (d *dispatcher) settle(w *worker, id uint32, now time.Time) {
+	r := w.find(id)
+	w.release(id)
+	if w.slots > 1 || r == recalled {
+		return
+	}
+	w.pace += (now.Sub(w.busyFrom) - w.pace) / 8
+	w.busyFrom = now
+	w.leaveLine(r)
+	if next := w.running(); next != nil {
+		next.sent = now
+	}
+	if r.state == abandoned {
+		r.state = ended
+	}
+}
+
+// abandon tells that the client is gone. It reports whether the responder was still to be called, which it now is not.
+func (d *dispatcher) abandon(r *Request) bool {
+	switch r.state {
+	case queued:
+		d.queue.remove(r)
+		r.state = ended
+	case sent:
+		d.actions = append(d.actions, action{do: doCancel, worker: r.worker, id: r.id})
+		r.state = abandoned
+	case begun:
+		r.state = abandoned
+	default:
+		return false
+	}
+	return true
+}
+
+// shut tells that the worker takes nothing more.
+func (d *dispatcher) shut(w *worker) { w.closed = true }
+
+// overtime tells that a request of the worker's is over its time and that the worker will be ended for it.
+func (d *dispatcher) overtime(w *worker, id uint32) {
+	w.closed = w.closed || w.slots == 1
+	r, _ := d.waiting(w, id)
+	if r == nil || r.state == begun {
+		return
+	}
+	d.fail(r, Timeout)
+	r.state = abandoned
+}
+
+// refill gives waiting requests to workers that have become free.
+func (d *dispatcher) refill(now time.Time) {
+	for r := d.queue.first(); r != nil && d.give(r, now); r = d.queue.first() {
+		d.queue.pop()
+	}
+}
+
+// give sends r to a worker, if one is to be had.
+func (d *dispatcher) give(r *Request, now time.Time) bool {
+	w := d.choose(r)
+	if w == nil {
+		return false
+	}
+	r.state, r.worker, r.sent = sent, w, now
+	r.id = w.take(r)
+	if w.slots == 1 {
+		if len(w.line) == 0 {
+			w.busyFrom = now
+		}
+		w.line = append(w.line, r)
+	}
+	d.actions = append(d.actions, action{do: doSend, worker: w, request: r, id: r.id})
+	return true
+}
+
+// choose finds the worker with the smallest share of its slots in use; when none is free, one that may be sent r ahead.
+func (d *dispatcher) choose(r *Request) *worker {
+	var best *worker
+	for _, w := range d.workers {
+		if w.closed || w.open >= w.slots {
+			continue
+		}
+		if best == nil || w.open*best.slots < best.open*w.slots {
+			best = w
+		}
+		if w.open == 0 {
+			return w
+		}
+	}
+	if best == nil && r.Safe && r.File == nil && len(r.Body) == 0 {
+		return d.chooseAhead()
+	}
+	return best
+}
+
+// chooseAhead finds the quick single-slot worker with the shortest line.
+func (d *dispatcher) chooseAhead() *worker {
+	var best *worker
+	for _, w := range d.workers {
+		if w.closed || w.slots > 1 || w.pace >= quick || w.open > d.prefetch || len(w.line) != w.open {
+			continue
+		}
+		if running := w.running(); running != nil && running.state == begun {
+			continue // a stream
+		}
+		if best == nil || w.open < best.open {
+			best = w
+		}
+	}
+	return best
+}
+
+// ahead says whether some request waits behind another one in a worker.
+func (d *dispatcher) ahead() bool {
+	for _, w := range d.workers {
+		if len(w.line) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// recall takes back what was sent ahead and has waited too long.
+func (d *dispatcher) recall(now time.Time) {
+	for _, w := range d.workers {
+		if len(w.line) > 1 && now.Sub(w.busyFrom) >= recallAfter {
+			w.pace = 16 * quick
+			d.recallFrom(w)
+		}
+	}
+	d.refill(now)
+}
+
+func (d *dispatcher) recallFrom(w *worker) {
+	for i := len(w.line) - 1; i > 0; i-- {
+		r := w.line[i]
+		d.actions = append(d.actions, action{do: doCancel, worker: w, id: r.id})
+		w.table[r.id-1] = recalled
+		if r.state == sent {
+			d.requeue(r)
+		} else {
+			r.state = ended
+		}
+	}
+	w.line = w.line[:1]
+}
+
+// expire ends what has waited too long, in the queue or for a worker that cannot tell the time itself.
+func (d *dispatcher) expire(now time.Time) {
+	for d.queueTimeout > 0 {
+		r := d.queue.first()
+		if r == nil || now.Sub(r.arrived) < d.queueTimeout {
+			break
+		}
+		d.queue.pop()
+		d.fail(r, QueueTimeout)
+	}
+	if d.timeout <= 0 {
+		return
+	}
+	for _, w := range d.workers {
+		d.expireIn(w, now)
+	}
+}
+
+func (d *dispatcher) expireIn(w *worker, now time.Time) {
+	for i, r := range w.table {
+		if r == nil || r == recalled || r.state != sent || now.Sub(r.sent) < d.timeout+overtimeSlack {
+			continue
+		}
+		if w.slots == 1 && r != w.running() {
+			continue
+		}
+		d.overtime(w, uint32(i+1))
+	}
+}
+
+// close refuses everything from now on; what waits in the queue is failed.
+func (d *dispatcher) close() {
+	d.closed = true
+	for r := d.queue.first(); r != nil; r = d.queue.first() {
+		d.queue.pop()
+		d.fail(r, ShuttingDown)
+	}
+}
+
+func (d *dispatcher) fail(r *Request, f Failure) {
+	r.state = ended
+	d.actions = append(d.actions, action{do: doFail, request: r, failure: f})
+}
+
+// inFlight counts the requests that somebody still waits for.
+func (d *dispatcher) inFlight() int {
+	n := d.queue.length
+	for _, w := range d.workers {
+		n += w.open
+	}
+	return n
+}

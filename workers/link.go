@@ -1,0 +1,102 @@
+package workers
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kirin-server/kirin/workers/wire"
+)
+
+// maxBatch bounds a REQUEST frame's size before another one is begun, well below wire.MaxFromFront.
+const maxBatch = 1 << 20
+
+// link is a connection to a worker that has said HELLO. Its output is gathered under the pool's lock; whoever finds no write
+// under way writes all there is, outside the lock.
+type link struct {
+	conn   *wire.Conn
+	member *member
+	worker *worker
+	hello  wire.Hello
+
+	requests int // sent in all
+	out      outbox
+	spare    outbox // the buffers of the write before
+	writing  bool
+	dirty    bool // stands in the pool's list of links with output
+	broken   bool
+}
+
+// outbox is what one write will carry.
+type outbox struct {
+	frames []byte
+	fds    []int // to be closed after the write
+	begun  int   // where the open REQUEST frame begins
+	count  int   // requests in it; 0: none is open
+	files  int   // descriptors that belong to it
+}
+
+func (o *outbox) reset() {
+	o.frames, o.fds, o.count, o.files = o.frames[:0], o.fds[:0], 0, 0
+}
+
+func (o *outbox) request(r *Request) error {
+	if o.count > 0 && (len(o.frames)-o.begun > maxBatch || o.files == wire.MaxDescriptors) {
+		o.endFrame()
+	}
+	if r.File != nil {
+		fd, err := dupAtStart(int(r.File.Fd()))
+		if err != nil {
+			return fmt.Errorf("pass a request body on: %w", err)
+		}
+		o.fds = append(o.fds, fd)
+	}
+	if o.count == 0 {
+		o.begun = len(o.frames)
+		o.frames = wire.BeginRequests(o.frames)
+	}
+	if r.File != nil {
+		o.files++
+	}
+	o.frames = wire.AppendRequest(o.frames, &wire.Request{ID: r.id, Environ: r.Environ, Body: r.Body, File: r.File, Size: r.Size})
+	o.count++
+	return nil
+}
+
+// dupAtStart duplicates fd, since its owner may close it before the write, and rewinds the file for the worker.
+func dupAtStart(fd int) (int, error) {
+	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
+		return -1, err
+	}
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+}
+
+func (o *outbox) endFrame() {
+	if o.count > 0 {
+		o.frames = wire.EndRequests(o.frames, o.begun, o.count, o.files)
+		o.count, o.files = 0, 0
+	}
+}
+
+func (o *outbox) cancel(id uint32) {
+	o.endFrame()
+	o.frames = wire.AppendCancel(o.frames, id)
+}
+
+func (o *outbox) drain() {
+	o.endFrame()
+	o.frames = wire.AppendDrain(o.frames)
+}
+
+// send writes the outbox and closes its descriptors. A worker is a process on this machine that reads as long as it lives, so
+// the write has no deadline; the end of the process ends it.
+func (l *link) send(o *outbox) {
+	o.endFrame()
+	if err := l.conn.Write(o.frames, o.fds...); err != nil {
+		l.conn.Close() // the reader sees the end and cleans up
+	}
+	for _, fd := range o.fds {
+		unix.Close(fd)
+	}
+	o.reset()
+}

@@ -1,0 +1,421 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Options are a pool's settings. Zero values mean what the comments say.
+type Options struct {
+	Workers         int           // how many; 0 means 1
+	Surge           int           // how many more while one is replaced; 0 drains before it starts
+	Prefetch        int           // safe requests sent ahead to a busy quick worker; 0: none
+	QueueLimit      int           // requests that wait at most; 0: no limit
+	QueueTimeout    time.Duration // how long one waits at most; 0: for ever
+	Timeout         time.Duration // the workers' own limit on a request; the front's clock is a second behind; 0: none
+	GracefulTimeout time.Duration // a draining worker is ended after this; 0: never
+	BootTimeout     time.Duration // from launch to HELLO; 0 means 90 s
+	Logger          *slog.Logger  // nil discards
+	// Changed is called when a worker has seen a change in the application's files. It must not block.
+	Changed func(file string)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Workers == 0 {
+		o.Workers = 1
+	}
+	if o.BootTimeout == 0 {
+		o.BootTimeout = 90 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// A Pool keeps workers and gives them requests. Make one with [New], then [Pool.Start] it.
+type Pool struct {
+	log *slog.Logger
+
+	ctx    context.Context // ends when the pool does
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	kick   chan struct{} // wakes manage
+
+	mu        sync.Mutex // protects the fields below
+	opts      Options
+	d         dispatcher
+	r         roster
+	launchers map[int]Launcher // by generation
+	links     map[*member]*link
+	dirty     []*link
+	failed    []action
+	watch     pulse         // how closely manage looks at the time
+	news      chan struct{} // closed and replaced when the roster has changed
+	bootErr   error         // the last failed start
+	everReady bool
+	requests  uint64
+	failures  uint64
+}
+
+// pulse is how often the pool looks at the clock.
+type pulse uint8
+
+const (
+	asleep pulse = iota
+	coarse       // something is under way: time-outs
+	fine         // something was sent ahead: recalls
+)
+
+var pulses = [...]time.Duration{coarse: 100 * time.Millisecond, fine: 2 * time.Millisecond}
+
+// New makes a pool whose first generation of workers comes from launcher.
+func New(launcher Launcher, opts Options) *Pool {
+	opts = opts.withDefaults()
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Pool{
+		log: opts.Logger, ctx: ctx, cancel: cancel,
+		kick:      make(chan struct{}, 1),
+		launchers: map[int]Launcher{0: launcher},
+		links:     map[*member]*link{},
+		news:      make(chan struct{}),
+	}
+	p.setOptions(opts)
+	return p
+}
+
+func (p *Pool) setOptions(o Options) {
+	p.opts = o
+	p.d.prefetch, p.d.queueLimit, p.d.queueTimeout, p.d.timeout = o.Prefetch, o.QueueLimit, o.QueueTimeout, o.Timeout
+	p.r.want, p.r.surge, p.r.grace = o.Workers, o.Surge, o.GracefulTimeout
+}
+
+// Start launches the workers and returns when the first one is ready. When the first to finish its start has failed, Start
+// closes the pool and returns the reason, a [*BootError].
+func (p *Pool) Start(ctx context.Context) error {
+	p.wg.Go(p.manage)
+	err := p.await(ctx, func() (bool, error) { return p.everReady, p.bootErr })
+	if err != nil {
+		p.Close()
+	}
+	return err
+}
+
+// await waits until done says so, asking after every change of the roster. It is called without the lock.
+func (p *Pool) await(ctx context.Context, done func() (bool, error)) error {
+	for {
+		p.mu.Lock()
+		ok, err := done()
+		news := p.news
+		p.mu.Unlock()
+		if ok {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.ctx.Done():
+			return errors.New("the pool is closed")
+		}
+	}
+}
+
+// Submit gives a request to the pool; its Reply learns what becomes of it.
+func (p *Pool) Submit(r *Request) {
+	p.mu.Lock()
+	p.requests++
+	p.d.arrive(r, time.Now())
+	p.perform()
+	p.flush()
+	p.mu.Unlock()
+}
+
+// Cancel tells that nobody waits for r any more. When it reports true, r's Reply is not called again; when false, the
+// request has ended already, or its last call is under way. The worker may use r's memory on: it must not be reused.
+func (p *Pool) Cancel(r *Request) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ok := p.d.abandon(r)
+	p.perform()
+	p.flush()
+	return ok
+}
+
+// perform turns the dispatcher's actions into output and notices. The lock is held.
+func (p *Pool) perform() {
+	for i := range p.d.actions {
+		a := &p.d.actions[i]
+		switch a.do {
+		case doFail:
+			p.failures++
+			p.failed = append(p.failed, *a)
+			continue
+		case doSend:
+			a.worker.link.requests++
+			a.request.pid = a.worker.link.hello.Pid
+			if err := a.worker.link.out.request(a.request); err != nil {
+				p.log.Error(err.Error())
+				a.worker.link.conn.Close()
+			}
+			if p.watch < fine && len(a.worker.line) > 1 {
+				p.quicken(fine)
+			}
+		case doCancel:
+			a.worker.link.out.cancel(a.id)
+		}
+		p.mark(a.worker.link)
+	}
+	clear(p.d.actions)
+	p.d.actions = p.d.actions[:0]
+	if p.watch == asleep && p.d.inFlight() > 0 {
+		p.quicken(coarse)
+	}
+}
+
+func (p *Pool) mark(l *link) {
+	if !l.dirty {
+		l.dirty = true
+		p.dirty = append(p.dirty, l)
+	}
+}
+
+// quicken has manage look at the clock more often.
+func (p *Pool) quicken(to pulse) {
+	p.watch = to
+	p.wake()
+}
+
+func (p *Pool) wake() {
+	select {
+	case p.kick <- struct{}{}:
+	default:
+	}
+}
+
+// flush writes what is to be written and tells what is to be told. The lock is held, but not meanwhile.
+func (p *Pool) flush() {
+	for len(p.dirty) > 0 {
+		l := p.dirty[len(p.dirty)-1]
+		p.dirty = p.dirty[:len(p.dirty)-1]
+		l.dirty = false
+		if !l.writing {
+			p.write(l)
+		}
+	}
+	for len(p.failed) > 0 {
+		a := p.failed[len(p.failed)-1]
+		p.failed = p.failed[:len(p.failed)-1]
+		p.mu.Unlock()
+		a.request.Reply.Fail(a.failure)
+		p.mu.Lock()
+	}
+}
+
+func (p *Pool) write(l *link) {
+	l.writing = true
+	for len(l.out.frames) > 0 {
+		l.out, l.spare = l.spare, l.out
+		p.mu.Unlock()
+		l.send(&l.spare)
+		p.mu.Lock()
+	}
+	l.writing = false
+}
+
+// manage keeps the roster and the clock until the pool ends.
+func (p *Pool) manage() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-p.kick:
+		case <-timer.C:
+		}
+		p.mu.Lock()
+		wait := p.tick(time.Now())
+		p.mu.Unlock()
+		timer.Reset(wait)
+	}
+}
+
+// tick does what is due and tells how long nothing will be. The lock is held.
+func (p *Pool) tick(now time.Time) time.Duration {
+	p.d.expire(now)
+	if p.watch == fine {
+		p.d.recall(now)
+	}
+	p.perform()
+	tasks, wake := p.r.plan(now)
+	for _, t := range tasks {
+		p.order(t)
+	}
+	p.flush()
+	return p.nextTick(now, wake)
+}
+
+func (p *Pool) nextTick(now, wake time.Time) time.Duration {
+	switch {
+	case p.d.ahead():
+		p.watch = fine
+	case p.d.inFlight() > 0:
+		p.watch = coarse
+	default:
+		p.watch = asleep
+	}
+	wait := time.Hour
+	if p.watch != asleep {
+		wait = pulses[p.watch]
+	}
+	if !wake.IsZero() {
+		wait = min(wait, max(wake.Sub(now), 0))
+	}
+	return wait
+}
+
+// order performs an order of the roster.
+func (p *Pool) order(t task) {
+	m := t.member
+	launcher := p.launchers[m.generation]
+	switch t.do {
+	case doStart:
+		p.wg.Go(func() { p.attend(m, launcher) })
+	case doDrain:
+		p.drain(m)
+	case doKill:
+		p.log.Warn(fmt.Sprintf("worker %d has not finished within the graceful time-out: ending it", m.number))
+		p.wg.Go(func() { launcher.Abort(m.number) })
+	}
+}
+
+func (p *Pool) drain(m *member) {
+	if l := p.links[m]; l != nil {
+		p.d.shut(l.worker)
+		l.out.drain()
+		p.mark(l)
+	}
+}
+
+// announce tells those who wait that the roster has changed, and has it looked at. The lock is held.
+func (p *Pool) announce() {
+	close(p.news)
+	p.news = make(chan struct{})
+	p.wake()
+}
+
+// Scale sets the number of workers.
+func (p *Pool) Scale(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opts.Workers, p.r.want = n, n
+	p.announce()
+}
+
+// Reload replaces every worker by one of launcher's, the successor first, and returns when that is over. When a new worker does not come
+// up, the roll stops, the old ones serve on under the old options, and the error says why.
+func (p *Pool) Reload(ctx context.Context, launcher Launcher, opts Options) error {
+	p.mu.Lock()
+	before := p.opts
+	p.setOptions(opts.withDefaults())
+	generation := p.r.generation + 1
+	for p.launchers[generation] != nil {
+		generation++
+	}
+	p.launchers[generation] = launcher
+	p.r.roll(generation)
+	p.announce()
+	p.mu.Unlock()
+	err := p.await(ctx, func() (bool, error) { return !p.r.rolling && p.r.rollErr == nil, p.rollError(generation) })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.setOptions(before)
+		p.announce()
+	}
+	p.forgetLaunchers()
+	return err
+}
+
+func (p *Pool) rollError(generation int) error {
+	switch {
+	case p.r.rolling && p.r.generation != generation:
+		return errors.New("overtaken by another reload")
+	case p.r.rolling:
+		return nil
+	}
+	return p.r.rollErr
+}
+
+// forgetLaunchers drops those that no member and no plan refers to.
+func (p *Pool) forgetLaunchers() {
+	for g := range p.launchers {
+		used := g == p.r.generation || g == p.r.previous && p.r.rolling
+		for _, m := range p.r.members {
+			used = used || m.generation == g
+		}
+		if !used {
+			delete(p.launchers, g)
+		}
+	}
+}
+
+// Shutdown lets what is under way finish, drains every worker, and closes the pool. When ctx ends first it closes at once.
+func (p *Pool) Shutdown(ctx context.Context) error {
+	err := p.finish(ctx)
+	p.mu.Lock()
+	p.d.close()
+	p.r.closing = true
+	p.perform()
+	p.flush()
+	p.announce()
+	p.mu.Unlock()
+	if err == nil {
+		err = p.await(ctx, func() (bool, error) { return len(p.r.members) == 0, nil })
+	}
+	p.Close()
+	return err
+}
+
+// finish waits until no request is under way.
+func (p *Pool) finish(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		p.mu.Lock()
+		busy := p.d.inFlight()
+		p.mu.Unlock()
+		if busy == 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%d requests were still under way: %w", busy, ctx.Err())
+		}
+	}
+}
+
+// Close ends the pool at once: connections to workers are closed and requests failed. It does not end processes, which is their
+// launcher's affair.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	p.r.closing = true
+	p.d.close()
+	p.perform()
+	p.flush()
+	for _, l := range p.links {
+		l.conn.Close()
+	}
+	p.mu.Unlock()
+	p.cancel()
+	p.wg.Wait()
+}

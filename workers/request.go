@@ -1,0 +1,79 @@
+package workers
+
+import (
+	"os"
+	"time"
+
+	"github.com/kirin-server/kirin/workers/wire"
+)
+
+// A Request is one request for a worker. The fields are set before [Pool.Submit] and left alone until the request has ended.
+type Request struct {
+	Environ []byte   // the environ, encoded by package wire
+	Body    []byte   // the body, when it is at most 64 KiB
+	File    *os.File // the body, when it is larger; read from offset 0, closed by the caller afterwards
+	Size    int64    // length of File's content in bytes
+	Safe    bool     // RFC 9110 §9.2.1: it may be sent again, and ahead of time
+	Reply   Responder
+
+	state    state
+	worker   *worker
+	id       uint32
+	pid      int       // of the worker it was last sent to
+	failures int       // how many workers died with it
+	arrived  time.Time // in the queue, at first
+	sent     time.Time // began, as far as the front knows
+}
+
+// Pid is the process that the request was last sent to, 0 when it was sent to none. It is to be asked by the Reply.
+func (r *Request) Pid() int { return r.pid }
+
+// state is where a request stands.
+type state uint8
+
+const (
+	idle      state = iota
+	queued          // in the queue
+	sent            // with a worker, no byte of an answer yet
+	begun           // a final response's head has been passed on
+	abandoned       // the client is gone; the worker has not ended it yet
+	ended
+)
+
+// A Responder receives what becomes of a request. Its methods are called one at a time, must not block, and must not call the
+// pool.
+type Responder interface {
+	// Respond passes a response on: any number of Interim, then Complete or File, or Stream and later End. Its slices are
+	// valid only during the call; its File is the responder's to close.
+	Respond(*wire.Response)
+	// Fail says that there will be no (further) response.
+	Fail(Failure)
+}
+
+// A Failure is why a request has no response from a worker.
+type Failure uint8
+
+// The failures. Status gives the HTTP status that fits when no byte of a response was sent.
+const (
+	Overloaded   Failure = 1 + iota // the queue is full: 503
+	QueueTimeout                    // no worker took it in time: 503
+	WorkerLost                      // its worker ended while it ran: 502
+	Timeout                         // it was over its time: 504
+	ShuttingDown                    // the pool is closed: 503
+)
+
+var failures = [...]struct {
+	status int
+	text   string
+}{
+	Overloaded:   {503, "the queue is full"},
+	QueueTimeout: {503, "no worker was free in time"},
+	WorkerLost:   {502, "the worker ended"},
+	Timeout:      {504, "over its time"},
+	ShuttingDown: {503, "shutting down"},
+}
+
+// Status is the HTTP status code for f.
+func (f Failure) Status() int { return failures[f].status }
+
+func (f Failure) String() string { return failures[f].text }

@@ -1,0 +1,263 @@
+package workers
+
+import (
+	"time"
+)
+
+// stage is where a member stands.
+type stage uint8
+
+const (
+	starting stage = iota // launched, HELLO not yet heard
+	ready
+	draining
+)
+
+// member is one worker of the roster, from its launch to its end.
+type member struct {
+	number     int // 1, 2, …: systemd's instance NAME:number
+	generation int
+	stage      stage
+	retiring   bool // wishes to be replaced
+	since      time.Time
+}
+
+// task is what the roster wants done with a member.
+type task struct {
+	do     order
+	member *member
+}
+
+type order uint8
+
+const (
+	doStart order = iota
+	doDrain
+	doKill
+)
+
+// roster decides which workers there are. It compares what is with what is wanted and gives the next orders, so that a
+// roll, a replacement, a crash and a change of the number are one rule:
+//
+//   - a worker of the wanted generation that does not retire is good, any other ready one is old;
+//   - good and starting ones are brought up to the wanted number, while all together stay within wanted + surge;
+//   - an old one is drained as soon as the wanted number of ready ones is there without it.
+type roster struct {
+	want       int
+	surge      int
+	generation int           // wanted
+	grace      time.Duration // a draining one is killed after this long
+	closing    bool
+
+	members  []*member
+	failures int       // starts that failed, in a row
+	retryAt  time.Time // no start before
+	rollErr  error     // why the last roll ended
+	previous int       // the generation to fall back to, while a roll is under way
+	rolling  bool
+}
+
+const (
+	backOffMin = 100 * time.Millisecond
+	backOffMax = 10 * time.Second
+)
+
+// tally counts members by what they are to the wanted state.
+type tally struct{ good, starting, old int }
+
+func (s *roster) tally() tally {
+	var t tally
+	for _, m := range s.members {
+		switch {
+		case m.stage == starting && m.generation == s.generation:
+			t.starting++
+		case m.stage != ready:
+		case m.generation == s.generation && !m.retiring:
+			t.good++
+		default:
+			t.old++
+		}
+	}
+	return t
+}
+
+// plan gives the orders that follow from how things stand, and performs them on its own books. wake is when to ask again,
+// if nothing happens before; zero means that nothing is due.
+func (s *roster) plan(now time.Time) (tasks []task, wake time.Time) {
+	for {
+		t, at := s.next(now)
+		wake = earliest(wake, at)
+		if t == nil {
+			break
+		}
+		tasks = append(tasks, *t)
+	}
+	return tasks, earliest(wake, s.killTime(now, &tasks))
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// next gives one order, or the time at which one will be due.
+func (s *roster) next(now time.Time) (*task, time.Time) {
+	t := s.tally()
+	want := s.want
+	if s.closing {
+		want = 0
+	}
+	switch {
+	case t.old > 0 && t.good+t.old > want, t.good > want:
+		return s.drain(now), time.Time{}
+	case t.good+t.starting >= want:
+		return nil, time.Time{}
+	case t.good+t.starting+t.old < want+s.surge:
+		if now.Before(s.retryAt) {
+			return nil, s.retryAt
+		}
+		return s.start(now), time.Time{}
+	case s.surge == 0 && t.old > 0 && t.starting == 0:
+		return s.drain(now), time.Time{}
+	}
+	return nil, time.Time{}
+}
+
+// drain picks the member to part with: an old one first, then the one with the highest number.
+func (s *roster) drain(now time.Time) *task {
+	var pick *member
+	for _, m := range s.members {
+		if m.stage != ready {
+			continue
+		}
+		old := m.generation != s.generation || m.retiring
+		if pick == nil {
+			pick = m
+			continue
+		}
+		pickOld := pick.generation != s.generation || pick.retiring
+		if old && !pickOld || old == pickOld && m.number > pick.number {
+			pick = m
+		}
+	}
+	if pick == nil {
+		return nil
+	}
+	pick.stage, pick.since = draining, now
+	return &task{doDrain, pick}
+}
+
+func (s *roster) start(now time.Time) *task {
+	m := &member{number: s.freeNumber(), generation: s.generation, since: now}
+	s.members = append(s.members, m)
+	return &task{doStart, m}
+}
+
+func (s *roster) freeNumber() int {
+	for n := 1; ; n++ {
+		if s.byNumber(n) == nil {
+			return n
+		}
+	}
+}
+
+func (s *roster) byNumber(n int) *member {
+	for _, m := range s.members {
+		if m.number == n {
+			return m
+		}
+	}
+	return nil
+}
+
+// killTime orders the end of those that have drained for too long, and tells when the next one will have.
+func (s *roster) killTime(now time.Time, tasks *[]task) (wake time.Time) {
+	if s.grace <= 0 {
+		return time.Time{}
+	}
+	for _, m := range s.members {
+		if m.stage != draining {
+			continue
+		}
+		if due := m.since.Add(s.grace); now.Before(due) {
+			wake = earliest(wake, due)
+		} else {
+			m.since = now // and again, if it survives that
+			*tasks = append(*tasks, task{doKill, m})
+		}
+	}
+	return wake
+}
+
+// hello tells that a member is ready.
+func (s *roster) hello(m *member, now time.Time) {
+	m.stage, m.since = ready, now
+	s.failures, s.retryAt = 0, time.Time{}
+	s.finishRoll()
+}
+
+// finishRoll ends a roll when every member is good. It is asked after each event that could make it so.
+func (s *roster) finishRoll() {
+	if t := s.tally(); s.rolling && t.good >= s.want && t.old == 0 {
+		s.rolling, s.rollErr = false, nil
+	}
+}
+
+// gone tells that a member has ended; err is why it did not start, when it did not.
+func (s *roster) gone(m *member, err error, now time.Time) {
+	for i, other := range s.members {
+		if other == m {
+			s.members = append(s.members[:i], s.members[i+1:]...)
+			break
+		}
+	}
+	if m.stage == starting && m.generation == s.generation && !s.closing {
+		s.startFailed(err, now)
+	}
+	s.finishRoll()
+}
+
+// startFailed stops a roll, so that the old workers go on; without any it backs off.
+func (s *roster) startFailed(err error, now time.Time) {
+	if s.rolling && s.tally().old > 0 {
+		s.abandonRoll(err)
+		return
+	}
+	s.rolling, s.rollErr = false, err // nothing to fall back to: keep trying what is there
+	s.retryAt = now.Add(min(backOffMin<<min(s.failures, 16), backOffMax))
+	s.failures++
+}
+
+func (s *roster) abandonRoll(err error) {
+	for _, m := range s.members {
+		if m.generation == s.generation {
+			m.generation = s.previous // what has come up serves on
+		}
+	}
+	s.generation, s.rolling, s.rollErr = s.previous, false, err
+}
+
+// roll asks for a new generation of all workers.
+func (s *roster) roll(generation int) {
+	if !s.rolling {
+		s.previous = s.generation
+	}
+	s.generation, s.rolling, s.rollErr = generation, true, nil
+	s.failures, s.retryAt = 0, time.Time{}
+}
+
+// retire tells that a ready member wishes to be replaced.
+func (s *roster) retire(m *member) {
+	if m.stage == ready {
+		m.retiring = true
+	}
+}
+
+// stopping tells that a member takes nothing more and will go.
+func (s *roster) stopping(m *member, now time.Time) {
+	if m.stage == ready {
+		m.stage, m.since = draining, now
+	}
+}

@@ -1,0 +1,257 @@
+package wire
+
+import "os"
+
+// Hello is a worker's introduction, the first frame of every connection.
+type Hello struct {
+	Version   int
+	Pid       int
+	Slots     int    // requests at once, at least 1
+	Class     string // sync, gthread, …
+	Interface string // wsgi
+	Error     string // why the application cannot be served: a line, then perhaps a traceback
+	Exit      int    // the exit status that follows an Error
+}
+
+// AppendHello appends a HELLO frame.
+func AppendHello(b []byte, h Hello) []byte {
+	at := len(b)
+	b = AppendDict(BeginFrame(b))
+	b = AppendInt(AppendStr(b, "version"), int64(h.Version))
+	b = AppendInt(AppendStr(b, "pid"), int64(h.Pid))
+	b = AppendInt(AppendStr(b, "slots"), int64(h.Slots))
+	b = AppendStr(AppendStr(b, "class"), h.Class)
+	b = AppendStr(AppendStr(b, "interface"), h.Interface)
+	if h.Error != "" {
+		b = AppendStr(AppendStr(b, "error"), h.Error)
+		b = AppendInt(AppendStr(b, "exit"), int64(h.Exit))
+	}
+	return EndFrame(AppendEnd(b), at, TypeHello, 0)
+}
+
+// ParseHello reads a HELLO payload and checks it.
+func ParseHello(payload []byte) (Hello, error) {
+	var h Hello
+	d := decoder{b: payload}
+	d.dict(func(key string) {
+		switch key {
+		case "version":
+			h.Version = int(d.int())
+		case "pid":
+			h.Pid = int(d.int())
+		case "slots":
+			h.Slots = int(d.int())
+		case "class":
+			h.Class = string(d.str())
+		case "interface":
+			h.Interface = string(d.str())
+		case "error":
+			h.Error = d.optionalStr()
+		case "exit":
+			h.Exit = int(d.int())
+		default:
+			d.skip()
+		}
+	})
+	if err := d.end(); err != nil {
+		return h, err
+	}
+	return h, h.check()
+}
+
+func (h *Hello) check() error {
+	switch {
+	case h.Version != Version:
+		return protocolErrorf("the worker speaks version %d of the protocol, not %d", h.Version, Version)
+	case h.Error != "":
+		return nil
+	case h.Slots < 1 || h.Slots > 1<<20:
+		return protocolErrorf("a worker of %d slots", h.Slots)
+	}
+	return nil
+}
+
+func (d *decoder) optionalStr() string {
+	if d.peek() == codeNone {
+		d.code()
+		return ""
+	}
+	return string(d.str())
+}
+
+// Status is what a worker tells unasked.
+type Status struct {
+	Retire   string   // it wishes to be replaced, and why
+	Stopping string   // it takes nothing more, and why
+	Changed  string   // this file of the application has changed
+	Overtime []uint32 // these requests are over their time; the process is about to be aborted
+}
+
+// AppendStatus appends a STATUS frame.
+func AppendStatus(b []byte, s Status) []byte {
+	at := len(b)
+	b = AppendDict(BeginFrame(b))
+	for _, f := range []struct{ key, value string }{{"retire", s.Retire}, {"stopping", s.Stopping}, {"changed", s.Changed}} {
+		if f.value != "" {
+			b = AppendStr(AppendStr(b, f.key), f.value)
+		}
+	}
+	if len(s.Overtime) > 0 {
+		b = appendIDs(AppendStr(b, "overtime"), s.Overtime)
+	}
+	return EndFrame(AppendEnd(b), at, TypeStatus, 0)
+}
+
+// ParseStatus reads a STATUS payload.
+func ParseStatus(payload []byte) (Status, error) {
+	var s Status
+	d := decoder{b: payload}
+	d.dict(func(key string) {
+		switch key {
+		case "retire":
+			s.Retire = d.optionalStr()
+		case "stopping":
+			s.Stopping = d.optionalStr()
+		case "changed":
+			s.Changed = d.optionalStr()
+		case "overtime":
+			s.Overtime = d.ids()
+		default:
+			d.skip()
+		}
+	})
+	return s, d.end()
+}
+
+func appendIDs(b []byte, ids []uint32) []byte {
+	b = AppendList(b, len(ids))
+	for _, id := range ids {
+		b = AppendInt(b, int64(id))
+	}
+	return b
+}
+
+func (d *decoder) ids() []uint32 {
+	var ids []uint32
+	for n := d.sequence(); n > 0 && d.err == nil; n-- {
+		ids = append(ids, d.id())
+	}
+	return ids
+}
+
+// id reads a request id, 1 to 2³¹−1.
+func (d *decoder) id() uint32 {
+	v := d.int()
+	if d.err == nil && (v < 1 || v > 1<<31-1) {
+		d.fail("request id %d", v)
+		return 0
+	}
+	return uint32(v)
+}
+
+// AppendCancel appends a CANCEL frame.
+func AppendCancel(b []byte, ids ...uint32) []byte {
+	at := len(b)
+	return EndFrame(appendIDs(BeginFrame(b), ids), at, TypeCancel, 0)
+}
+
+// ParseCancel reads a CANCEL payload.
+func ParseCancel(payload []byte) ([]uint32, error) {
+	d := decoder{b: payload}
+	ids := d.ids()
+	return ids, d.end()
+}
+
+// AppendDrain appends a DRAIN frame.
+func AppendDrain(b []byte) []byte {
+	at := len(b)
+	return EndFrame(AppendNone(BeginFrame(b)), at, TypeDrain, 0)
+}
+
+// A Request is one request on its way to a worker.
+type Request struct {
+	ID      uint32
+	Environ []byte   // an encoded dict, see [AppendDict]
+	Body    []byte   // inline body, when File is nil
+	File    *os.File // the body, from offset 0
+	Size    int64    // length of File's content in bytes
+}
+
+// RequestBatchOverhead is how many bytes [BeginRequests] appends.
+const RequestBatchOverhead = HeaderSize + 5
+
+// BeginRequests appends the start of a REQUEST frame; [AppendRequest] adds to it and [EndRequests] completes it.
+func BeginRequests(b []byte) []byte { return AppendList(BeginFrame(b), 0) }
+
+// AppendRequest appends one request to a batch. A File's descriptor is to be sent along, in the order of the requests.
+func AppendRequest(b []byte, r *Request) []byte {
+	b = AppendInt(AppendTuple(b, 4), int64(r.ID))
+	if r.File != nil {
+		b = append(AppendInt(b, 1), r.Environ...)
+		return AppendInt(b, r.Size)
+	}
+	b = append(AppendInt(b, 0), r.Environ...)
+	if len(r.Body) == 0 {
+		return AppendNone(b)
+	}
+	return AppendBytes(b, r.Body)
+}
+
+// EndRequests completes the REQUEST frame that begins at b[at:] and holds count requests.
+func EndRequests(b []byte, at, count, descriptors int) []byte {
+	AppendList(b[:at+HeaderSize], count) // over the placeholder
+	return EndFrame(b, at, TypeRequest, descriptors)
+}
+
+// ParseRequests calls each with every request of a REQUEST frame. Environ and Body alias the payload. Files pass to
+// the requests that use them.
+func ParseRequests(f *Frame, each func(Request)) error {
+	d := decoder{b: f.Payload}
+	for n := d.sequence(); n > 0 && d.err == nil; n-- {
+		if r, ok := d.request(f); ok {
+			each(r)
+		}
+	}
+	return d.end()
+}
+
+func (d *decoder) request(f *Frame) (Request, bool) {
+	d.fixed(4, "a request")
+	r := Request{ID: d.id()}
+	kind := d.int()
+	before := d.b
+	if d.peek() != codeDict {
+		d.fail("a request without environ")
+	}
+	d.skip()
+	r.Environ = before[:len(before)-len(d.b)]
+	switch kind {
+	case 0:
+		r.Body = d.bytes()
+	case 1:
+		r.Size = d.int()
+		if len(f.Files) == 0 {
+			d.fail("a request without its descriptor")
+		} else {
+			r.File, f.Files = f.Files[0], f.Files[1:]
+		}
+	default:
+		d.fail("request kind %d", kind)
+	}
+	return r, d.err == nil
+}
+
+// EachEnviron calls each with every key and value of an encoded environ dict, as UTF-8.
+func EachEnviron(environ []byte, each func(key, value []byte)) error {
+	d := decoder{b: environ}
+	if c := d.code(); c != codeDict {
+		d.fail("type %q where a dict belongs", c)
+	}
+	for d.more() {
+		key, value := d.str(), d.str()
+		if d.err == nil {
+			each(key, value)
+		}
+	}
+	return d.end()
+}
