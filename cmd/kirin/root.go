@@ -45,12 +45,12 @@ func newRoot() *cobra.Command {
 
 // knownCommand refuses a first word that is no command, with the one that was likely meant. It also serves as the
 // validator of the root's arguments: cobra gives them only when there is no such command.
-func knownCommand(root *cobra.Command, args []string) error {
+func knownCommand(parent *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
 	hint := "see kirin help"
-	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+	if near := parent.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean kirin " + strings.Join(near, " or kirin ") + "?"
 	} else if strings.Contains(args[0], ":") {
 		hint = "did you mean kirin run " + args[0] + "?"
@@ -74,7 +74,7 @@ func newHelp() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return knownCommand(cmd.Root(), args)
+				return knownCommand(about, rest)
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()

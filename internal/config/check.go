@@ -72,6 +72,13 @@ func checkLevel(v any) (any, error) {
 	return strings.ToLower(level), nil
 }
 
+func checkUmask(v any) (any, error) {
+	if mask, ok := v.(int); ok && mask > 0o777 {
+		return nil, fmt.Errorf("%o in octal is more than 777, all the bits that there are", mask)
+	}
+	return v, nil
+}
+
 func checkUser(v any) (any, error) {
 	name, ok := v.(string)
 	if !ok {

@@ -40,7 +40,10 @@ func (a *Args) AddFlags(fs *pflag.FlagSet) {
 		}
 	}
 	fs.SortFlags = false
-	fs.SetNormalizeFunc(unabbreviate)
+	names := append(longFlags(), "help", "version")
+	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(unabbreviate(names, name))
+	})
 }
 
 // ParseArgs reads a command line that is not cobra's own, such as the words of GUNICORN_CMD_ARGS.
@@ -87,21 +90,26 @@ func isFlag(text string) bool {
 	return strings.HasPrefix(text, "--") && slices.Contains(longFlags(), name)
 }
 
-func unabbreviate(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-	if found := flagsThatBegin(name); len(found) == 1 {
-		return pflag.NormalizedName(found[0])
+// unabbreviate gives the one of the names that begins with name, or name itself.
+func unabbreviate(names []string, name string) string {
+	if found := namesThatBegin(names, name); len(found) == 1 {
+		return found[0]
 	}
-	return pflag.NormalizedName(name)
+	return name
 }
 
-// flagsThatBegin lists the long flags that name may stand for: itself, or those that begin with it and belong to
-// different settings.
-func flagsThatBegin(name string) []string {
-	all := append(longFlags(), "help", "version")
-	if slices.Contains(all, name) || name == "" {
+// namesThatBegin lists the names that an abbreviation may stand for; a name that is complete stands for itself.
+func namesThatBegin(names []string, name string) []string {
+	if slices.Contains(names, name) || name == "" {
 		return []string{name}
 	}
-	return slices.DeleteFunc(all, func(flag string) bool { return !strings.HasPrefix(flag, name) })
+	var found []string
+	for _, full := range names {
+		if strings.HasPrefix(full, name) {
+			found = append(found, full)
+		}
+	}
+	return found
 }
 
 // FlagError makes an [Error] of what went wrong while pflag parsed, with the nearest flag for one that is unknown.
@@ -125,7 +133,7 @@ func FlagError(err error, source Source) error {
 
 func unknownFlag(e *Error, name string) {
 	e.Problem = "there is no option --" + name
-	if found := flagsThatBegin(name); len(found) > 1 {
+	if found := namesThatBegin(longFlags(), name); len(found) > 1 {
 		e.Problem = fmt.Sprintf("--%s could be any of --%s", name, strings.Join(found, ", --"))
 	} else if near, ok := nearest(name, longFlags()); ok {
 		e.Mend = "did you mean --" + near + "?"

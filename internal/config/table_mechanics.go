@@ -51,7 +51,8 @@ var mechanicsSettings = []*Setting{
 	},
 	{
 		Name: "umask", Section: "Server Mechanics", Long: []string{"umask"}, Short: "m", Kind: Mode, Default: 0, Meta: "MODE", State: Implemented,
-		Help: "mode bits to take away from files that are created; 022 and 0o22 are octal",
+		check: checkUmask,
+		Help:  "mode bits to take away from files that are created; 022 and 0o22 are octal",
 	},
 	{
 		Name: "initgroups", Section: "Server Mechanics", Long: []string{"initgroups"}, Kind: Bool, Default: false,
