@@ -77,6 +77,7 @@ func newHelp() *cobra.Command {
 				return knownCommand(about, rest)
 			}
 			about.InitDefaultHelpFlag()
+			about.InitDefaultVersionFlag()
 			return about.Help()
 		},
 	}
