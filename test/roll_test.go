@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -202,8 +204,22 @@ func TestMaxRequests(t *testing.T) {
 	})
 }
 
+// upgraded waits until the front is another one than old, and old has no worker left.
+func upgraded(t *testing.T, s *testkit.Server, old testkit.Process) {
+	t.Helper()
+	testkit.Eventually(t, "the new front alone has workers", func() bool {
+		for _, w := range s.Workers() {
+			if w.Parent() == old.PID {
+				return false
+			}
+		}
+		return s.Front().PID != old.PID
+	})
+	s.WaitWorkers(2)
+}
+
 // TestUpgrade wants USR2 to put a new front in the place of the old one with
-// no failed request, and its pid in the pid file.
+// no failed request, and the pid file to name a process that takes signals for it.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	eachClass(t, func(t *testing.T, flags string) {
@@ -211,23 +227,40 @@ func TestUpgrade(t *testing.T) {
 		s, l, _ := underLoad(t, flags+" --pid "+pidfile)
 		for range 3 {
 			old := s.Front()
-			s.Signal(syscall.SIGUSR2)
-			testkit.Eventually(t, "the new front is alone", func() bool {
-				fronts := s.Fronts()
-				return len(fronts) == 1 && fronts[0].PID != old.PID
-			})
+			if err := syscall.Kill(pidIn(t, pidfile), syscall.SIGUSR2); err != nil {
+				t.Fatal(err)
+			}
+			upgraded(t, s, old)
 			l.Wait(100)
-			testkit.Eventually(t, "the pid file names the new front", func() bool {
-				b, _ := os.ReadFile(pidfile)
-				return string(b) == fmt.Sprintln(s.Front().PID)
-			})
-			s.WaitWorkers(2)
+		}
+		if n := len(s.Fronts()); n > 2 {
+			t.Errorf("%d processes of kirin after three upgrades: %v", n, s.Fronts())
 		}
 		unharmed(t, s, l)
+		if err := syscall.Kill(pidIn(t, pidfile), syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		testkit.Eventually(t, "no process is left", func() bool { return len(s.Processes()) == 0 })
 		if code := s.ExitCode(); code != 0 {
-			t.Errorf("the first front ended with status %d", code)
+			t.Errorf("the first process ended with status %d", code)
+		}
+		if _, err := os.Stat(pidfile); err == nil {
+			t.Error("the pid file is still there")
 		}
 	})
+}
+
+func pidIn(t *testing.T, path string) int {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
 }
 
 // TestUpgradeFails wants the old front to go on when its successor cannot
@@ -240,17 +273,11 @@ func TestUpgradeFails(t *testing.T) {
 	s.Err.Mark()
 	s.Signal(syscall.SIGUSR2)
 	s.Err.Wait(t, "RuntimeError: not today")
-	testkit.Eventually(t, "the old front is alone", func() bool {
-		fronts := s.Fronts()
-		return len(fronts) == 1 && fronts[0].PID == old.PID
-	})
+	testkit.Eventually(t, "the old front is alone", func() bool { return len(s.Fronts()) == 1 && s.Front().PID == old.PID })
 	l.Wait(200)
 	write(t, filepath.Join(dir, "load.py"), appFile(t, "load.py"))
 	s.Signal(syscall.SIGUSR2)
-	testkit.Eventually(t, "a new front is alone", func() bool {
-		fronts := s.Fronts()
-		return len(fronts) == 1 && fronts[0].PID != old.PID
-	})
+	upgraded(t, s, old)
 	l.Wait(100)
 	unharmed(t, s, l)
 }

@@ -50,7 +50,9 @@ func commandLine(pid int) []string {
 	return strings.Split(strings.TrimRight(string(b), "\x00"), "\x00")
 }
 
-// Fronts returns the running fronts: one, but for the time of an upgrade.
+// Fronts returns the processes that execute kirin: the front, for the time of
+// an upgrade its successor too, and after one perhaps the first, which only
+// keeps its pid for those that follow it.
 func (s *Server) Fronts() []Process {
 	var out []Process
 	for _, p := range s.Processes() {
@@ -61,7 +63,7 @@ func (s *Server) Fronts() []Process {
 	return out
 }
 
-// Front returns the running front; of two the one that was started last.
+// Front returns the running front; of several the one that was started last.
 func (s *Server) Front() Process {
 	s.t.Helper()
 	fronts := s.Fronts()

@@ -232,11 +232,15 @@ func (s *Server) ExitCode() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// Signal sends a signal to the front.
+// Signal sends a signal to the process that was started, as its user would;
+// when that has gone after an upgrade, to its successor.
 func (s *Server) Signal(sig syscall.Signal) {
 	s.t.Helper()
-	front := s.Front()
-	if err := syscall.Kill(front.PID, sig); err != nil {
+	pid := s.PID()
+	if s.Exited() {
+		pid = s.Front().PID
+	}
+	if err := syscall.Kill(pid, sig); err != nil {
 		s.t.Fatalf("%v to the front: %v", sig, err)
 	}
 }

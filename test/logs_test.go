@@ -1,0 +1,170 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/kirin-server/kirin/internal/testkit"
+)
+
+// TestAccessLog wants Gunicorn's default format on standard output.
+func TestAccessLog(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, options{App: "load:app", Args: args("--access-logfile -")})
+	c := s.Dial()
+	c.Send("POST /path?q=1 HTTP/1.1\r\n%sReferer: http://from/\r\nUser-Agent: a \"quoted\" agent\r\n"+
+		"Authorization: Basic YW5uOnNlY3JldA==\r\nContent-Length: 2\r\n\r\nhi", host)
+	r := c.Response("POST")
+	line := s.Out.Wait(t, `.*POST.*`)[0]
+	want := fmt.Sprintf(`127.0.0.1 - ann [DATE] "POST /path?q=1 HTTP/1.1" 200 %d "http://from/" "a \"quoted\" agent"`, len(r.Body))
+	if got := date.ReplaceAllString(line, "[DATE]"); got != want {
+		t.Errorf("line\n%s\nwant\n%s", got, want)
+	}
+	if !date.MatchString(line) {
+		t.Errorf("no date in %q", line)
+	}
+}
+
+var date = regexp.MustCompile(`\[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]`)
+
+// TestAccessLogAtoms has every atom of Gunicorn's in one line.
+func TestAccessLogAtoms(t *testing.T) {
+	t.Parallel()
+	format := `h=%(h)s l=%(l)s u=%(u)s t=%(t)s r=%(r)s s=%(s)s m=%(m)s U=%(U)s q=%(q)s H=%(H)s b=%(b)s B=%(B)s f=%(f)s a=%(a)s ` +
+		`T=%(T)s D=%(D)s M=%(M)s L=%(L)s p=%(p)s i=%({x-in}i)s no=%({x-none}i)s o=%({x-request-id}o)s e=%({raw_uri}e)s percent=%%`
+	s := testkit.Start(t, options{App: "load:app", Args: []string{"--access-logfile", "-", "--access-logformat", format}})
+	c := s.Dial()
+	c.Send("GET /a%%20b?ms=1100 HTTP/1.1\r\n%sX-In: in\r\nX-Request-Id: out\r\n\r\n", host)
+	r := c.Response("GET")
+	line := s.Out.Wait(t, `^h=.*`)[0]
+	length := len(r.Body)
+	want := fmt.Sprintf(`^h=127\.0\.0\.1 l=- u=- t=\[[^]]+\] r=GET /a%%20b\?ms=1100 HTTP/1\.1 s=200 m=GET U=/a b q=ms=1100 H=HTTP/1\.1 b=%d B=%d f=- a=- `+
+		`T=1 D=1[1-9]\d{5} M=1[1-9]\d\d L=1\.[1-9]\d{5} p=<\d+> i=in no=- o=out e=/a%%20b\?ms=1100 percent=%%$`, length, length)
+	if !regexp.MustCompile(want).MatchString(line) {
+		t.Errorf("line\n%s\nis not like\n%s", line, want)
+	}
+}
+
+// TestAccessLogOf has a line for each request, also for those that no worker answered.
+func TestAccessLogOf(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, options{
+		App:  "errors:app",
+		Args: []string{"--access-logfile", "-", "--access-logformat", "%(m)s %(U)s %(s)s %(B)s"},
+	})
+	s.Get("/before-headers")
+	s.Get("/replaced")
+	s.Do("HEAD", "/", nil, nil)
+	s.Out.Wait(t, `^GET /before-headers 500 \d+$`)
+	s.Out.Wait(t, `^GET /replaced 503 9$`)
+	s.Out.Wait(t, `^HEAD / 200 (0|-|None)$`)
+}
+
+// TestAccessLogInjection wants no line that a client made up.
+func TestAccessLogInjection(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, options{App: "load:app", Args: args("--access-logfile -")})
+	c := s.Dial()
+	c.Send("GET /%%0a%%0d10.0.0.1%%20-%%20forged HTTP/1.1\r\n%sUser-Agent: \x7f\xff\ttab\r\n\r\n", host)
+	_, _ = c.ReadResponse("GET")
+	s.Get("/last")
+	s.Out.Wait(t, "/last")
+	for _, line := range s.Out.Lines("") {
+		if !strings.HasPrefix(line, "127.0.0.1 ") {
+			t.Errorf("line %q", line)
+		}
+	}
+}
+
+// TestLogFiles wants both logs in files, and USR1 to open them anew.
+func TestLogFiles(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, nil)
+	access, errors := filepath.Join(dir, "access"), filepath.Join(dir, "errors")
+	s := testkit.Start(t, options{App: "errors:app", Args: []string{"--access-logfile", access, "--error-logfile", errors, "--workers", "2"}})
+	accessLog, errorLog := &testkit.Log{Path: access}, &testkit.Log{Path: errors}
+	s.Get("/before-headers")
+	accessLog.Wait(t, "GET /before-headers")
+	errorLog.Wait(t, "ValueError: raised before the headers")
+	for _, path := range []string{access, errors} {
+		if err := os.Rename(path, path+".1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Signal(syscall.SIGUSR1)
+	testkit.Eventually(t, "the logs are there again", func() bool {
+		_, err1 := os.Stat(access)
+		_, err2 := os.Stat(errors)
+		return err1 == nil && err2 == nil
+	})
+	for range 8 { // both workers
+		s.Get("/in-close")
+	}
+	accessLog.Wait(t, "GET /in-close")
+	errorLog.Wait(t, "ValueError: raised in close")
+	old := &testkit.Log{Path: errors + ".1"}
+	old.Lacks(t, "raised in close")
+	(&testkit.Log{Path: access + ".1"}).Lacks(t, "in-close")
+	s.Err.Lacks(t, "ValueError")
+}
+
+// TestErrorLogFormat wants Gunicorn's line format.
+func TestErrorLogFormat(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, options{App: "hello:app"})
+	s.Get("/")
+	s.Err.Wait(t, `^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[\d+\] \[INFO\] .*`+regexp.QuoteMeta(s.Addr))
+}
+
+// TestLogLevel wants less with a higher level and more with a lower one.
+func TestLogLevel(t *testing.T) {
+	t.Parallel()
+	quiet := testkit.Start(t, options{App: "hello:app", Args: args("--log-level error")})
+	quiet.Get("/")
+	quiet.Stop()
+	if text := quiet.Err.String(); text != "" {
+		t.Errorf("with --log-level error: %q", text)
+	}
+	info := testkit.Start(t, options{App: "hello:app"})
+	info.Get("/")
+	info.Stop()
+	debug := testkit.Start(t, options{App: "hello:app", Args: args("--log-level debug")})
+	debug.Get("/")
+	debug.Stop()
+	if i, d := len(info.Err.Lines("")), len(debug.Err.Lines("")); d <= i || i == 0 {
+		t.Errorf("%d lines at info, %d at debug", i, d)
+	}
+	debug.Err.Wait(t, `\[DEBUG\]`)
+	info.Err.Lacks(t, `\[DEBUG\]`)
+}
+
+// TestOutput says where what an application prints goes, with --capture-output and without.
+func TestOutput(t *testing.T) {
+	t.Parallel()
+	always := []string{"printed to standard error", "written to wsgi.errors", "logged as a warning", "UserWarning: warned"}
+	printed := []string{"printed at import", "printed to standard output"}
+	dir := folder(t, nil)
+
+	plain := testkit.Start(t, options{App: "output:app"})
+	plain.Get("/")
+	for _, text := range always {
+		plain.Err.Wait(t, text)
+	}
+	for _, text := range printed {
+		plain.Out.Wait(t, text)
+	}
+
+	file := &testkit.Log{Path: filepath.Join(dir, "errors")}
+	captured := testkit.Start(t, options{App: "output:app", Args: []string{"--capture-output", "--error-logfile", file.Path}})
+	captured.Get("/")
+	for _, text := range append(always, printed...) {
+		file.Wait(t, text)
+	}
+	captured.Out.Lacks(t, "printed")
+	captured.Err.Lacks(t, "printed")
+}
