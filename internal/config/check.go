@@ -44,16 +44,6 @@ func checkBind(v any) (any, error) {
 	return list, nil
 }
 
-// checkApp refuses what can be no MODULE:CALLABLE because a file is named. The rest is the interpreter's to find out.
-func checkApp(v any) (any, error) {
-	app, _ := v.(string)
-	module, _, _ := strings.Cut(app, ":")
-	if strings.ContainsRune(module, '/') {
-		return nil, fmt.Errorf("%q names a file; name the module as Python imports it, with --chdir for its directory", app)
-	}
-	return v, nil
-}
-
 func checkEnv(v any) (any, error) {
 	list, _ := v.([]string)
 	for _, pair := range list {

@@ -36,6 +36,7 @@ type Config struct {
 	Env        []string // NAME=VALUE, as os.Environ has it
 	UID, GID   int      // as they are of this process unless --user or --group says otherwise
 	Umask      int
+	UmaskSet   bool   // Umask was asked for; otherwise it is better left as it is
 	PIDFile    string // empty: none
 	ProcName   string // empty: the application's own
 

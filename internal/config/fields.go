@@ -13,7 +13,7 @@ func (m *merge) process(c *Config) error {
 	c.Backlog = m.number("backlog")
 	c.Env = m.list("raw_env")
 	c.UID, c.GID = m.owner("user", os.Geteuid()), m.owner("group", os.Getegid())
-	c.Umask = m.number("umask")
+	c.Umask, c.UmaskSet = m.number("umask"), m.values["umask"].source.Origin != FromDefault
 	c.PIDFile = optionalPath(c.Chdir, m.text("pidfile"))
 	c.ProcName = m.text("proc_name")
 	c.Reload = m.flag("reload")

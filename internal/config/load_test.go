@@ -127,7 +127,7 @@ func TestEveryField(t *testing.T) {
 		Bind: []string{":1", "unix:" + shop + "/run/s", "unix:/s", "unix:@s", "fd://3"}, Backlog: 9,
 		Workers: 3, WorkerClass: "gthread", Threads: 4, MaxRequests: 7, MaxRequestsJitter: 2,
 		GracefulTimeout: 5 * time.Second, QueueLimit: 1, Surge: 2,
-		Chdir: shop, PythonPath: []string{shop + "/lib", "/opt"}, Env: []string{"A=1"}, UID: 1, GID: 2, Umask: 0o27,
+		Chdir: shop, PythonPath: []string{shop + "/lib", "/opt"}, Env: []string{"A=1"}, UID: 1, GID: 2, Umask: 0o27, UmaskSet: true,
 		PIDFile: shop + "/run/pid", ProcName: "shop",
 		AccessLog: shop + "/a.log", AccessLogFormat: "%(h)s", ErrorLog: "/e.log", LogLevel: "error", CaptureOutput: true,
 		LimitRequestFields: 1, LimitRequestFieldSize: 2,

@@ -127,7 +127,6 @@ func TestParseRefuses(t *testing.T) {
 		{"worker_class", "uvicorn.workers.UvicornWorker", `the worker class "uvicorn.workers.UvicornWorker" is not implemented yet`},
 		{"worker_class", "gtread", `there is no worker class "gtread"; did you mean gthread?`},
 		{"worker_class", "shop.workers.Mine", `there is no worker class "shop.workers.Mine"; there are sync and gthread`},
-		{"wsgi_app", "shop/app.py:app", `"shop/app.py:app" names a file; name the module as Python imports it, with --chdir for its directory`},
 		{"on_exit", "x", `a hook is a function in the configuration file`},
 	} {
 		got, err := parse(t, c.name, c.raw)
