@@ -94,6 +94,8 @@ func TestFileRefused(t *testing.T) {
 		{file(map[string]string{"workers": `"many"`}), `workers: "many" is not a whole number (gunicorn.conf.py)`, ""},
 		{file(map[string]string{"workers": `1.5`}), `workers: "1.5" is not a whole number (gunicorn.conf.py)`, ""},
 		{file(map[string]string{"bind": `8000`}), `bind: 8000 is not a string or a list of strings (gunicorn.conf.py)`, ""},
+		{file(map[string]string{"workers": `null`}), "workers: None is not a whole number (gunicorn.conf.py)", ""},
+		{file(map[string]string{"secure_scheme_headers": `null`}), "secure_scheme_headers: None is not a dictionary (gunicorn.conf.py)", ""},
 		{file(map[string]string{"preload_app": `true`}), "preload_app: this setting is not implemented yet (gunicorn.conf.py)", ""},
 		{file(map[string]string{"logconfig_dict": `{"version": 1}`}), "logconfig_dict: this setting is not implemented yet (gunicorn.conf.py)", "configure logging in the application"},
 		{file(map[string]string{"on_exit": `"shop.hooks.on_exit"`}), "on_exit: this setting is not implemented yet (gunicorn.conf.py)", ""},

@@ -90,7 +90,8 @@ func isFlag(text string) bool {
 	return strings.HasPrefix(text, "--") && slices.Contains(longFlags(), name)
 }
 
-// unabbreviate gives the one of the names that begins with name, or name itself.
+// unabbreviate gives the only one of the names that begins with name; else name itself, which is one of them, or
+// nobody's.
 func unabbreviate(names []string, name string) string {
 	if found := namesThatBegin(names, name); len(found) == 1 {
 		return found[0]
@@ -98,15 +99,12 @@ func unabbreviate(names []string, name string) string {
 	return name
 }
 
-// namesThatBegin lists the names that an abbreviation may stand for; a name that is complete stands for itself.
-func namesThatBegin(names []string, name string) []string {
-	if slices.Contains(names, name) || name == "" {
-		return []string{name}
-	}
+// namesThatBegin lists the names that begin with prefix.
+func namesThatBegin(names []string, prefix string) []string {
 	var found []string
-	for _, full := range names {
-		if strings.HasPrefix(full, name) {
-			found = append(found, full)
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) {
+			found = append(found, name)
 		}
 	}
 	return found

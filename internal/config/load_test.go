@@ -256,6 +256,7 @@ func TestRefused(t *testing.T) {
 		{sources{line: "app -k gevent"}, `worker_class: the worker class "gevent" is not implemented yet (--worker-class on the command line)`, "use sync or gthread"},
 		{sources{line: "app -k gthread --threads 0"}, "threads: a gthread worker needs at least 1 thread (--threads on the command line)", ""},
 		{sources{line: "app --chdir nowhere"}, `chdir: "nowhere" is not a directory (--chdir on the command line)`, ""},
+		{sources{line: "app --chdir /dev/null"}, `chdir: "/dev/null" is not a directory (--chdir on the command line)`, ""},
 		{sources{line: "app -c nowhere.py"}, `config: "nowhere.py" cannot be read: no such file or directory (--config on the command line)`, ""},
 		{sources{line: "app -c /"}, `config: "/" is a directory (--config on the command line)`, "name the file in it"},
 		{sources{line: "app", env: map[string]string{"WEB_CONCURRENCY": "all"}}, `workers: "all" is not a whole number (environment variable WEB_CONCURRENCY)`, ""},
