@@ -1,0 +1,26 @@
+"""The errors that end a worker, and the exit status of each (docs/protocol.md)."""
+
+USAGE = 2
+BOOT = 3
+APPLICATION = 4
+
+
+class WorkerError(Exception):
+    """What a user can mend: one line, and the exit status that goes with it."""
+
+    def __init__(self, message, status=BOOT):
+        Exception.__init__(self, message)
+        self.status = status
+
+
+class LoadError(WorkerError):
+    """The application cannot be loaded: a last line, then perhaps the traceback."""
+
+    def __init__(self, message, trace=""):
+        WorkerError.__init__(self, message, APPLICATION)
+        self.trace = trace
+
+    def text(self):
+        """The line and the traceback, as HELLO's ``error`` carries them."""
+        line = str(self)
+        return line + "\n" + self.trace if self.trace else line

@@ -1,0 +1,113 @@
+"""The options of ``serve``: always ``--key=value``, or ``--key`` alone for a switch."""
+
+from .errors import USAGE, WorkerError
+
+CLASSES = ("sync", "gthread")
+LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+
+
+def _seconds(text):
+    value = float(text)
+    if not 0 <= value < 1e9:
+        raise ValueError(text)
+    return value
+
+
+def _count(text):
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+def _positive(text):
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def _level(text):
+    return LEVELS[text.lower()]
+
+
+def _class(text):
+    if text not in CLASSES:
+        raise ValueError(text)
+    return text
+
+
+def _paths(text):
+    return [path for path in text.split(",") if path]
+
+
+class Options:
+    """What ``serve`` was asked to do. Times are in seconds, 0 for none."""
+
+    def __init__(self):
+        self.kind = "sync"              # --class
+        self.threads = 1                # slots of gthread
+        self.timeout = 0.0              # of a request
+        self.graceful_timeout = 30.0    # from SIGTERM to the end
+        self.max_requests = 0           # 0: never retire
+        self.max_requests_jitter = 0
+        self.workers = 1                # for wsgi.multiprocess
+        self.pythonpath = []
+        self.name = ""                  # for the process title
+        self.log_level = 6              # syslog's numbers
+        self.log_fd = 2
+        self.umask = -1                 # -1: as inherited
+        self.reload = False
+        self.reload_extra_files = []
+        self.chdir = ""
+        self.application = ""           # MODULE:CALLABLE
+
+
+PARSERS = {
+    "class": ("kind", _class),
+    "threads": ("threads", _positive),
+    "timeout": ("timeout", _seconds),
+    "graceful-timeout": ("graceful_timeout", _seconds),
+    "max-requests": ("max_requests", _count),
+    "max-requests-jitter": ("max_requests_jitter", _count),
+    "workers": ("workers", _count),
+    "pythonpath": ("pythonpath", _paths),
+    "name": ("name", str),
+    "log-level": ("log_level", _level),
+    "log-fd": ("log_fd", _count),
+    "umask": ("umask", _count),
+    "chdir": ("chdir", str),
+}
+
+
+def parse(arguments):
+    """Options from the arguments after ``serve``; WorkerError (exit 2) says what is wrong with them."""
+    options = Options()
+    for argument in arguments:
+        if argument.startswith("--"):
+            _set(options, argument)
+        elif options.application:
+            raise WorkerError("one MODULE:CALLABLE is wanted, %r is a second one" % argument, USAGE)
+        else:
+            options.application = argument
+    if not options.application:
+        raise WorkerError("MODULE:CALLABLE is missing", USAGE)
+    return options
+
+
+def _set(options, argument):
+    key, equals, text = argument[2:].partition("=")
+    if key == "reload" and not equals:
+        options.reload = True
+    elif key == "reload-extra-file":
+        options.reload_extra_files.append(text)
+    elif key not in PARSERS:
+        raise WorkerError("unknown option --%s" % key, USAGE)
+    elif not equals:
+        raise WorkerError("--%s wants a value: --%s=VALUE" % (key, key), USAGE)
+    else:
+        field, convert = PARSERS[key]
+        try:
+            setattr(options, field, convert(text))
+        except (ValueError, KeyError):
+            raise WorkerError("--%s=%s: not a value that it takes" % (key, text), USAGE)

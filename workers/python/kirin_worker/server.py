@@ -1,0 +1,165 @@
+"""The loop of a worker: connections from fronts, their frames, and the way to the end.
+
+A subclass says how requests are run (``serve``). All of this is the main thread's.
+"""
+
+import os
+from random import randint
+from select import POLLIN, poll
+from time import monotonic
+
+import _socket
+
+from .wire import HELLO, STATUS, Connection, ProtocolError
+
+VERSION = 1
+GLANCE = 0.05       # seconds between two looks at the other descriptors while one connection keeps us busy
+
+
+def hello(options, slots):
+    """HELLO of a worker that serves."""
+    return {"version": VERSION, "pid": os.getpid(), "slots": slots, "class": options.kind,
+            "interface": "wsgi", "error": None}
+
+
+def retirement(options):
+    """After how many requests the worker asks to be replaced, 0 for never."""
+    if not options.max_requests:
+        return 0
+    return options.max_requests + randint(0, options.max_requests_jitter)
+
+
+def accept(listener):
+    """The next connection that waits, as a socket; None when none does."""
+    try:
+        fd, _ = listener._accept()
+    except OSError:
+        return None
+    os.set_inheritable(fd, False)
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
+    sock.setblocking(True)
+    return sock
+
+
+class Server:
+    """One worker process."""
+
+    slots = 1
+
+    def __init__(self, listener, options, log, signals):
+        self.listener = listener
+        self.options = options
+        self.log = log
+        self.signals = signals
+        self.connections = {}       # by descriptor
+        self.accepting = True
+        self.drained = False        # the last connection ended with DRAIN
+        self.retire_at = retirement(options)
+        self.begun = 0              # requests that were begun
+        self.told = False           # STATUS stopping was sent
+        self.poller = poll()
+        self.poller.register(listener.fileno(), POLLIN)
+        self.poller.register(signals.fileno(), POLLIN)
+
+    def serve(self, conn):
+        """Runs the requests of ``conn`` that were read, or hands them on."""
+        raise NotImplementedError
+
+    def run(self):
+        """Serves until nothing is left to do."""
+        busy = None
+        looked = 0.0
+        while not self.finished():
+            if busy is None or monotonic() - looked > GLANCE:
+                busy = self.wait()
+                looked = monotonic()
+            elif not self.take(busy):
+                busy = None
+
+    def wait(self):
+        """Waits for something to do, and does it. The connection that had something, if just one did."""
+        ready = [fd for fd, _ in self.poller.poll()]
+        found = [self.connections[fd] for fd in ready if fd in self.connections]
+        for conn in found:
+            self.take(conn)
+        if self.signals.fileno() in ready:
+            self.signals.clear()
+        if self.listener.fileno() in ready:
+            self.welcome()
+        return found[0] if len(found) == 1 and not found[0].gone else None
+
+    def take(self, conn):
+        """Reads once from ``conn`` and serves what came. False for nothing, or at its end."""
+        got = self.receive(conn)
+        if conn.requests and not conn.gone:
+            self.serve(conn)
+        if conn.gone or conn.draining:
+            self.settle(conn)
+        return got and not conn.gone
+
+    def receive(self, conn):
+        """Reads once from ``conn`` without waiting."""
+        try:
+            return conn.receive()
+        except (ProtocolError, ValueError, EOFError, TypeError) as error:
+            self.log.error("the front broke the protocol: %s" % error)
+            conn.gone = True
+            return True
+
+    def settle(self, conn):
+        """Closes a connection that has ended, or that drains and has nothing left to do."""
+        if conn.gone or not (conn.requests or conn.running):
+            conn.flush()
+            self.drop(conn)
+        if self.connections and all(other.draining for other in self.connections.values()):
+            self.stop_accepting()
+
+    def drop(self, conn):
+        if self.connections.get(conn.fd) is not conn:
+            return
+        del self.connections[conn.fd]
+        self.poller.unregister(conn.fd)
+        conn.close()
+        if conn.draining and not self.connections:
+            self.drained = True
+
+    def stop_accepting(self):
+        """Leaves whoever connects from now on to the next process."""
+        if self.accepting:
+            self.accepting = False
+            self.poller.unregister(self.listener.fileno())
+
+    def welcome(self):
+        """Accepts a connection, unless a DRAIN that came before it ends this worker."""
+        for conn in list(self.connections.values()):
+            self.take(conn)
+        if not self.accepting or self.drained:
+            return
+        sock = accept(self.listener)
+        if sock is None:
+            return
+        conn = Connection(sock)
+        self.connections[conn.fd] = conn
+        self.poller.register(conn.fd, POLLIN)
+        conn.send(HELLO, hello(self.options, self.slots))
+
+    def count(self):
+        """Counts a request that begins; asks to be replaced when it is the last wanted."""
+        self.begun += 1
+        if self.begun == self.retire_at:
+            self.tell({"retire": "max_requests"})
+
+    def tell(self, status):
+        """STATUS to every front."""
+        for conn in list(self.connections.values()):
+            conn.send(STATUS, status)
+
+    def finished(self):
+        """Whether the loop ends. Says so to the fronts when it is SIGTERM that ends it."""
+        if self.signals.stopping and not self.told:
+            self.told = True
+            self.stop_accepting()
+            self.tell({"stopping": "SIGTERM"})
+        if self.connections:
+            return False
+        return self.drained or self.signals.stopping

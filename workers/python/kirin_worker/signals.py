@@ -1,0 +1,79 @@
+"""The signals of docs/protocol.md. Installed before the application is loaded, as Gunicorn does it.
+
+A signal must end a wait at once: besides the handler, which runs between two bytecodes, the interpreter
+writes to a pipe that the loop polls, so that a signal just before the wait is not missed.
+"""
+
+import os
+from _signal import SIG_DFL, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, default_int_handler, set_wakeup_fd, signal
+
+import _socket
+
+from .wsgi import Quit
+
+
+class Signals:
+    """What came in, and a descriptor that becomes readable with it."""
+
+    def __init__(self):
+        self.stopping = False       # SIGTERM
+        self.booted = False         # until then, a signal ends the process on the spot
+        self.on_stop = None         # called by the handler of SIGTERM
+        self.on_quit = None         # of SIGINT and SIGQUIT
+        self.near, self.far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        self.near.setblocking(False)
+        self.far.setblocking(False)
+
+    def install(self):
+        """Takes TERM, INT, QUIT and USR1 over; a child that is forked without exec gives them back."""
+        set_wakeup_fd(self.far.fileno(), warn_on_full_buffer=False)
+        signal(SIGTERM, self._stop)
+        signal(SIGINT, self._quit)
+        signal(SIGQUIT, self._quit)
+        signal(SIGUSR1, _ignore)
+        os.register_at_fork(after_in_child=restore)
+
+    def fileno(self):
+        return self.near.fileno()
+
+    def wake(self):
+        """Ends the loop's wait; any thread may call it."""
+        try:
+            self.far.send(b"\0")
+        except OSError:
+            pass                    # full: it will wake up anyway
+
+    def clear(self):
+        """Takes the wake-ups in."""
+        try:
+            while len(self.near.recv(4096)) == 4096:
+                pass
+        except OSError:
+            pass
+
+    def _stop(self, number, frame):
+        if not self.booted:
+            os._exit(0)
+        self.stopping = True
+        self.wake()
+        if self.on_stop is not None:
+            self.on_stop()
+
+    def _quit(self, number, frame):
+        if not self.booted:
+            os._exit(0)
+        if self.on_quit is not None:
+            self.on_quit()
+        raise Quit()
+
+
+def _ignore(number, frame):
+    pass
+
+
+def restore():
+    """The default actions: a child of the application's must die of SIGTERM."""
+    set_wakeup_fd(-1)
+    for number in (SIGTERM, SIGQUIT, SIGUSR1):
+        signal(number, SIG_DFL)
+    signal(SIGINT, default_int_handler)

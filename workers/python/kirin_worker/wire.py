@@ -1,0 +1,226 @@
+"""Frames (docs/protocol.md): a connection to a front, read without waiting and written in batches.
+
+Any thread may post responses and flush; one thread at a time is the writer. Reading is the main thread's.
+"""
+
+import os
+from _thread import allocate_lock
+from collections import deque
+from marshal import dumps, loads
+from struct import Struct, pack, unpack
+
+import _socket
+
+HELLO, REQUEST, RESPONSE, CANCEL, DRAIN, STATUS = 1, 2, 3, 4, 5, 6
+COMPLETE, FILE, STREAM, END, RETURNED, INTERIM = 0, 1, 2, 3, 4, 5
+
+INLINE = 64 << 10           # a complete body up to this travels in its frame
+MAX_READ = 16 << 20         # no front sends a longer payload
+MAX_WRITE = 4 << 20         # nor a worker
+MAX_BATCH = 32              # responses in a frame: below 64 descriptors, and as a rule below MAX_WRITE
+
+HEADER = Struct("<IBBH")
+READ_SIZE = 64 << 10
+SPACE = _socket.CMSG_SPACE(4 * 253)     # SCM_MAX_FD of unix(7)
+NOW = _socket.MSG_DONTWAIT | getattr(_socket, "MSG_CMSG_CLOEXEC", 0x40000000)
+
+
+class ProtocolError(Exception):
+    """The front broke a rule of docs/protocol.md."""
+
+
+def encode(value):
+    """The marshal encoding of ``value`` for what marshal.dumps refuses: subclasses of str and bytes."""
+    parts = []
+    _encode(value, parts.append)
+    return b"".join(parts)
+
+
+def _encode(value, add):
+    if value is None:
+        add(b"N")
+    elif isinstance(value, int):
+        add(dumps(value if isinstance(value, bool) else int(value), 2))
+    elif isinstance(value, str):
+        data = str.encode(value, "utf-8", "surrogatepass")
+        add(pack("<cI", b"u", len(data)) + data)
+    elif isinstance(value, bytes):
+        add(pack("<cI", b"s", len(value)))
+        add(value)
+    else:
+        add(pack("<cI", b"(", len(value)))
+        for item in value:
+            _encode(item, add)
+
+
+def frame(kind, value, fds=0):
+    """One frame, ready to send."""
+    try:
+        payload = dumps(value, 2)
+    except ValueError:
+        payload = encode(value)
+    return HEADER.pack(len(payload), kind, fds, 0) + payload
+
+
+class Connection:
+    """One front. ``requests`` holds what was read of it and is not begun."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.recvmsg = sock.recvmsg
+        self.requests = deque()
+        self.cancelled = set()      # ids of requests that need not be begun
+        self.draining = False       # DRAIN was read
+        self.gone = False           # end of file or an error: nothing more in either direction
+        self.running = set()        # ids of requests that threads work on; the server's
+        self.rest = bytearray()     # an incomplete frame
+        self.wanted = 8             # how long rest must be before there is anything to do
+        self.fds = deque()
+        self.out = []               # responses to send: (id, kind, status, headers, body[, descriptor])
+        self.since = 0.0            # when the first of them was posted
+        self.lock = allocate_lock()     # the writer's
+
+    # Reading
+
+    def receive(self):
+        """Takes in what is there, once. False when that is nothing yet."""
+        try:
+            data, ancillary, flags, _ = self.recvmsg(READ_SIZE, SPACE, NOW)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            data, ancillary, flags = b"", (), 0
+        if ancillary:
+            self._keep(ancillary)
+        if not data or flags & _socket.MSG_CTRUNC:
+            self.gone = True
+        elif self.rest:
+            self._grow(data)
+        else:
+            self._parse(data)
+        return True
+
+    def _keep(self, ancillary):
+        for level, kind, data in ancillary:
+            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+                self.fds.extend(unpack("%di" % (len(data) // 4), data[:len(data) // 4 * 4]))
+
+    def _grow(self, data):
+        self.rest += data
+        if len(self.rest) >= self.wanted:
+            data, self.rest = bytes(self.rest), bytearray()
+            self._parse(data)
+
+    def _parse(self, data):
+        size = len(data)
+        at = 0
+        while size - at >= 8:
+            length, kind, fds, _ = HEADER.unpack_from(data, at)
+            if length > MAX_READ:
+                raise ProtocolError("a frame of %d bytes" % length)
+            end = at + 8 + length
+            if end > size:
+                self.wanted = end - at
+                break
+            self._take(kind, fds, data[at + 8:end])
+            at = end
+        else:
+            self.wanted = 8
+        if at < size:
+            self.rest += data[at:]
+
+    def _take(self, kind, fds, payload):
+        if kind == REQUEST and not fds:
+            self.requests.extend(loads(payload))
+            return
+        if fds > len(self.fds):
+            raise ProtocolError("a frame of type %d lacks its descriptors" % kind)
+        taken = [self.fds.popleft() for _ in range(fds)]
+        if kind == REQUEST:
+            self._bodies(loads(payload), taken)
+        elif kind == CANCEL:
+            waiting = {request[0] for request in self.requests}
+            self.cancelled.update(waiting.intersection(loads(payload)))
+        elif kind == DRAIN:
+            self.draining = True
+        for fd in taken:
+            os.close(fd)
+
+    def _bodies(self, requests, taken):
+        """Gives each request of kind 1 its descriptor: the body becomes (length, descriptor)."""
+        for ident, kind, environ, body in requests:
+            if kind == 1:
+                body = (body, taken.pop(0))
+            self.requests.append((ident, kind, environ, body))
+
+    # Writing
+
+    def flush(self):
+        """Sends what is posted, or leaves it to the thread that is sending and will look again."""
+        while self.out and self.lock.acquire(False):
+            try:
+                self._send_posted()
+            finally:
+                self.lock.release()
+
+    def send(self, kind, value):
+        """Sends one frame after what is posted; waits for its turn."""
+        with self.lock:
+            self._send_posted()
+            self._send(frame(kind, value), ())
+        self.flush()
+
+    def _send_posted(self):
+        while self.out:
+            batch = self.out[:MAX_BATCH]    # two steps: another thread may post in between
+            del self.out[:len(batch)]
+            self._send_batch(batch)
+
+    def _send_batch(self, batch):
+        fds = [item[5] for item in batch if len(item) == 6]
+        data = frame(RESPONSE, [item[:5] for item in batch] if fds else batch, len(fds))
+        if len(data) - 8 > MAX_WRITE:
+            self._send_apart(batch)
+            return
+        if not self.gone:
+            self._send(data, fds)
+        for fd in fds:
+            os.close(fd)
+
+    def _send_apart(self, batch):
+        """Sends what is too long for one frame by halves, and fails a response that is so by itself."""
+        if len(batch) > 1:
+            half = len(batch) // 2
+            self._send_batch(batch[:half])
+            self._send_batch(batch[half:])
+        else:
+            self._send_batch([(batch[0][0], COMPLETE, "500 Internal Server Error", [], b"")])
+
+    def _send(self, data, fds):
+        try:
+            if fds:
+                rights = pack("%di" % len(fds), *fds)
+                sent = self.sock.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+            else:
+                sent = self.sock.send(data)
+            if sent < len(data):
+                self.sock.sendall(data[sent:])
+        except OSError:
+            self.gone = True
+
+    def discard(self, request):
+        """Drops a request that will not be run, and its descriptor."""
+        if request[1] == 1:
+            os.close(request[3][1])
+
+    def close(self):
+        """Closes the connection and every descriptor that came by it unused."""
+        self.gone = True
+        self.sock.close()
+        for request in self.requests:
+            self.discard(request)
+        for fd in self.fds:
+            os.close(fd)
+        self.requests.clear()
+        self.fds.clear()

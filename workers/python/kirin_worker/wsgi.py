@@ -1,0 +1,329 @@
+"""PEP 3333: one request through the application, and its response into the connection.
+
+A Runner belongs to a thread and runs one Exchange at a time. What the application returns is sent as one
+piece when its size is known beforehand, else as a stream whose blocks are never held back.
+"""
+
+import os
+from io import BytesIO
+from time import monotonic
+
+import _socket
+
+from . import bodies
+from .log import ErrorStream
+from .wire import COMPLETE, END, FILE, INLINE, INTERIM, STREAM
+
+isascii = str.isascii
+isprintable = str.isprintable
+
+UNBEGUN, STREAMING, DONE = 0, 1, 2
+LATE = 0.001    # seconds that a finished response may wait for company
+
+ERROR_STATUS = "500 Internal Server Error"
+ERROR_PAGE = (b"<!DOCTYPE html>\n<html><head><title>Internal Server Error</title></head>\n"
+              b"<body><h1>Internal Server Error</h1></body></html>\n")
+
+
+class ClientGone(Exception):
+    """Nobody reads the stream any more."""
+
+
+class Quit(BaseException):
+    """A signal asked the process to end at once."""
+
+
+def environment(options, errors):
+    """The entries of PEP 3333 and Gunicorn that are the same for each request of a thread."""
+    return {
+        "wsgi.version": (1, 0),
+        "wsgi.errors": errors,
+        "wsgi.multithread": options.kind != "sync",
+        "wsgi.multiprocess": options.workers > 1,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": bodies.FileWrapper,
+        "wsgi.input_terminated": True,
+        "gunicorn.socket": None,
+    }
+
+
+def request_line(environ):
+    """Method and target, for the log."""
+    line = "%s %s" % (environ.get("REQUEST_METHOD"), environ.get("RAW_URI"))
+    return line if line.isprintable() else ascii(line)
+
+
+class Runner:
+    """Runs requests through the application, one at a time."""
+
+    def __init__(self, app, options, log):
+        self.app = app
+        self.log = log
+        self.errors = ErrorStream(log.fd)
+        self.base = environment(options, self.errors)
+        self.clock = 0.0        # when the application began to work; 0 while it does not
+        self.conn = None        # these three: what it works on
+        self.ident = 0
+        self.environ = None
+        self.done = 0           # requests that were run
+
+    def run(self, conn, request, now):
+        """Runs one request, begun at ``now``, to its end. Responses are posted; some are sent already."""
+        ident, kind, environ, body = request
+        exchange = Exchange(self, conn, ident)
+        environ.update(self.base)
+        environ["wsgi.input"] = source = BytesIO(body) if kind == 0 else open(body[1], "rb")
+        environ["wsgi.early_hints"] = exchange.early_hints
+        self.conn = conn
+        self.ident = ident
+        self.environ = environ
+        self.clock = now
+        blocks = None
+        try:
+            blocks = self.app(environ, exchange.start_response)
+            exchange.respond(blocks)
+        except ClientGone:
+            pass
+        except Quit:
+            raise
+        except BaseException as error:
+            exchange.fail(error)
+        if blocks is not None and type(blocks) is not list:
+            exchange.close(blocks)
+        exchange.finish()
+        self.clock = 0.0
+        self.environ = None
+        self.done += 1
+        if kind:
+            source.close()
+        if self.errors.pending:
+            self.errors.flush()
+
+    def report(self, error, what):
+        """Logs ``error`` with its traceback and the request that met it."""
+        from .trace import format_error
+        self.log.error("%s: %s\n%s" % (what, request_line(self.environ), format_error(error)))
+
+
+class Exchange:
+    """One request and its response."""
+
+    __slots__ = ("runner", "conn", "ident", "status", "headers", "length", "sent", "state", "pipe", "failed")
+
+    def __init__(self, runner, conn, ident):
+        self.runner = runner
+        self.conn = conn
+        self.ident = ident
+        self.status = None      # until start_response
+        self.length = -1        # Content-Length, -1 for none
+        self.sent = 0           # bytes of the body in frames and in the stream
+        self.state = UNBEGUN
+        self.pipe = None        # our end of the stream
+        self.failed = False
+
+    # What the application calls
+
+    def start_response(self, status, headers, exc_info=None):
+        if exc_info is not None:
+            try:
+                if self.state != UNBEGUN:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None
+        elif self.status is not None:
+            raise AssertionError("start_response was called again without exc_info")
+        length = -1
+        pairs = []
+        try:
+            plain = isascii(status) and status[:3].isdigit()
+            for name, value in headers:
+                if not (isascii(name) and isascii(value) and isprintable(value)):
+                    plain = False
+                elif len(name) == 14 and name.lower() == "content-length":
+                    plain = plain and value.isdigit()
+                    length = int(value)
+                pairs.append((name, value))
+        except (TypeError, ValueError):
+            plain = False
+        if not plain:
+            bodies.check_head(status, pairs if pairs else headers)
+        self.headers = pairs
+        self.length = length
+        self.status = status
+        return self.write
+
+    def write(self, data):
+        """PEP 3333's write(): the block is on its way when it returns."""
+        if type(data) is not bytes:
+            data = bodies.to_bytes(data)
+        self.emit(data)
+        self.conn.flush()
+
+    def early_hints(self, headers):
+        """Sends 103 Early Hints, unless the response has begun."""
+        if self.state != UNBEGUN or self.runner.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+            return
+        headers = list(headers)
+        bodies.check_head("103 Early Hints", headers)
+        self.post(INTERIM, "103 Early Hints", headers, None)
+        self.conn.flush()
+
+    # What it returned
+
+    def respond(self, blocks):
+        """Sends what the application returned."""
+        if type(blocks) is list or type(blocks) is tuple:
+            if self.state == UNBEGUN and self.status is not None:
+                self.whole(blocks)
+                return
+        elif isinstance(blocks, bodies.FileWrapper) and self.state == UNBEGUN and self.status is not None:
+            if self.file(blocks):
+                return
+        self.iterate(blocks)
+
+    def whole(self, blocks):
+        """A body that is there completely."""
+        body = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        if type(body) is not bytes:
+            body = bodies.to_bytes(body)
+        if 0 <= self.length < len(body):
+            body = body[:self.length]
+        self.complete(body)
+
+    def complete(self, body):
+        """The whole response at once."""
+        size = len(body)
+        self.state = DONE
+        self.sent = size
+        if size <= INLINE:
+            conn = self.conn
+            if not conn.out:
+                conn.since = monotonic()
+            conn.out.append((self.ident, COMPLETE, self.status, self.headers, body))
+            return
+        fd = bodies.spool(body)
+        if fd >= 0:
+            self.post(FILE, self.status, self.headers, (0, size), fd)
+        else:
+            self.state = UNBEGUN
+            self.sent = 0
+            self.stream(body)
+
+    def file(self, wrapper):
+        """A regular file, by its descriptor. False when it is something else."""
+        found = bodies.regular(wrapper.filelike)
+        if found is None:
+            return False
+        fd, offset, count = found
+        if 0 <= self.length < count:
+            count = self.length
+        self.state = DONE
+        self.sent = count
+        self.post(FILE, self.status, self.headers, (offset, count), os.dup(fd))
+        self.conn.flush()
+        return True
+
+    def iterate(self, blocks):
+        """Blocks that come one by one: each is on its way before the next is asked for."""
+        alone = self.state == UNBEGUN and bodies.is_single(blocks)
+        for block in blocks:
+            if type(block) is not bytes:
+                block = bodies.to_bytes(block)
+            if not block:
+                continue
+            if self.state == DONE:
+                break           # more than Content-Length
+            if alone and self.status is not None:
+                self.complete(block if self.length < 0 else block[:self.length])
+            else:
+                self.emit(block)
+            self.conn.flush()
+        if self.state == UNBEGUN:
+            self.need_status()
+            self.complete(b"")
+
+    def emit(self, block):
+        """One block of a body that may go on."""
+        self.need_status()
+        if self.state == DONE:
+            return
+        if 0 <= self.length <= self.sent + len(block):
+            block = block[:self.length - self.sent]
+            if self.state == UNBEGUN:
+                self.complete(block)
+                return
+        if self.state == UNBEGUN:
+            self.stream(block)
+        else:
+            self.push(block)
+
+    def need_status(self):
+        if self.status is None:
+            raise AssertionError("the application sent a body before it called start_response")
+
+    # The stream
+
+    def stream(self, block):
+        """Begins a stream with its first block."""
+        near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        near.setblocking(True)
+        self.pipe = near
+        self.state = STREAMING
+        first = block if len(block) <= INLINE else b""
+        self.sent = len(first)
+        self.post(STREAM, self.status, self.headers, first, far.detach())
+        self.conn.flush()
+        if not first:
+            self.push(block)
+
+    def push(self, block):
+        """Writes to the stream; the request's clock stands still meanwhile."""
+        runner = self.runner
+        runner.clock = 0.0
+        try:
+            self.pipe.sendall(block)
+        except OSError:
+            self.failed = True
+            raise ClientGone()
+        finally:
+            runner.clock = monotonic()
+        self.sent += len(block)
+
+    def post(self, kind, status, headers, body, fd=-1):
+        conn = self.conn
+        if not conn.out:
+            conn.since = monotonic()
+        item = (self.ident, kind, status, headers, body)
+        conn.out.append(item if fd < 0 else item + (fd,))
+
+    # The end
+
+    def fail(self, error):
+        """The application raised: 500 when that is still possible."""
+        self.failed = True
+        self.runner.report(error, "error in the application")
+        if self.state == UNBEGUN:
+            self.state = DONE
+            self.post(COMPLETE, ERROR_STATUS, [("Content-Type", "text/html"),
+                                               ("Content-Length", str(len(ERROR_PAGE)))], ERROR_PAGE)
+
+    def close(self, blocks):
+        """Calls close() of what the application returned, after what was posted is sent."""
+        close = getattr(blocks, "close", None)
+        if close is None:
+            return
+        self.conn.flush()
+        try:
+            close()
+        except Quit:
+            raise
+        except BaseException as error:
+            self.failed = True
+            self.runner.report(error, "error in close() of the response")
+
+    def finish(self):
+        """Ends a stream."""
+        if self.state == STREAMING:
+            self.pipe.close()
+            self.state = DONE
+            self.post(END, 0 if self.failed else 1, None, self.sent)
