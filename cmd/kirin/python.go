@@ -1,13 +1,66 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/workers/python"
 )
 
-// evaluate runs a configuration file in the application's interpreter.
-func evaluate(context.Context, config.FileSpec) (*config.FileResult, error) {
-	return nil, errors.New("configuration files are not read yet")
+// fileTime is how long a configuration file may run; it may well ask the network for something.
+const fileTime = time.Minute
+
+// prepare finds the application's interpreter and makes the worker runtime ready for it. chosen is --python, which
+// may be empty; dir is the application's directory. The caller closes the runtime.
+func prepare(ctx context.Context, chosen, dir string) (*python.Runtime, error) {
+	path, err := python.Find(python.FindOptions{Python: chosen, Directory: dir, VirtualEnv: os.Getenv("VIRTUAL_ENV")})
+	if err == nil {
+		var runtime *python.Runtime
+		if runtime, err = python.Prepare(ctx, path); err == nil {
+			return runtime, nil
+		}
+	}
+	if chosen != "" {
+		return nil, &exitError{code: exitUsage, err: err, hint: "give --python the path of a Python interpreter, such as venv/bin/python"}
+	}
+	return nil, err
+}
+
+// evaluate runs a configuration file in the application's interpreter. What the file itself prints goes to standard
+// error.
+func evaluate(ctx context.Context, spec config.FileSpec) (*config.FileResult, error) {
+	runtime, err := prepare(ctx, spec.Python, cmp.Or(spec.Chdir, spec.Dir))
+	if err != nil {
+		return nil, err
+	}
+	defer runtime.Close()
+	ctx, cancel := context.WithTimeout(ctx, fileTime)
+	defer cancel()
+	output, err := confCommand(ctx, runtime, spec).Output()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("it did not end within %v", fileTime)
+	}
+	var result config.FileResult
+	if jsonErr := json.NewDecoder(bytes.NewReader(output)).Decode(&result); jsonErr != nil {
+		return nil, fmt.Errorf("the interpreter gave no answer: %w", errors.Join(err, jsonErr))
+	}
+	return &result, nil
+}
+
+// confCommand is the runtime's own reader of configuration files; the runtime is its descriptor 3.
+func confCommand(ctx context.Context, runtime *python.Runtime, spec config.FileSpec) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, runtime.Interpreter, runtime.Args(3, "conf", spec.Name())...)
+	cmd.Dir = spec.Dir
+	cmd.ExtraFiles = []*os.File{runtime.File()}
+	cmd.Stderr = os.Stderr
+	cmd.WaitDelay = time.Second
+	return cmd
 }

@@ -27,7 +27,7 @@ func newRun() *cobra.Command {
 		Long:  runLong,
 		Example: `  kirin run app:app
   kirin run --workers 4 --bind 0.0.0.0:8000 --access-logfile - shop.wsgi
-  kirin run --chdir /srv/shop --python /srv/shop/venv 'shop:create_app("production")'`,
+  kirin run --chdir /srv/shop --python venv/bin/python 'shop:create_app("production")'`,
 		Version: version(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options.App = args

@@ -41,7 +41,7 @@ var kirinSettings = []*Setting{
 	{
 		Name: "python", Section: "kirin", Long: []string{"python"}, Kind: String, Meta: "PATH", State: Implemented, NoFile: true,
 		Shown: "$VIRTUAL_ENV, ./.venv, ./venv, then python3 on PATH",
-		Help:  "the interpreter that runs the application, or its virtual environment",
+		Help:  "the interpreter that runs the application, such as venv/bin/python",
 	},
 	{
 		Name: "queue_limit", Section: "kirin", Long: []string{"queue-limit"}, Kind: Int, Default: 2048, Meta: "INT", State: Implemented,
