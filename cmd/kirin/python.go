@@ -57,7 +57,7 @@ func evaluate(ctx context.Context, spec config.FileSpec) (*config.FileResult, er
 
 // confCommand is the runtime's own reader of configuration files; the runtime is its descriptor 3.
 func confCommand(ctx context.Context, runtime *python.Runtime, spec config.FileSpec) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, runtime.Interpreter, runtime.Args(3, "conf", spec.Name())...)
+	cmd := exec.CommandContext(ctx, runtime.Path, runtime.Args(3, "conf", spec.Name())...)
 	cmd.Dir = spec.Dir
 	cmd.ExtraFiles = []*os.File{runtime.File()}
 	cmd.Stderr = os.Stderr
