@@ -24,7 +24,6 @@ type link struct {
 	spare    outbox // the buffers of the write before
 	writing  bool
 	dirty    bool // stands in the pool's list of links with output
-	broken   bool
 }
 
 // outbox is what one write will carry.

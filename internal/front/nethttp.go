@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,6 +21,10 @@ type Server struct {
 	http  *http.Server
 	conns atomic.Int64
 	last  atomic.Bool // every answer is the last of its connection
+
+	mu        sync.Mutex // protects the fields below
+	listeners []net.Listener
+	stopped   bool
 }
 
 // NewServer makes an engine for f. What of o concerns connections is fixed for the engine's life.
@@ -47,12 +53,33 @@ func (s *Server) count(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// Serve accepts connections of l until Shutdown, when it returns nil.
+// Serve accepts connections of l until the listener is closed or the engine shut down, when it returns nil.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); err != http.ErrServerClosed {
-		return err
+	if !s.enter(l) {
+		return l.Close()
 	}
-	return nil
+	err := s.http.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) enter(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = append(s.listeners, l)
+	return !s.stopped
+}
+
+// StopAccepting closes the listeners. Connections go on.
+func (s *Server) StopAccepting() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	for _, l := range s.listeners {
+		l.Close()
+	}
 }
 
 // Drain makes every answer the last of its connection and waits until all connections have ended, or ctx has. Idle

@@ -111,7 +111,7 @@ func (b *body) moveToDisk(dir string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.file.Seek(0, io.SeekStart); err == nil {
+	if _, err = b.file.Seek(0, io.SeekStart); err == nil {
 		_, err = io.Copy(disk, b.file)
 	}
 	b.file.Close()

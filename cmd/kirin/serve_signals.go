@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+)
+
+// listenToSignals takes the signals that Gunicorn's master knows, from the start on, so that none has its default effect.
+func listenToSignals() chan os.Signal {
+	c := make(chan os.Signal, 16)
+	signal.Notify(c, handled()...)
+	return c
+}
+
+func handled() []os.Signal {
+	return []os.Signal{
+		unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2,
+		unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH,
+	}
+}
+
+// loop serves signals until one ends the server.
+func (s *server) loop(ctx context.Context, signals chan os.Signal) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	reloader := make(chan struct{})
+	go func() {
+		defer close(reloader)
+		s.reloadLoop(ctx)
+	}()
+	for {
+		select {
+		case sig := <-signals:
+			if done, err := s.heed(ctx, cancel, sig, signals); done {
+				<-reloader
+				return err
+			}
+		case <-s.handover.KeeperGone():
+			s.log.Warn("the process that kept this one's place is gone: stopping")
+			cancel()
+			<-reloader
+			s.stopHeeding(signals)
+			return nil
+		}
+	}
+}
+
+// reloadLoop performs reloads one after the other.
+func (s *server) reloadLoop(ctx context.Context) {
+	for {
+		select {
+		case why := <-s.reloads:
+			s.reload(ctx, why)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// askReload asks for a reload; several that are asked for at once become one.
+func (s *server) askReload(why string) {
+	select {
+	case s.reloads <- why:
+	default:
+	}
+}
+
+// heed does what a signal asks for. It reports whether the server has ended.
+func (s *server) heed(ctx context.Context, cancel func(), sig os.Signal, signals chan os.Signal) (bool, error) {
+	switch sig {
+	case unix.SIGHUP:
+		s.askReload("Hang up: reloading")
+	case unix.SIGTTIN:
+		s.scale(+1)
+	case unix.SIGTTOU:
+		s.scale(-1)
+	case unix.SIGUSR1:
+		if err := s.logs.reopen(); err != nil {
+			s.log.Error(err.Error())
+		}
+	case unix.SIGWINCH:
+		s.log.Debug("Ignored: SIGWINCH")
+	case unix.SIGUSR2:
+		signal.Stop(signals) // the keeper passes them on
+		done, exit := s.handOver(ctx)
+		if !done {
+			signal.Notify(signals, handled()...)
+			return false, nil
+		}
+		cancel()
+		return true, exitStatus(exit)
+	case unix.SIGTERM:
+		s.log.Info("Handling signal: term")
+		cancel()
+		s.stopHeeding(signals)
+		return true, nil
+	default:
+		s.log.Info("Handling signal: " + sig.String())
+		cancel()
+		s.tell(s.notify.Stopping())
+		s.stop(ctx)
+		return true, nil
+	}
+	return false, nil
+}
+
+// stopHeeding stops gracefully; a second signal to end makes it quick.
+func (s *server) stopHeeding(signals chan os.Signal) {
+	s.tell(s.notify.Stopping())
+	ctx, cancel := context.WithTimeout(context.Background(), s.config().GracefulTimeout)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case sig := <-signals:
+				if sig == unix.SIGTERM || sig == unix.SIGINT || sig == unix.SIGQUIT {
+					cancel()
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	s.stop(ctx)
+	cancel()
+	<-done
+}
+
+// exitStatus is the error for the status of the process that had taken over.
+func exitStatus(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return &exitError{code: code, err: fmt.Errorf("the process that had taken over ended with status %d", code)}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/front"
+	"github.com/kirin-server/kirin/workers"
+	"github.com/kirin-server/kirin/workers/python"
+)
+
+// runtimeFD is where a worker finds the runtime: behind the listening socket.
+const runtimeFD = 4
+
+// launcher makes what starts workers by cfg.
+func (s *server) launcher(ctx context.Context, cfg *config.Config) (workers.Launcher, error) {
+	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir)
+	if err != nil {
+		return nil, err
+	}
+	if s.super == nil {
+		if s.super, err = workers.NewSupervisor(s.log); err != nil {
+			return nil, err
+		}
+	}
+	return s.super.Launcher(s.command(cfg, runtime)), nil
+}
+
+// command is how a worker is started.
+func (s *server) command(cfg *config.Config, runtime *python.Runtime) workers.Command {
+	stdout, stderr := s.logs.forWorkers(cfg)
+	return workers.Command{
+		Path: runtime.Path, Args: runtime.Args(runtimeFD, workerArgs(cfg)...),
+		Env: append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...),
+		Dir: cfg.Chdir, Credential: credential(cfg), Umask: workerUmask(cfg),
+		Files: []*os.File{runtime.File()}, Stdout: stdout, Stderr: stderr, Watchdog: cfg.Timeout,
+	}
+}
+
+// workerArgs is the worker's own command line (kirin-worker(7)).
+func workerArgs(cfg *config.Config) []string {
+	args := []string{
+		"serve",
+		"--class=" + cfg.WorkerClass,
+		"--threads=" + strconv.Itoa(cfg.Threads),
+		"--workers=" + strconv.Itoa(cfg.Workers),
+		"--timeout=" + seconds(cfg.Timeout),
+		"--graceful-timeout=" + seconds(cfg.GracefulTimeout),
+		"--max-requests=" + strconv.Itoa(cfg.MaxRequests),
+		"--max-requests-jitter=" + strconv.Itoa(cfg.MaxRequestsJitter),
+		"--log-level=" + cfg.LogLevel,
+		"--chdir=" + cfg.Chdir,
+	}
+	if len(cfg.PythonPath) > 0 {
+		args = append(args, "--pythonpath="+strings.Join(cfg.PythonPath, ","))
+	}
+	if cfg.ProcName != "" {
+		args = append(args, "--name="+cfg.ProcName)
+	}
+	if cfg.Reload {
+		args = append(args, "--reload")
+		for _, file := range cfg.ReloadExtraFiles {
+			args = append(args, "--reload-extra-file="+file)
+		}
+	}
+	return append(args, cfg.App)
+}
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
+}
+
+// credential is whom a worker runs as, nil when it is who we are.
+func credential(cfg *config.Config) *syscall.Credential {
+	if cfg.UID == os.Geteuid() && cfg.GID == os.Getegid() {
+		return nil
+	}
+	return &syscall.Credential{Uid: uint32(cfg.UID), Gid: uint32(cfg.GID)}
+}
+
+// workerUmask is the umask that was asked for, or the one that kirin was started with.
+func workerUmask(cfg *config.Config) int {
+	if cfg.UmaskSet {
+		return cfg.Umask
+	}
+	return -1
+}
+
+func software() string { return "kirin/" + version() }
+
+func (s *server) poolOptions(cfg *config.Config) workers.Options {
+	return workers.Options{
+		Workers: cfg.Workers, Surge: cfg.Surge, Prefetch: cfg.Prefetch,
+		QueueLimit: cfg.QueueLimit, QueueTimeout: cfg.QueueTimeout,
+		Timeout: cfg.Timeout, GracefulTimeout: cfg.GracefulTimeout,
+		Logger:  s.log,
+		Changed: func(file string) { s.askReload(fmt.Sprintf("Worker reloading: %s modified", file)) },
+	}
+}
+
+func (s *server) frontOptions(cfg *config.Config) front.Options {
+	return front.Options{
+		RequestLine: cfg.LimitRequestLine, FieldCount: cfg.LimitRequestFields, FieldSize: cfg.LimitRequestFieldSize,
+		KeepAlive: cfg.KeepAlive,
+		Trusted:   cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
+		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(),
+		Logger: s.log, Access: s.logs.access,
+	}
+}

@@ -1,0 +1,55 @@
+package workers
+
+import "slices"
+
+// Status is how a pool stands.
+type Status struct {
+	Wanted   int // workers that there should be
+	Ready    int // that take requests
+	Starting int
+	Draining int
+	Queued   int // requests that wait
+	Busy     int // requests that workers have
+	Requests uint64
+	Failures uint64 // requests that no worker answered
+	Workers  []WorkerStatus
+}
+
+// WorkerStatus is how one worker stands.
+type WorkerStatus struct {
+	Number   int
+	Pid      int // 0 while it starts
+	State    string
+	Slots    int
+	Open     int // requests that it has
+	Requests int // that it was sent
+}
+
+// Status gives a snapshot.
+func (p *Pool) Status() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := Status{Wanted: p.r.want, Queued: p.d.queue.length, Requests: p.requests, Failures: p.failures}
+	for _, m := range p.r.members {
+		w := WorkerStatus{Number: m.number, State: m.stage.String()}
+		if l := p.links[m]; l != nil {
+			w.Pid, w.Slots, w.Open, w.Requests = l.hello.Pid, l.worker.slots, l.worker.open, l.requests
+		}
+		s.Busy += w.Open
+		switch m.stage {
+		case starting:
+			s.Starting++
+		case ready:
+			s.Ready++
+		case draining:
+			s.Draining++
+		}
+		s.Workers = append(s.Workers, w)
+	}
+	slices.SortFunc(s.Workers, func(a, b WorkerStatus) int { return a.Number - b.Number })
+	return s
+}
+
+func (s stage) String() string {
+	return [...]string{starting: "starting", ready: "ready", draining: "draining"}[s]
+}
