@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,10 +18,22 @@ func (m *merge) process(c *Config) error {
 	c.PIDFile = optionalPath(c.Chdir, m.text("pidfile"))
 	c.ProcName = m.text("proc_name")
 	c.Reload = m.flag("reload")
-	for _, file := range m.list("reload_extra_files") {
-		c.ReloadExtraFiles = append(c.ReloadExtraFiles, absolute(c.Chdir, file))
-	}
 	c.CheckConfig, c.PrintConfig = m.flag("check_config"), m.flag("print_config")
+	return m.extraFiles(c)
+}
+
+// extraFiles wants a file that is named to be there; a pattern may match nothing yet.
+func (m *merge) extraFiles(c *Config) error {
+	for _, file := range m.list("reload_extra_files") {
+		path := absolute(c.Chdir, file)
+		if _, err := os.Stat(path); err != nil && !strings.ContainsAny(file, "*?[") {
+			return &Error{
+				Setting: "reload_extra_files", Source: m.values["reload_extra_files"].source,
+				Problem: fmt.Sprintf("%q cannot be read: %v", file, plainCause(err)),
+			}
+		}
+		c.ReloadExtraFiles = append(c.ReloadExtraFiles, path)
+	}
 	return nil
 }
 

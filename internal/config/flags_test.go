@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/shlex"
 )
 
 func TestParseArgs(t *testing.T) {
@@ -120,7 +118,7 @@ func FuzzCmdArgs(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		words, err := shlex.Split(text)
+		words, err := splitWords(text)
 		if err != nil {
 			return
 		}

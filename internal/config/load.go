@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-
-	"github.com/google/shlex"
 )
 
 // CmdArgsVariable holds options as a shell would write them, between the configuration file and the command line.
@@ -137,9 +135,9 @@ func (m *merge) environment() error {
 func (m *merge) cmdArgs() (*Args, error) {
 	text, _ := m.in.LookupEnv(CmdArgsVariable)
 	source := Source{Origin: FromCmdArgs}
-	words, err := shlex.Split(text)
+	words, err := splitWords(text)
 	if err != nil {
-		return nil, &Error{Source: source, Problem: "a quotation mark or a backslash is without its other half"}
+		return nil, &Error{Source: source, Problem: err.Error()}
 	}
 	args, err := ParseArgs(words)
 	if err != nil {

@@ -191,3 +191,21 @@ func rawOf(v any) any {
 	}
 	return v
 }
+
+// FuzzFileValue: whatever a file holds is taken or refused in one line.
+func FuzzFileValue(f *testing.F) {
+	for _, text := range []string{"1", "-1", "1.5", "1e400", `"x"`, `["a:1", null]`, `{"a": {}}`, "null", "true", "[[[]]]", `"\u0000"`, "99999999999999999999"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		raw, err := decode(data)
+		if err != nil {
+			return
+		}
+		for _, s := range Settings() {
+			if _, err := s.Parse(raw); err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s = %s: the message has several lines: %s", s.Name, data, err)
+			}
+		}
+	})
+}
