@@ -61,7 +61,7 @@ func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) er
 		fmt.Fprint(stdout, cfg.Print())
 	}
 	if cfg.PrintConfig || cfg.CheckConfig {
-		return nil
+		return checkApplication(ctx, cfg)
 	}
 	return serve(ctx, load, cfg)
 }
