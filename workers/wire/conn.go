@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -72,7 +74,7 @@ func UnixConn(file *os.File) (*net.UnixConn, error) {
 // Sock returns the socket itself, for deadlines and credentials.
 func (c *Conn) Sock() *net.UnixConn { return c.sock }
 
-// Close closes the connection and every descriptor that no frame has claimed.
+// Close closes the connection. What has arrived stays in the buffer; see [Conn.Release].
 func (c *Conn) Close() error { return c.sock.Close() }
 
 // Release closes descriptors that arrived but were never claimed. The reading goroutine calls it when it is done.
@@ -166,17 +168,16 @@ func (c *Conn) fill() error {
 			return err
 		}
 	}
-	if err != nil {
+	switch {
+	case err == nil && n > 0:
+		c.end += n
+		return nil
+	case err != nil && !errors.Is(err, io.EOF):
 		return err
+	case c.end > c.start:
+		return io.ErrUnexpectedEOF
 	}
-	if n == 0 {
-		if c.end > c.start {
-			return io.ErrUnexpectedEOF
-		}
-		return io.EOF
-	}
-	c.end += n
-	return nil
+	return io.EOF // which package net has wrapped
 }
 
 // claim queues the descriptors of a control message.
@@ -202,16 +203,41 @@ func (c *Conn) claim(oob []byte, flags int) error {
 
 // Write sends whole frames with the descriptors that they announce. The descriptors stay the caller's.
 func (c *Conn) Write(frames []byte, descriptors ...int) error {
-	if len(descriptors) > 0 {
-		n, _, err := c.sock.WriteMsgUnix(frames, unix.UnixRights(descriptors...), nil)
+	for len(descriptors) > 0 {
+		size, count := handful(frames)
+		if count == 0 || count > len(descriptors) {
+			return fmt.Errorf("write: %d descriptors are not those that the frames announce", len(descriptors))
+		}
+		n, _, err := c.sock.WriteMsgUnix(frames[:size], unix.UnixRights(descriptors[:count]...), nil)
+		if err == nil {
+			err = c.write(frames[n:size])
+		}
 		if err != nil {
 			return err
 		}
-		frames = frames[n:]
+		frames, descriptors = frames[size:], descriptors[count:]
 	}
-	if len(frames) == 0 {
+	return c.write(frames)
+}
+
+func (c *Conn) write(b []byte) error {
+	if len(b) == 0 {
 		return nil
 	}
-	_, err := c.sock.Write(frames)
+	_, err := c.sock.Write(b)
 	return err
+}
+
+// handful measures the frames at the head of b that go into one sendmsg: as many as need no more than MaxDescriptors
+// together. The kernel takes 253 at once (SCM_MAX_FD, unix(7)), and the receiver must have room for them.
+func handful(b []byte) (size, descriptors int) {
+	for size < len(b) {
+		n := int(b[size+5])
+		if size > 0 && descriptors+n > MaxDescriptors {
+			break
+		}
+		descriptors += n
+		size += HeaderSize + int(binary.LittleEndian.Uint32(b[size:]))
+	}
+	return size, descriptors
 }
