@@ -1,10 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os/user"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +44,21 @@ func checkBind(v any) (any, error) {
 		return nil, errors.New("there is no address to listen on")
 	}
 	return list, nil
+}
+
+// checkApp refuses a file in place of a module. The rest is the interpreter's to find out.
+func checkApp(v any) (any, error) {
+	app, _ := v.(string)
+	module, name, _ := strings.Cut(app, ":")
+	if !strings.Contains(module, "/") && !strings.HasSuffix(module, ".py") {
+		return v, nil
+	}
+	dir, file := path.Split(module)
+	better := strings.TrimSuffix(file, ".py") + ":" + cmp.Or(name, "app")
+	if dir != "" {
+		better += " --chdir " + path.Clean(dir)
+	}
+	return nil, fmt.Errorf("%q names a file, not a module as Python imports it; did you mean %s?", app, better)
 }
 
 func checkEnv(v any) (any, error) {
@@ -153,7 +170,7 @@ func checkWorkerClass(v any) (any, error) {
 			return nil, &notYet{fmt.Sprintf("the worker class %q is not implemented yet", name)}
 		}
 	}
-	if near, ok := nearest(name, []string{"sync", "gthread", "threads"}); ok {
+	if near, ok := nearest(name, []string{"sync", "gthread", "threads", "gevent", "eventlet", "tornado", "asgi"}); ok {
 		return nil, fmt.Errorf("there is no worker class %q; did you mean %s?", name, near)
 	}
 	return nil, fmt.Errorf("there is no worker class %q; there are sync and gthread", name)

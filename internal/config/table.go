@@ -32,7 +32,7 @@ var fileSettings = []*Setting{
 		Help: "configuration file: PATH, file:PATH or python:MODULE; run by the application's interpreter",
 	},
 	{
-		Name: "wsgi_app", Section: "Config File", Kind: String, State: Implemented,
+		Name: "wsgi_app", Section: "Config File", Kind: String, State: Implemented, check: checkApp,
 		Help: "the application, MODULE:CALLABLE; the one on the command line wins",
 	},
 }

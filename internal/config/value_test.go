@@ -73,7 +73,8 @@ func TestParse(t *testing.T) {
 		{"worker_class", "egg:gunicorn#gthread", "gthread"},
 		{"proxy_protocol", true, "auto"},
 		{"proxy_protocol", false, "off"},
-		{"wsgi_app", "shop.wsgi:make(\"/\")", "shop.wsgi:make(\"/\")"},
+		{"wsgi_app", `shop.wsgi:make("/a.py")`, `shop.wsgi:make("/a.py")`},
+		{"wsgi_app", "shop.py2", "shop.py2"},
 	} {
 		if got, err := parse(t, c.name, c.raw); err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s = %#v: got %#v, %v; want %#v", c.name, c.raw, got, err, c.want)
@@ -127,6 +128,9 @@ func TestParseRefuses(t *testing.T) {
 		{"worker_class", "uvicorn.workers.UvicornWorker", `the worker class "uvicorn.workers.UvicornWorker" is not implemented yet`},
 		{"worker_class", "gtread", `there is no worker class "gtread"; did you mean gthread?`},
 		{"worker_class", "shop.workers.Mine", `there is no worker class "shop.workers.Mine"; there are sync and gthread`},
+		{"worker_class", "gevnt", `there is no worker class "gevnt"; did you mean gevent?`},
+		{"wsgi_app", "shop.py", `"shop.py" names a file, not a module as Python imports it; did you mean shop:app?`},
+		{"wsgi_app", "/srv/shop/wsgi.py:make", `"/srv/shop/wsgi.py:make" names a file, not a module as Python imports it; did you mean wsgi:make --chdir /srv/shop?`},
 		{"on_exit", "x", `a hook is a function in the configuration file`},
 	} {
 		got, err := parse(t, c.name, c.raw)
