@@ -172,7 +172,7 @@ func AppendResponses(b []byte, rs ...*Response) []byte {
 }
 
 // Latin1 gives the bytes whose code points v spells in UTF-8, in v itself when it is ASCII. It fails when a code point is
-// above U+00FF, which no header can carry.
+// above U+00FF, which no header can carry, and when v is not UTF-8: an overlong form could hide a line feed.
 func Latin1(v []byte) ([]byte, bool) {
 	i := 0
 	for i < len(v) && v[i] < 0x80 {
@@ -187,7 +187,7 @@ func Latin1(v []byte) ([]byte, bool) {
 		case c < 0x80:
 			out = append(out, c)
 			i++
-		case c&0xfc == 0xc0 && i+1 < len(v):
+		case c&0xfe == 0xc2 && i+1 < len(v) && v[i+1]&0xc0 == 0x80:
 			out = append(out, c<<6|v[i+1]&0x3f)
 			i += 2
 		default:

@@ -131,28 +131,33 @@ func (d *decoder) int() int64 {
 }
 
 func (d *decoder) long() int64 {
-	n := int(int32(d.size()))
-	negative := n < 0
-	if negative {
-		n = -n
-	}
-	if n > 5 {
-		d.fail("an int of %d digits", n)
-	}
-	digits := d.take(2 * n)
+	digits, negative := d.digits()
 	var u uint64
 	for i := len(digits) - 2; i >= 0; i -= 2 {
 		v := binary.LittleEndian.Uint16(digits[i:])
-		if v > 0x7fff || u > math.MaxInt64>>15 {
+		if v > 0x7fff || u > math.MaxUint64>>15 {
 			d.fail("an int out of range")
 			return 0
 		}
 		u = u<<15 | uint64(v)
 	}
-	if negative {
+	switch {
+	case negative && u <= 1<<63:
 		return -int64(u)
+	case u <= math.MaxInt64:
+		return int64(u)
 	}
-	return int64(u)
+	d.fail("an int out of range")
+	return 0
+}
+
+// digits reads the digits of a long int, 2 bytes each.
+func (d *decoder) digits() (digits []byte, negative bool) {
+	n := int(int32(d.size()))
+	if n < 0 {
+		return d.take(-2 * n), true
+	}
+	return d.take(2 * n), false
 }
 
 func (d *decoder) skip() { d.skipTo(maxDepth) }
@@ -168,8 +173,11 @@ func (d *decoder) skipTo(depth int) {
 	switch d.peek() {
 	case codeNone, codeTrue, codeFalse:
 		d.code()
-	case codeInt, codeLong:
+	case codeInt:
 		d.int()
+	case codeLong:
+		d.code()
+		d.digits()
 	case codeFloat:
 		d.take(9)
 	case codeBytes:
