@@ -229,10 +229,13 @@ func (d *decoder) request(f *Frame) (Request, bool) {
 	case 0:
 		r.Body = d.bytes()
 	case 1:
-		r.Size = d.int()
+		if r.Size = d.int(); r.Size < 0 {
+			d.fail("a request body of %d bytes", r.Size)
+		}
 		if len(f.Files) == 0 {
 			d.fail("a request without its descriptor")
-		} else {
+		}
+		if d.err == nil {
 			r.File, f.Files = f.Files[0], f.Files[1:]
 		}
 	default:

@@ -95,7 +95,9 @@ func (d *decoder) response(r *Response) {
 	case End:
 		r.OK = d.int() == 1
 		d.skip()
-		r.Count = d.int()
+		if r.Count = d.int(); r.Count < 0 {
+			d.fail("a stream of %d bytes", r.Count)
+		}
 	default:
 		d.head(r)
 		d.body(r)
