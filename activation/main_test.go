@@ -66,7 +66,7 @@ func startIn(t *testing.T, dir, role string, env []string, files []*os.File, arg
 		argv = []string{os.Args[0]}
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = append(append(os.Environ(), envRole+"="+role), env...)
+	cmd.Env = append(append(os.Environ(), envRole+"="+role, "GORACE=atexit_sleep_ms=0"), env...)
 	cmd.ExtraFiles = files
 	cmd.Dir = dir
 	cmd.Stderr = os.Stderr
