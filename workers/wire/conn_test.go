@@ -339,7 +339,7 @@ func TestEndOfFile(t *testing.T) {
 		if cut == 0 || cut == len(frame) {
 			want = io.EOF
 		}
-		if err != want { //nolint:errorlint // the doc promises these values themselves
+		if err != want { // the doc promises these values themselves
 			t.Errorf("end of file after %d bytes: %v, want %v", cut, err, want)
 		}
 	}

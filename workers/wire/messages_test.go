@@ -273,7 +273,7 @@ func TestResponsesStop(t *testing.T) {
 		}
 		return nil
 	})
-	if err != io.ErrClosedPipe || !slices.Equal(seen, files[:2]) || !slices.Equal(f.Files, files[2:]) { //nolint:errorlint // as it came
+	if err != io.ErrClosedPipe || !slices.Equal(seen, files[:2]) || !slices.Equal(f.Files, files[2:]) { // as it came
 		t.Errorf("passed on %d, left %d: %v", len(seen), len(f.Files), err)
 	}
 }
