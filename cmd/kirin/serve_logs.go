@@ -1,22 +1,163 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"os"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/kirin-server/kirin/internal/config"
 	"github.com/kirin-server/kirin/internal/front"
+	"github.com/kirin-server/kirin/internal/logs"
 )
 
+// logSet is the error log, the access log, and what workers write.
 type logSet struct {
 	logger *slog.Logger
-	access func(*front.Exchange)
+	level  *slog.LevelVar
+
+	access func(*front.Exchange) // nil: no access log
+	format atomic.Pointer[logs.Format]
+	lines  sync.Pool
+
+	mu     sync.Mutex // protects the fields below
+	errors *logs.File
+	hits   *logs.File
+	relay  *relay // what workers write, when the error log is a file
 }
 
+// openLogs opens the logs by cfg.
 func openLogs(cfg *config.Config) (*logSet, error) {
-	return &logSet{logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}, nil
+	l := &logSet{level: new(slog.LevelVar)}
+	l.lines.New = func() any { return new([]byte) }
+	if err := l.setLevel(cfg); err != nil {
+		return nil, err
+	}
+	var err error
+	if l.errors, err = logs.Open(cfg.ErrorLog, os.Stderr, nil); err != nil {
+		return nil, err
+	}
+	l.logger = slog.New(logs.NewErrorHandler(flushed{l.errors}, l.level, l.errors.Path() == "" && logs.ToJournal(os.Stderr)))
+	if cfg.AccessLog != "" {
+		if err := l.openAccess(cfg); err != nil {
+			l.errors.Close()
+			return nil, err
+		}
+	}
+	return l, nil
 }
-func (l *logSet) forWorkers(*config.Config) (stdout, stderr *os.File) { return nil, nil }
-func (l *logSet) reopen() error                                       { return nil }
-func (l *logSet) change(*config.Config) error                         { return nil }
-func (l *logSet) close()                                              {}
+
+func (l *logSet) setLevel(cfg *config.Config) error {
+	level, err := logs.ParseLevel(cfg.LogLevel)
+	if err == nil {
+		l.level.Set(level)
+	}
+	return err
+}
+
+// flushed makes error lines reach the file before the next thing happens.
+type flushed struct{ f *logs.File }
+
+func (w flushed) Write(b []byte) (int, error) {
+	n, err := w.f.Write(b)
+	w.f.Flush()
+	return n, err
+}
+
+func (l *logSet) openAccess(cfg *config.Config) error {
+	if err := l.compile(cfg); err != nil {
+		return err
+	}
+	hits, err := logs.Open(cfg.AccessLog, os.Stdout, func(err error) { l.logger.Error("access log: " + err.Error()) })
+	if err != nil {
+		return err
+	}
+	l.hits = hits
+	l.access = func(x *front.Exchange) { l.record(hits, x) }
+	return nil
+}
+
+func (l *logSet) compile(cfg *config.Config) error {
+	format, unknown, err := logs.Compile(cfg.AccessLogFormat)
+	if err != nil {
+		return err
+	}
+	for _, name := range unknown {
+		l.logger.Warn("access log format: there is no atom %(" + name + ")s: it is logged as -")
+	}
+	l.format.Store(format)
+	return nil
+}
+
+// record writes one exchange to the access log.
+func (l *logSet) record(w io.Writer, x *front.Exchange) {
+	now := time.Now()
+	line := l.lines.Get().(*[]byte)
+	*line = l.format.Load().Append((*line)[:0], &logs.Entry{
+		RemoteAddr: x.RemoteAddr(), Method: x.Method, Target: x.Target, Proto: x.Proto, Path: x.Path(), Query: x.Query(),
+		Status: x.Status, Sent: x.Sent, Time: now, Duration: now.Sub(x.Began), Pid: x.Pid, Fields: x,
+	})
+	_, _ = w.Write(*line) // the file reports its failures itself
+	l.lines.Put(line)
+}
+
+// forWorkers gives a worker's standard output and error. Its runtime logs to standard error: when the error log is a file, that is a pipe
+// which we copy to the file, so that one rotation serves all.
+func (l *logSet) forWorkers(cfg *config.Config) (stdout, stderr *os.File, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.errors.Path() == "" {
+		if cfg.CaptureOutput {
+			return os.Stderr, os.Stderr, nil
+		}
+		return os.Stdout, os.Stderr, nil
+	}
+	if l.relay == nil {
+		if l.relay, err = newRelay(l.errors); err != nil {
+			return nil, nil, err
+		}
+	}
+	if cfg.CaptureOutput {
+		return l.relay.in, l.relay.in, nil
+	}
+	return os.Stdout, l.relay.in, nil
+}
+
+// reopen opens the files anew, as after logrotate.
+func (l *logSet) reopen() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.errors.Reopen()
+	if l.hits != nil {
+		if e := l.hits.Reopen(); e != nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// change takes level and format in. The files themselves stay until a restart.
+func (l *logSet) change(cfg *config.Config) error {
+	if err := l.setLevel(cfg); err != nil {
+		return err
+	}
+	if l.hits == nil {
+		return nil
+	}
+	return l.compile(cfg)
+}
+
+// close writes what is pending. The workers have ended by then, and so has what they wrote.
+func (l *logSet) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.relay != nil {
+		l.relay.close()
+	}
+	if l.hits != nil {
+		l.hits.Close()
+	}
+	l.errors.Close()
+}

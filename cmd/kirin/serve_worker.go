@@ -29,18 +29,22 @@ func (s *server) launcher(ctx context.Context, cfg *config.Config) (workers.Laun
 			return nil, err
 		}
 	}
-	return s.super.Launcher(s.command(cfg, runtime)), nil
+	command, err := s.command(cfg, runtime)
+	if err != nil {
+		return nil, err
+	}
+	return s.super.Launcher(command), nil
 }
 
 // command is how a worker is started.
-func (s *server) command(cfg *config.Config, runtime *python.Runtime) workers.Command {
-	stdout, stderr := s.logs.forWorkers(cfg)
+func (s *server) command(cfg *config.Config, runtime *python.Runtime) (workers.Command, error) {
+	stdout, stderr, err := s.logs.forWorkers(cfg)
 	return workers.Command{
 		Path: runtime.Path, Args: runtime.Args(runtimeFD, workerArgs(cfg)...),
 		Env: append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...),
 		Dir: cfg.Chdir, Credential: credential(cfg), Umask: workerUmask(cfg),
 		Files: []*os.File{runtime.File()}, Stdout: stdout, Stderr: stderr, Watchdog: cfg.Timeout,
-	}
+	}, err
 }
 
 // workerArgs is the worker's own command line (kirin-worker(7)).

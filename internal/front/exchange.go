@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -42,6 +43,55 @@ func (x *Exchange) Field(name string) string { return find(x.Fields, name) }
 
 // ResponseField gives a field of the response in the same way.
 func (x *Exchange) ResponseField(name string) string { return find(x.Response, name) }
+
+// Variable gives a variable of the environ that the front has made, or "".
+func (x *Exchange) Variable(name string) string {
+	if header, ok := strings.CutPrefix(name, "HTTP_"); ok && header != "HOST" {
+		return x.Field(strings.ReplaceAll(header, "_", "-"))
+	}
+	path, query := splitTarget(x.Target)
+	switch name {
+	case "HTTP_HOST":
+		return x.Host
+	case "REQUEST_METHOD":
+		return x.Method
+	case "RAW_URI":
+		return x.Target
+	case "PATH_INFO":
+		return unescape(path)
+	case "QUERY_STRING":
+		return query
+	case "SERVER_PROTOCOL":
+		return x.Proto
+	case "wsgi.url_scheme":
+		return x.Scheme
+	case "CONTENT_TYPE":
+		return x.Field("Content-Type")
+	case "REMOTE_ADDR":
+		return x.RemoteAddr()
+	}
+	return ""
+}
+
+// RemoteAddr is the peer's address, "" behind a Unix socket.
+func (x *Exchange) RemoteAddr() string {
+	if !x.Peer.IsValid() {
+		return ""
+	}
+	return x.Peer.Addr().Unmap().String()
+}
+
+// Path is the decoded path of the target.
+func (x *Exchange) Path() string {
+	path, _ := splitTarget(x.Target)
+	return unescape(path)
+}
+
+// Query is what follows the question mark of the target.
+func (x *Exchange) Query() string {
+	_, query := splitTarget(x.Target)
+	return query
+}
 
 func find(fields []Field, name string) string {
 	value, found := "", false
