@@ -1,4 +1,4 @@
-"""The errors that end a worker, and the exit status of each (docs/protocol.md)."""
+"""The errors that end a worker, the exit status of each (docs/protocol.md), and the application's own."""
 
 USAGE = 2
 BOOT = 3
@@ -24,3 +24,9 @@ class LoadError(WorkerError):
         """The line and the traceback, as HELLO's ``error`` carries them."""
         line = str(self)
         return line + "\n" + self.trace if self.trace else line
+
+
+class WSGIError(Exception):
+    """The application broke PEP 3333: with what it returned, or with how it called what it was given."""
+
+    __module__ = "builtins"     # for a short name in the log

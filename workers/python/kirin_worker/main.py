@@ -1,5 +1,6 @@
 """The entry: ``serve`` runs a worker, ``conf`` reads a gunicorn.conf.py."""
 
+import faulthandler
 import os
 import sys
 from select import POLLIN, poll
@@ -9,7 +10,7 @@ from .app import load
 from .errors import USAGE, LoadError, WorkerError
 from .server import accept, hello
 from .signals import Signals
-from .sync import Sync
+from .watch import Watch
 from .wire import HELLO, Connection
 from .wsgi import Quit
 
@@ -21,6 +22,9 @@ def main(arguments):
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if command == "serve":
         return serve(rest)
+    if command == "conf":
+        from .conf import main as conf
+        return conf(rest)
     sys.stderr.write("kirin_worker: unknown command %r (serve, conf)\n" % command)
     return USAGE
 
@@ -38,16 +42,56 @@ def serve(arguments):
         return error.status
     signals = Signals()
     signals.install()
+    faulthandler.enable(log.fd)
+    kind = server_class(options)
     try:
         prepare(options)
-        app = load(options.application)
+        app, reloader = application(options, log)
     except WorkerError as error:
         return refuse(error, listener, options, log)
-    server = Sync(app, listener, options, log, signals)
-    signals.booted = True
-    notifier.send("READY=1")
+    server = kind(app, listener, options, log, signals)
+    server.watch = signals.watch = Watch(server, options, log, notifier)
+    os.register_at_fork(after_in_child=server.abandon)
+    if reloader is not None:
+        reloader.changed = lambda path: server.tell({"changed": path})
+        reloader.start()
+    return work(server, notifier, log)
+
+
+def server_class(options):
+    """The class of server; its modules are imported before the application can patch what they import."""
+    if options.kind == "gthread":
+        from .gthread import GThread
+        return GThread
+    from .sync import Sync
+    return Sync
+
+
+def application(options, log):
+    """The application, and with --reload what watches its files (and a stand-in if it cannot be loaded)."""
+    if not options.reload:
+        return load(options.application), None
+    from . import broken
+    from .reloader import Reloader
+    reloader = Reloader(options.reload_extra_files, None)
     try:
+        return load(options.application), reloader
+    except LoadError as error:
+        log.error(error.text())
+        reloader.extra = broken.files(error, options.application)
+        return broken.application(error), reloader
+
+
+def work(server, notifier, log):
+    """Runs the server to its end."""
+    try:
+        log.info("Booting worker with pid: %d" % os.getpid())
+        notifier.send("READY=1")
+        server.watch.start()
         server.run()
+        log.info("Worker exiting (pid: %d)" % os.getpid())
+        server.signals.quitting = True      # from here on, INT and QUIT have nothing to unwind
+        server.watch.stop()                 # for threads of the application's that do not end
     except Quit:
         pass
     return 0
@@ -78,8 +122,26 @@ def prepare(options):
             os.chdir(options.chdir)
         except OSError as error:
             raise WorkerError("cannot change to the directory %s: %s" % (options.chdir, error.strerror))
-    here = os.getcwd()
+    try:
+        here = os.getcwd()
+    except OSError as error:
+        raise WorkerError("the working directory is gone: %s; name one with --chdir" % error.strerror)
     sys.path[:] = [here] + [path for path in sys.path if path != here]
     for path in map(os.path.abspath, options.pythonpath):
         if path not in sys.path:
             sys.path.insert(0, path)
+    set_title("kirin: worker [%s]" % options.name if options.name else "kirin: worker")
+
+
+def set_title(title):
+    """Names the process for ps, by setproctitle where it is installed."""
+    try:
+        from setproctitle import setproctitle
+    except ImportError:
+        try:
+            with open("/proc/self/comm", "w") as comm:
+                comm.write("kirin-worker")
+        except OSError:
+            pass
+    else:
+        setproctitle(title)

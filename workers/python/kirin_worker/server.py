@@ -4,7 +4,7 @@ A subclass says how requests are run (``serve``). All of this is the main thread
 """
 
 import os
-from random import randint
+from _thread import allocate_lock
 from select import POLLIN, poll
 from time import monotonic
 
@@ -26,7 +26,7 @@ def retirement(options):
     """After how many requests the worker asks to be replaced, 0 for never."""
     if not options.max_requests:
         return 0
-    return options.max_requests + randint(0, options.max_requests_jitter)
+    return options.max_requests + int.from_bytes(os.urandom(8), "little") % (options.max_requests_jitter + 1)
 
 
 def accept(listener):
@@ -56,7 +56,10 @@ class Server:
         self.drained = False        # the last connection ended with DRAIN
         self.retire_at = retirement(options)
         self.begun = 0              # requests that were begun
-        self.told = False           # STATUS stopping was sent
+        self.runners = []           # one for each thread that runs requests
+        self.watch = None
+        self.orphan = False         # this is a forked child of the application's
+        self.announced = allocate_lock()    # taken for good when STATUS stopping is sent
         self.poller = poll()
         self.poller.register(listener.fileno(), POLLIN)
         self.poller.register(signals.fileno(), POLLIN)
@@ -109,7 +112,6 @@ class Server:
     def settle(self, conn):
         """Closes a connection that has ended, or that drains and has nothing left to do."""
         if conn.gone or not (conn.requests or conn.running):
-            conn.flush()
             self.drop(conn)
         if self.connections and all(other.draining for other in self.connections.values()):
             self.stop_accepting()
@@ -119,6 +121,7 @@ class Server:
             return
         del self.connections[conn.fd]
         self.poller.unregister(conn.fd)
+        conn.finish()
         conn.close()
         if conn.draining and not self.connections:
             self.drained = True
@@ -147,19 +150,37 @@ class Server:
         """Counts a request that begins; asks to be replaced when it is the last wanted."""
         self.begun += 1
         if self.begun == self.retire_at:
+            self.log.info("max_requests (%d) reached, asking to be replaced" % self.retire_at)
             self.tell({"retire": "max_requests"})
 
     def tell(self, status):
-        """STATUS to every front."""
+        """STATUS to every front; any thread may say something."""
         for conn in list(self.connections.values()):
             conn.send(STATUS, status)
 
+    def announce_stop(self, reason):
+        """Tells the fronts, once, that this worker takes nothing more. Any thread may."""
+        if self.announced.acquire(False):
+            self.tell({"stopping": reason})
+            self.signals.wake()
+
     def finished(self):
-        """Whether the loop ends. Says so to the fronts when it is SIGTERM that ends it."""
-        if self.signals.stopping and not self.told:
-            self.told = True
+        """Whether the loop ends."""
+        if self.orphan:
+            os._exit(0)             # a child that came back from the application: not its place
+        if self.signals.stopping:
+            self.announce_stop("SIGTERM")
+        if self.announced.locked():
             self.stop_accepting()
-            self.tell({"stopping": "SIGTERM"})
         if self.connections:
             return False
         return self.drained or self.signals.stopping
+
+    def abandon(self):
+        """In a forked child: lets go of every descriptor of the worker's, so that the fronts see its end."""
+        self.orphan = True
+        for conn in self.connections.values():
+            conn.gone = True
+            conn.sock.close()
+        self.listener.close()
+        self.signals.close()

@@ -17,15 +17,14 @@ class Signals:
 
     def __init__(self):
         self.stopping = False       # SIGTERM
-        self.booted = False         # until then, a signal ends the process on the spot
-        self.on_stop = None         # called by the handler of SIGTERM
-        self.on_quit = None         # of SIGINT and SIGQUIT
+        self.quitting = False       # SIGINT or SIGQUIT
+        self.watch = None           # told of both; until there is one, they end the process on the spot
         self.near, self.far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self.near.setblocking(False)
         self.far.setblocking(False)
 
     def install(self):
-        """Takes TERM, INT, QUIT and USR1 over; a child that is forked without exec gives them back."""
+        """Takes TERM, INT, QUIT and USR1 over; a child that is forked gives them back."""
         set_wakeup_fd(self.far.fileno(), warn_on_full_buffer=False)
         signal(SIGTERM, self._stop)
         signal(SIGINT, self._quit)
@@ -51,19 +50,22 @@ class Signals:
         except OSError:
             pass
 
+    def close(self):
+        self.near.close()
+        self.far.close()
+
     def _stop(self, number, frame):
-        if not self.booted:
+        if self.watch is None:
             os._exit(0)
         self.stopping = True
         self.wake()
-        if self.on_stop is not None:
-            self.on_stop()
+        self.watch.stop()
 
     def _quit(self, number, frame):
-        if not self.booted:
+        if self.watch is None or self.quitting:
             os._exit(0)
-        if self.on_quit is not None:
-            self.on_quit()
+        self.quitting = True
+        self.watch.quit()
         raise Quit()
 
 

@@ -1,9 +1,10 @@
 """The ``sync`` class: one request at a time, in the main thread."""
 
+import os
 from time import monotonic
 
 from .server import Server
-from .wire import RETURNED
+from .wire import INLINE, MAX_BATCH
 from .wsgi import LATE, Runner
 
 
@@ -13,30 +14,30 @@ class Sync(Server):
     def __init__(self, app, listener, options, log, signals):
         Server.__init__(self, listener, options, log, signals)
         self.runner = Runner(app, options, log)
+        self.runners.append(self.runner)
 
     def serve(self, conn):
-        runner = self.runner
+        """Runs what was read, and looks for CANCEL before each request that has waited for a slow one."""
+        run = self.runner.run
         requests = conn.requests
         now = looked = monotonic()
+        if len(requests) > 1:
+            self.watch.batch(now)
         while requests:
             request = requests.popleft()
-            if conn.cancelled and request[0] in conn.cancelled:
-                self.give_back(conn, request)
+            if request[0] in conn.cancelled:
+                conn.refuse(request)
                 continue
             self.count()
-            runner.run(conn, request, now)
+            run(conn, request, now)
             now = monotonic()
-            if conn.out and (now - conn.since > LATE or len(conn.out) >= 16):
+            if conn.gone:
+                if self.orphan:
+                    os._exit(0)
+                return
+            if now - conn.since > LATE or len(conn.out) >= MAX_BATCH or conn.posted > INLINE:
                 conn.flush()
             if requests and now - looked > LATE:
                 looked = now
                 self.receive(conn)
-                if conn.gone:
-                    return
         conn.flush()
-
-    def give_back(self, conn, request):
-        """Answers a request that was called back before it was begun."""
-        conn.cancelled.discard(request[0])
-        conn.discard(request)
-        conn.out.append((request[0], RETURNED, None, None, None))

@@ -2,6 +2,8 @@
 
 import os
 
+from .errors import WSGIError
+
 
 def _own(tb):
     """Whether the frame is the runtime's, or of the import machinery that it called."""
@@ -20,9 +22,15 @@ def application_part(tb):
 
 
 def format_error(error):
-    """The traceback as Python prints it, from the application's first frame; ends with a newline."""
+    """The traceback as Python prints it, from the application's first frame on; ends with a newline.
+
+    What is wrong with what the application returned (errors.WSGIError) has no such frame, and is told without
+    a traceback.
+    """
     from traceback import format_exception
-    tb = application_part(error.__traceback__) or error.__traceback__
+    tb = application_part(error.__traceback__)
+    if tb is None and not isinstance(error, (WSGIError, ImportError, SyntaxError)):
+        tb = error.__traceback__
     return "".join(format_exception(type(error), error, tb))
 
 

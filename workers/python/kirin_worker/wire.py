@@ -8,6 +8,7 @@ from _thread import allocate_lock
 from collections import deque
 from marshal import dumps, loads
 from struct import Struct, pack, unpack
+from time import monotonic
 
 import _socket
 
@@ -62,6 +63,12 @@ def frame(kind, value, fds=0):
     return HEADER.pack(len(payload), kind, fds, 0) + payload
 
 
+def discard(request):
+    """Closes the descriptor of a request that will not be run."""
+    if request[1] == 1:
+        os.close(request[3][1])
+
+
 class Connection:
     """One front. ``requests`` holds what was read of it and is not begun."""
 
@@ -73,12 +80,14 @@ class Connection:
         self.cancelled = set()      # ids of requests that need not be begun
         self.draining = False       # DRAIN was read
         self.gone = False           # end of file or an error: nothing more in either direction
-        self.running = set()        # ids of requests that threads work on; the server's
+        self.queued = set()         # of threads: ids of requests that were handed on and are not begun
+        self.running = set()        # and of those that are not ended
         self.rest = bytearray()     # an incomplete frame
         self.wanted = 8             # how long rest must be before there is anything to do
         self.fds = deque()
         self.out = []               # responses to send: (id, kind, status, headers, body[, descriptor])
-        self.since = 0.0            # when the first of them was posted
+        self.since = 0.0            # when the first of them was posted, by the monotonic clock
+        self.posted = 0             # about how many bytes of bodies they have
         self.lock = allocate_lock()     # the writer's
 
     # Reading
@@ -140,7 +149,7 @@ class Connection:
         if kind == REQUEST:
             self._bodies(loads(payload), taken)
         elif kind == CANCEL:
-            waiting = {request[0] for request in self.requests}
+            waiting = self.queued.union([request[0] for request in self.requests])
             self.cancelled.update(waiting.intersection(loads(payload)))
         elif kind == DRAIN:
             self.draining = True
@@ -155,6 +164,13 @@ class Connection:
             self.requests.append((ident, kind, environ, body))
 
     # Writing
+
+    def post(self, response, size=0):
+        """Adds a response, with a body of about ``size`` bytes, to what the next flush sends."""
+        if not self.out:
+            self.since = monotonic()
+        self.posted += size
+        self.out.append(response)
 
     def flush(self):
         """Sends what is posted, or leaves it to the thread that is sending and will look again."""
@@ -171,10 +187,16 @@ class Connection:
             self._send(frame(kind, value), ())
         self.flush()
 
+    def finish(self):
+        """Sends what is posted; returns when no other thread is sending either."""
+        with self.lock:
+            self._send_posted()
+
     def _send_posted(self):
         while self.out:
             batch = self.out[:MAX_BATCH]    # two steps: another thread may post in between
             del self.out[:len(batch)]
+            self.posted = 0
             self._send_batch(batch)
 
     def _send_batch(self, batch):
@@ -209,17 +231,22 @@ class Connection:
         except OSError:
             self.gone = True
 
-    def discard(self, request):
-        """Drops a request that will not be run, and its descriptor."""
-        if request[1] == 1:
-            os.close(request[3][1])
+    def refuse(self, request):
+        """Answers a request that will not be begun: the front may give it to another worker."""
+        self.cancelled.discard(request[0])
+        discard(request)
+        self.post((request[0], RETURNED, None, None, None))
 
     def close(self):
         """Closes the connection and every descriptor that came by it unused."""
         self.gone = True
+        try:
+            self.sock.shutdown(_socket.SHUT_RDWR)   # a forked child may hold the socket too
+        except OSError:
+            pass
         self.sock.close()
         for request in self.requests:
-            self.discard(request)
+            discard(request)
         for fd in self.fds:
             os.close(fd)
         self.requests.clear()

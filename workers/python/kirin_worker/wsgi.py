@@ -11,6 +11,7 @@ from time import monotonic
 import _socket
 
 from . import bodies
+from .errors import WSGIError
 from .log import ErrorStream
 from .wire import COMPLETE, END, FILE, INLINE, INTERIM, STREAM
 
@@ -23,6 +24,7 @@ LATE = 0.001    # seconds that a finished response may wait for company
 ERROR_STATUS = "500 Internal Server Error"
 ERROR_PAGE = (b"<!DOCTYPE html>\n<html><head><title>Internal Server Error</title></head>\n"
               b"<body><h1>Internal Server Error</h1></body></html>\n")
+ERROR_HEADERS = [("Content-Type", "text/html"), ("Content-Length", str(len(ERROR_PAGE)))]
 
 
 class ClientGone(Exception):
@@ -131,7 +133,7 @@ class Exchange:
             finally:
                 exc_info = None
         elif self.status is not None:
-            raise AssertionError("start_response was called again without exc_info")
+            raise WSGIError("start_response was called again without exc_info")
         length = -1
         pairs = []
         try:
@@ -161,31 +163,33 @@ class Exchange:
 
     def early_hints(self, headers):
         """Sends 103 Early Hints, unless the response has begun."""
-        if self.state != UNBEGUN or self.runner.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+        if self.state != UNBEGUN or self.runner.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             return
-        headers = list(headers)
+        headers = [(name, value) for name, value in headers]
         bodies.check_head("103 Early Hints", headers)
-        self.post(INTERIM, "103 Early Hints", headers, None)
+        self.conn.post((self.ident, INTERIM, "103 Early Hints", headers, None))
         self.conn.flush()
 
     # What it returned
 
     def respond(self, blocks):
         """Sends what the application returned."""
-        if type(blocks) is list or type(blocks) is tuple:
-            if self.state == UNBEGUN and self.status is not None:
+        if self.state == UNBEGUN and self.status is not None:
+            if type(blocks) is list or type(blocks) is tuple:
                 self.whole(blocks)
                 return
-        elif isinstance(blocks, bodies.FileWrapper) and self.state == UNBEGUN and self.status is not None:
-            if self.file(blocks):
+            if isinstance(blocks, bodies.FileWrapper) and self.file(blocks):
                 return
         self.iterate(blocks)
 
     def whole(self, blocks):
         """A body that is there completely."""
-        body = blocks[0] if len(blocks) == 1 else b"".join(blocks)
-        if type(body) is not bytes:
-            body = bodies.to_bytes(body)
+        if len(blocks) == 1:
+            body = blocks[0]
+            if type(body) is not bytes:
+                body = bodies.to_bytes(body)
+        else:
+            body = b"".join(map(bodies.to_bytes, blocks))
         if 0 <= self.length < len(body):
             body = body[:self.length]
         self.complete(body)
@@ -193,20 +197,15 @@ class Exchange:
     def complete(self, body):
         """The whole response at once."""
         size = len(body)
-        self.state = DONE
-        self.sent = size
         if size <= INLINE:
-            conn = self.conn
-            if not conn.out:
-                conn.since = monotonic()
-            conn.out.append((self.ident, COMPLETE, self.status, self.headers, body))
+            self.state = DONE
+            self.sent = size
+            self.conn.post((self.ident, COMPLETE, self.status, self.headers, body), size)
             return
         fd = bodies.spool(body)
         if fd >= 0:
-            self.post(FILE, self.status, self.headers, (0, size), fd)
+            self.send_file(fd, 0, size)
         else:
-            self.state = UNBEGUN
-            self.sent = 0
             self.stream(body)
 
     def file(self, wrapper):
@@ -217,24 +216,30 @@ class Exchange:
         fd, offset, count = found
         if 0 <= self.length < count:
             count = self.length
+        if count:
+            self.send_file(os.dup(fd), offset, count)
+        else:
+            self.complete(b"")
+        return True
+
+    def send_file(self, fd, offset, count):
         self.state = DONE
         self.sent = count
-        self.post(FILE, self.status, self.headers, (offset, count), os.dup(fd))
+        self.conn.post((self.ident, FILE, self.status, self.headers, (offset, count), fd))
         self.conn.flush()
-        return True
 
     def iterate(self, blocks):
         """Blocks that come one by one: each is on its way before the next is asked for."""
-        alone = self.state == UNBEGUN and bodies.is_single(blocks)
+        alone = bodies.is_single(blocks)
         for block in blocks:
             if type(block) is not bytes:
                 block = bodies.to_bytes(block)
             if not block:
                 continue
-            if self.state == DONE:
-                break           # more than Content-Length
-            if alone and self.status is not None:
-                self.complete(block if self.length < 0 else block[:self.length])
+            if self.state == DONE or 0 <= self.length <= self.sent:
+                break               # more than Content-Length, which may be sent already
+            if alone and self.state == UNBEGUN and self.status is not None and self.length < 0:
+                self.complete(block)
             else:
                 self.emit(block)
             self.conn.flush()
@@ -259,7 +264,7 @@ class Exchange:
 
     def need_status(self):
         if self.status is None:
-            raise AssertionError("the application sent a body before it called start_response")
+            raise WSGIError("the application sent a body before it called start_response")
 
     # The stream
 
@@ -271,13 +276,13 @@ class Exchange:
         self.state = STREAMING
         first = block if len(block) <= INLINE else b""
         self.sent = len(first)
-        self.post(STREAM, self.status, self.headers, first, far.detach())
+        self.conn.post((self.ident, STREAM, self.status, self.headers, first, far.detach()))
         self.conn.flush()
         if not first:
             self.push(block)
 
     def push(self, block):
-        """Writes to the stream; the request's clock stands still meanwhile."""
+        """Writes to the stream; the request's clock stands still meanwhile, and begins anew afterwards."""
         runner = self.runner
         runner.clock = 0.0
         try:
@@ -289,13 +294,6 @@ class Exchange:
             runner.clock = monotonic()
         self.sent += len(block)
 
-    def post(self, kind, status, headers, body, fd=-1):
-        conn = self.conn
-        if not conn.out:
-            conn.since = monotonic()
-        item = (self.ident, kind, status, headers, body)
-        conn.out.append(item if fd < 0 else item + (fd,))
-
     # The end
 
     def fail(self, error):
@@ -304,8 +302,7 @@ class Exchange:
         self.runner.report(error, "error in the application")
         if self.state == UNBEGUN:
             self.state = DONE
-            self.post(COMPLETE, ERROR_STATUS, [("Content-Type", "text/html"),
-                                               ("Content-Length", str(len(ERROR_PAGE)))], ERROR_PAGE)
+            self.conn.post((self.ident, COMPLETE, ERROR_STATUS, ERROR_HEADERS, ERROR_PAGE), len(ERROR_PAGE))
 
     def close(self, blocks):
         """Calls close() of what the application returned, after what was posted is sent."""
@@ -323,7 +320,16 @@ class Exchange:
 
     def finish(self):
         """Ends a stream."""
-        if self.state == STREAMING:
-            self.pipe.close()
-            self.state = DONE
-            self.post(END, 0 if self.failed else 1, None, self.sent)
+        if self.state != STREAMING:
+            return
+        self.state = DONE
+        if self.sent < self.length and not self.failed:
+            self.failed = True
+            self.runner.log.error("the response has %d bytes, not the %d of its Content-Length: %s"
+                                  % (self.sent, self.length, request_line(self.runner.environ)))
+        try:
+            self.pipe.shutdown(_socket.SHUT_RDWR)   # a forked child may hold the socket too
+        except OSError:
+            pass
+        self.pipe.close()
+        self.conn.post((self.ident, END, 0 if self.failed else 1, None, self.sent))

@@ -1,0 +1,13 @@
+import time
+
+
+def app(environ, start_response):
+    """/sleep?SECONDS sleeps; everything else answers at once."""
+    if environ["PATH_INFO"] == "/sleep":
+        time.sleep(float(environ["QUERY_STRING"]))
+    elif environ["PATH_INFO"] == "/spin":
+        end = time.monotonic() + float(environ["QUERY_STRING"])
+        while time.monotonic() < end:
+            pass
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["PATH_INFO"].encode()]
