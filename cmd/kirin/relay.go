@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // relay copies what workers write to a log, whole lines at a time.
@@ -44,9 +45,13 @@ func (r *relay) run(to io.Writer) {
 	}
 }
 
+// relayPatience is how long close waits for a process that a worker has left behind with our pipe.
+const relayPatience = 500 * time.Millisecond
+
 // close waits until everything that was written has been copied.
 func (r *relay) close() {
 	r.in.Close()
+	_ = r.out.SetReadDeadline(time.Now().Add(relayPatience)) // a pipe has deadlines
 	<-r.done
 	r.out.Close()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/kirin-server/kirin/internal/config"
 	"github.com/kirin-server/kirin/internal/front"
 	"github.com/kirin-server/kirin/workers"
+	"github.com/kirin-server/kirin/workers/python"
 )
 
 // server is what "kirin run" keeps running: one front, its listeners, and a supervisor with a pool of workers.
@@ -25,6 +26,7 @@ type server struct {
 	handover *activation.Handover
 	notify   activation.Notifier
 	super    *workers.Supervisor
+	runtime  *python.Runtime
 	pool     *workers.Pool
 	front    *front.Front
 	engine   *front.Server
@@ -90,10 +92,11 @@ func (s *server) bind(ctx context.Context, cfg *config.Config) (err error) {
 }
 
 func (s *server) startWorkers(ctx context.Context, cfg *config.Config) error {
-	launcher, err := s.launcher(ctx, cfg)
+	launcher, runtime, err := s.launcher(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	s.runtime = runtime
 	s.pool = workers.New(launcher, s.poolOptions(cfg))
 	err = s.pool.Start(ctx)
 	if boot, ok := errors.AsType[*workers.BootError](err); ok {
@@ -164,15 +167,11 @@ func (s *server) takeIn(ctx context.Context) error {
 	for _, w := range cfg.Warnings {
 		s.log.Warn(w)
 	}
-	launcher, err := s.launcher(ctx, cfg)
-	if err != nil {
-		return err
-	}
 	added, err := s.sockets.change(ctx, cfg, s.log)
 	if err != nil {
 		return err
 	}
-	if err := s.pool.Reload(ctx, launcher, s.poolOptions(cfg)); err != nil {
+	if err := s.roll(ctx, cfg); err != nil {
 		s.sockets.revert(added)
 		return err
 	}
@@ -183,6 +182,21 @@ func (s *server) takeIn(ctx context.Context) error {
 	s.cfg = cfg
 	s.mu.Unlock()
 	return s.logs.change(cfg)
+}
+
+// roll replaces the workers by new ones by cfg.
+func (s *server) roll(ctx context.Context, cfg *config.Config) error {
+	launcher, runtime, err := s.launcher(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.pool.Reload(ctx, launcher, s.poolOptions(cfg)); err != nil {
+		runtime.Close()
+		return err
+	}
+	s.runtime.Close()
+	s.runtime = runtime
+	return nil
 }
 
 // logFailure logs an error with the detail that report would show.
@@ -240,6 +254,9 @@ func (s *server) release() {
 		s.sockets.close()
 	}
 	s.wg.Wait()
+	if s.runtime != nil {
+		s.runtime.Close()
+	}
 	s.pidfile.remove()
 	if s.logs != nil {
 		s.logs.close()

@@ -18,22 +18,21 @@ import (
 // runtimeFD is where a worker finds the runtime: behind the listening socket.
 const runtimeFD = 4
 
-// launcher makes what starts workers by cfg.
-func (s *server) launcher(ctx context.Context, cfg *config.Config) (workers.Launcher, error) {
+// launcher makes what starts workers by cfg. The runtime is to be closed when no worker can be started by it any more.
+func (s *server) launcher(ctx context.Context, cfg *config.Config) (workers.Launcher, *python.Runtime, error) {
 	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir)
 	if err != nil {
-		return nil, err
-	}
-	if s.super == nil {
-		if s.super, err = workers.NewSupervisor(s.log); err != nil {
-			return nil, err
-		}
+		return nil, nil, err
 	}
 	command, err := s.command(cfg, runtime)
-	if err != nil {
-		return nil, err
+	if err == nil && s.super == nil {
+		s.super, err = workers.NewSupervisor(s.log)
 	}
-	return s.super.Launcher(command), nil
+	if err != nil {
+		runtime.Close()
+		return nil, nil, err
+	}
+	return s.super.Launcher(command), runtime, nil
 }
 
 // command is how a worker is started.
