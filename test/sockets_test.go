@@ -145,7 +145,7 @@ func TestSocketActivate(t *testing.T) {
 			"-E", "HOME", "-E", "GORACE", "-E", "PYTHONDONTWRITEBYTECODE",
 		},
 	})
-	s.Addr = addr // the client's; the server is not told
+	s.Addr, s.URL = addr, "http://"+addr // the client's; the server is not told
 	s.Err.Wait(t, "(?i)listening")
 	for _, at := range []string{addr, "unix:" + unix} {
 		env := decode[map[string]any](t, s.DialTo(at).Get("/"))

@@ -84,7 +84,7 @@ func (s *Server) Workers() []Process {
 	fronts := s.Fronts()
 	var out []Process
 	for _, p := range s.Processes() {
-		if p.Exe == s.Binary || !strings.Contains(strings.Join(p.Args, " "), "kirin_worker") {
+		if !p.worker() {
 			continue
 		}
 		for _, f := range fronts {
@@ -94,6 +94,13 @@ func (s *Server) Workers() []Process {
 		}
 	}
 	return out
+}
+
+// worker says whether the process was started as a worker: with a listening
+// socket of that name (docs/protocol.md).
+func (p Process) worker() bool {
+	env, _ := os.ReadFile(procPath(p.PID, "environ"))
+	return bytes.Contains(env, []byte("LISTEN_FDNAMES=worker\x00"))
 }
 
 // WaitWorkers waits until exactly n workers run, and returns them.
