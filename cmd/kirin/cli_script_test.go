@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -22,7 +23,7 @@ var rewrite = flag.Bool("update", false, "write what the scripts compare with an
 // TestScripts runs the command lines of testdata/script, each as a user would type it.
 //
 // Besides testscript's own commands there is "exits STATUS COMMAND [ARGS]", which runs a command and wants that exit
-// status. $PYTHON is the interpreter of the tests.
+// status. $PYTHON is the interpreter of the tests, $KIRIN the path of the command.
 func TestScripts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(scripts) == 0 {
@@ -36,6 +37,11 @@ func TestScripts(t *testing.T) {
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PYTHON", testkit.Python())
+			for dir := range strings.SplitSeq(env.Getenv("PATH"), string(os.PathListSeparator)) {
+				if path := filepath.Join(dir, "kirin"); env.Getenv("KIRIN") == "" && isFile(path) {
+					env.Setenv("KIRIN", path)
+				}
+			}
 			env.Setenv("PYTHONDONTWRITEBYTECODE", "1")
 			if dir := os.Getenv("GOCOVERDIR"); dir != "" {
 				env.Setenv("GOCOVERDIR", dir)
@@ -43,6 +49,11 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // exits runs a command and fails unless its exit status is the one that is wanted.
