@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -45,12 +44,15 @@ func evaluate(ctx context.Context, spec config.FileSpec) (*config.FileResult, er
 	ctx, cancel := context.WithTimeout(ctx, fileTime)
 	defer cancel()
 	output, err := confCommand(ctx, runtime, spec).Output()
-	if ctx.Err() != nil {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return nil, fmt.Errorf("it did not end within %v", fileTime)
+	case err != nil:
+		return nil, fmt.Errorf("the interpreter ended too early: %w", err)
 	}
 	var result config.FileResult
-	if jsonErr := json.NewDecoder(bytes.NewReader(output)).Decode(&result); jsonErr != nil {
-		return nil, fmt.Errorf("the interpreter gave no answer: %w", errors.Join(err, jsonErr))
+	if err := json.Unmarshal(output, &result); err != nil {
+		return nil, fmt.Errorf("the interpreter's answer: %w", err)
 	}
 	return &result, nil
 }
