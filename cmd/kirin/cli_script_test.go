@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 					env.Setenv("KIRIN", path)
 				}
 			}
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // under -race every command would wait for a second at its end
 			env.Setenv("PYTHONDONTWRITEBYTECODE", "1")
 			if dir := os.Getenv("GOCOVERDIR"); dir != "" {
 				env.Setenv("GOCOVERDIR", dir)
