@@ -92,6 +92,7 @@ type dispatcher struct {
 	timeout      time.Duration // 0: none
 
 	closed  bool // no worker will come any more
+	turn    uint64
 	queue   queue
 	workers []*worker
 	actions []action
@@ -99,7 +100,8 @@ type dispatcher struct {
 
 // arrive takes a new request in.
 func (d *dispatcher) arrive(r *Request, now time.Time) {
-	r.arrived = now
+	d.turn++
+	r.turn, r.arrived = d.turn, now
 	switch {
 	case d.closed:
 		d.fail(r, ShuttingDown)
@@ -130,16 +132,14 @@ func (d *dispatcher) leave(w *worker, now time.Time) {
 	d.refill(now)
 }
 
-// orphans decides what becomes of the requests of a worker that is gone. The last of the line is put back first, so that the
-// queue keeps their order.
+// orphans decides what becomes of the requests of a worker that is gone. With one slot, only the first of its line had begun.
 func (d *dispatcher) orphans(w *worker, now time.Time) {
 	running := w.running()
-	for i := len(w.line) - 1; i > 0; i-- {
-		d.requeue(w.line[i])
+	for _, r := range w.line[min(1, len(w.line)):] {
+		d.requeue(r)
 	}
 	w.line = nil
-	for i := len(w.table) - 1; i >= 0; i-- {
-		r := w.table[i]
+	for i, r := range w.table {
 		w.table[i] = nil
 		if r == nil || r == recalled || r.worker != w {
 			continue
@@ -176,13 +176,16 @@ func (d *dispatcher) orphan(r *Request, now time.Time) {
 	}
 }
 
-// requeue puts a request that no worker has begun, or that may be repeated, before all others.
+// requeue puts a request that no worker has begun, or that may be repeated, back to its old place in the queue.
 func (d *dispatcher) requeue(r *Request) {
 	r.worker = nil
-	if r.state == sent {
-		d.queue.pushFront(r)
-	} else {
+	switch {
+	case r.state != sent:
 		r.state = ended
+	case d.closed:
+		d.fail(r, ShuttingDown)
+	default:
+		d.queue.putBack(r)
 	}
 }
 
@@ -225,17 +228,15 @@ func (d *dispatcher) end(w *worker, id uint32, now time.Time) (*Request, bool) {
 	return r, true
 }
 
-// giveBack tells that the worker has not begun a request.
+// giveBack tells that the worker has not begun a request. It is false when the worker may not say so: it has answered a part
+// of it, or is neither ending nor was asked to give it back. (It could go back and forth for ever.)
 func (d *dispatcher) giveBack(w *worker, id uint32, now time.Time) bool {
 	r, known := d.waiting(w, id)
-	if !known {
+	if !known || r != nil && (r.state == begun || !w.closed) {
 		return false
 	}
 	d.settle(w, id, now)
-	switch {
-	case r != nil && r.state == begun:
-		d.fail(r, WorkerLost) // it has answered a part and now says that it never began
-	case r != nil:
+	if r != nil {
 		d.requeue(r)
 	}
 	d.refill(now)
@@ -283,6 +284,11 @@ func (d *dispatcher) shut(w *worker) { w.closed = true }
 // overtime tells that a request of the worker's is over its time and that the worker will be ended for it.
 func (d *dispatcher) overtime(w *worker, id uint32) {
 	w.closed = w.closed || w.slots == 1
+	d.late(w, id)
+}
+
+// late answers for a worker that has not done so in time. What it may still say of the request is passed over.
+func (d *dispatcher) late(w *worker, id uint32) {
 	r, _ := d.waiting(w, id)
 	if r == nil || r.state == begun {
 		return
@@ -343,8 +349,8 @@ func (d *dispatcher) chooseAhead() *worker {
 		if w.closed || w.slots > 1 || w.pace >= quick || w.open > d.prefetch || len(w.line) != w.open {
 			continue
 		}
-		if running := w.running(); running != nil && running.state == begun {
-			continue // a stream
+		if running := w.running(); running != nil && running.state != sent {
+			continue // a stream, or over its time
 		}
 		if best == nil || w.open < best.open {
 			best = w
@@ -363,8 +369,11 @@ func (d *dispatcher) ahead() bool {
 	return false
 }
 
-// recall takes back what was sent ahead and has waited too long.
+// recall takes back what was sent ahead and has waited too long, unless nobody else could have it.
 func (d *dispatcher) recall(now time.Time) {
+	if d.closed {
+		return
+	}
 	for _, w := range d.workers {
 		if len(w.line) > 1 && now.Sub(w.busyFrom) >= recallAfter {
 			w.pace = 16 * quick
@@ -375,15 +384,10 @@ func (d *dispatcher) recall(now time.Time) {
 }
 
 func (d *dispatcher) recallFrom(w *worker) {
-	for i := len(w.line) - 1; i > 0; i-- {
-		r := w.line[i]
+	for _, r := range w.line[1:] {
 		d.actions = append(d.actions, action{do: doCancel, worker: w, id: r.id})
 		w.table[r.id-1] = recalled
-		if r.state == sent {
-			d.requeue(r)
-		} else {
-			r.state = ended
-		}
+		d.requeue(r)
 	}
 	w.line = w.line[:1]
 }
@@ -414,7 +418,7 @@ func (d *dispatcher) expireIn(w *worker, now time.Time) {
 		if w.slots == 1 && r != w.running() {
 			continue
 		}
-		d.overtime(w, uint32(i+1))
+		d.late(w, uint32(i+1)) // the worker lives, as far as its watchdog knows, and may go on
 	}
 }
 

@@ -1,7 +1,7 @@
 package workers
 
-// queue is a double-ended queue of requests that wait, first come first served. A request that is taken out of turn
-// leaves a hole that is skipped later; length does not count holes.
+// queue is the requests that wait, first come first served. A request that is taken out of turn leaves a hole that is
+// skipped later; length does not count holes.
 type queue struct {
 	ring   []*Request
 	head   int // index of the first
@@ -28,13 +28,23 @@ func (q *queue) pushBack(r *Request) {
 	r.state = queued
 }
 
-func (q *queue) pushFront(r *Request) {
+// putBack puts a request that was taken out before to its old place: behind those that arrived earlier.
+func (q *queue) putBack(r *Request) {
 	q.grow()
 	q.head = (q.head - 1 + len(q.ring)) % len(q.ring)
-	q.ring[q.head] = r
 	q.used++
 	q.length++
 	r.state = queued
+	at := q.head
+	for range q.used - 1 {
+		next := (at + 1) % len(q.ring)
+		if other := q.ring[next]; other != nil && other.turn > r.turn {
+			break
+		}
+		q.ring[at] = q.ring[next]
+		at = next
+	}
+	q.ring[at] = r
 }
 
 // first gives the request whose turn it is, or nil.

@@ -21,6 +21,7 @@ type Request struct {
 	id       uint32
 	pid      int       // of the worker it was last sent to
 	failures int       // how many workers died with it
+	turn     uint64    // its place among all requests
 	arrived  time.Time // in the queue, at first
 	sent     time.Time // began, as far as the front knows
 }
