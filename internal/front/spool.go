@@ -2,7 +2,6 @@ package front
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -18,6 +17,7 @@ const (
 type body struct {
 	inline []byte
 	file   *os.File // when it is more than inlineMax
+	onDisk bool     // file is no memory
 	size   int64
 }
 
@@ -40,69 +40,105 @@ func readBody(r io.Reader, length int64, dir string, buf []byte) (*body, error) 
 		return &body{}, nil
 	}
 	buf = buf[:0]
-	if length > 0 && length <= inlineMax && int64(cap(buf)) < length {
-		buf = make([]byte, 0, length)
+	if want := firstBuffer(length); cap(buf) < want {
+		buf = make([]byte, 0, want)
 	}
-	for len(buf) <= inlineMax {
+	for {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
 		}
 		n, err := r.Read(buf[len(buf):min(cap(buf), inlineMax+1)])
 		buf = buf[:len(buf)+n]
-		if err == io.EOF || int64(len(buf)) == length {
+		switch {
+		case len(buf) > inlineMax:
+			return spool(r, length, dir, buf, err)
+		case complete(int64(len(buf)), length, err):
 			return &body{inline: buf, size: int64(len(buf))}, nil
-		}
-		if err != nil {
-			return nil, err
+		case err != nil:
+			return nil, early(err)
 		}
 	}
-	return spool(r, length, dir, buf)
 }
 
-// spool puts head and the rest of r in a file.
-func spool(r io.Reader, length int64, dir string, head []byte) (*body, error) {
+// complete says whether a body is all there after size bytes and a read that gave err.
+func complete(size, length int64, err error) bool {
+	return size == length || length < 0 && err == io.EOF
+}
+
+// firstBuffer is how much memory the first read gets.
+func firstBuffer(length int64) int {
+	switch {
+	case length < 0:
+		return 4 << 10
+	case length <= inlineMax:
+		return int(length)
+	}
+	return inlineMax + 1
+}
+
+// early names the end of a body that is not all there.
+func early(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// spool puts head, which came with err, and the rest of r in a file.
+func spool(r io.Reader, length int64, dir string, head []byte, err error) (*body, error) {
 	b := &body{}
-	file, err := memoryFile()
-	if length > memoryMax || err != nil {
-		if err == nil {
-			file.Close()
-		}
-		file, err = temporaryFile(dir)
+	if oerr := b.open(length, dir); oerr != nil {
+		err = oerr
+	} else {
+		err = b.fill(r, length, dir, head, err)
 	}
 	if err != nil {
-		return nil, &spoolError{err}
-	}
-	b.file = file
-	if err := b.fill(r, length, dir, head); err != nil {
 		b.close()
 		return nil, err
 	}
 	return b, nil
 }
 
-func (b *body) fill(r io.Reader, length int64, dir string, chunk []byte) error {
+// open begins in memory what may be small. Where there are no such files, it is on disk at once.
+func (b *body) open(length int64, dir string) (err error) {
+	if length <= memoryMax {
+		if b.file, err = memoryFile(); err == nil {
+			return nil
+		}
+	}
+	b.onDisk = true
+	if b.file, err = temporaryFile(dir); err != nil {
+		return &spoolError{err}
+	}
+	return nil
+}
+
+func (b *body) fill(r io.Reader, length int64, dir string, chunk []byte, err error) error {
 	buf := chunk[:cap(chunk)]
-	inMemory := length <= memoryMax
-	n, err := len(chunk), error(nil)
+	n := len(chunk)
 	for {
-		if _, werr := b.file.Write(buf[:n]); werr != nil {
+		if werr := b.store(buf[:n], dir); werr != nil {
 			return &spoolError{werr}
 		}
-		b.size += int64(n)
-		if err == io.EOF || b.size == length {
+		if complete(b.size, length, err) {
 			return nil
 		}
 		if err != nil {
-			return err
-		}
-		if inMemory && b.size > memoryMax {
-			inMemory = false
-			if werr := b.moveToDisk(dir); werr != nil {
-				return &spoolError{werr}
-			}
+			return early(err)
 		}
 		n, err = r.Read(buf)
 	}
+}
+
+func (b *body) store(chunk []byte, dir string) error {
+	if !b.onDisk && b.size+int64(len(chunk)) > memoryMax {
+		if err := b.moveToDisk(dir); err != nil {
+			return err
+		}
+	}
+	n, err := b.file.Write(chunk)
+	b.size += int64(n)
+	return err
 }
 
 // moveToDisk is for a chunked body, whose size was not known before.
@@ -115,7 +151,7 @@ func (b *body) moveToDisk(dir string) error {
 		_, err = io.Copy(disk, b.file)
 	}
 	b.file.Close()
-	b.file = disk
+	b.file, b.onDisk = disk, true
 	return err
 }
 
@@ -127,15 +163,16 @@ func memoryFile() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "kirin-body"), nil
 }
 
-// temporaryFile makes a file without a name, where the file system can; else one that is unlinked at once.
+// temporaryFile makes a file without a name; where the file system cannot, one that is unlinked at once.
 func temporaryFile(dir string) (*os.File, error) {
-	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err == nil {
-		return os.NewFile(uintptr(fd), dir+"/kirin-body"), nil
+	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
+		return unlinkedFile(dir)
 	}
-	if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.ENOENT) {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
+	return f, err
+}
+
+func unlinkedFile(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "kirin-body-")
 	if err != nil {
 		return nil, err
