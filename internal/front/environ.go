@@ -1,6 +1,7 @@
 package front
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,9 @@ func (o *Options) appendEnviron(b []byte, x *Exchange, length int64) []byte {
 		var digits [20]byte
 		b = wire.AppendLatin1(b, strconv.AppendInt(digits[:0], length, 10))
 	}
-	b = pair(b, "HTTP_HOST", x.Host)
+	if x.Host != "" {
+		b = pair(b, "HTTP_HOST", x.Host)
+	}
 	return wire.AppendEnd(appendFields(b, x.Fields))
 }
 
@@ -35,6 +38,7 @@ func pair(b []byte, key, value string) []byte {
 
 // splitTarget takes path and query out of a request-target in origin, absolute or asterisk form (RFC 9112 §3.2).
 func splitTarget(target string) (path, query string) {
+	target, _, _ = strings.Cut(target, "#")
 	if !strings.HasPrefix(target, "/") {
 		if _, rest, ok := strings.Cut(target, "://"); ok {
 			at := strings.IndexAny(rest, "/?")
@@ -47,18 +51,38 @@ func splitTarget(target string) (path, query string) {
 			}
 		}
 	}
-	target, _, _ = strings.Cut(target, "#")
 	path, query, _ = strings.Cut(target, "?")
 	return path, query
 }
 
+// validTarget says whether a method goes with the form of its request-target (RFC 9112 §3.2).
+func validTarget(method, target string) bool {
+	switch {
+	case strings.HasPrefix(target, "/"):
+		return true
+	case target == "*":
+		return method == "OPTIONS"
+	case method == "CONNECT":
+		return target != ""
+	}
+	scheme, rest, ok := strings.Cut(target, "://")
+	return ok && validName([]byte(scheme)) && rest != ""
+}
+
+// mount splits an unescaped path where the application is mounted. It is not ok when the path is not there: Gunicorn would give
+// 500, which makes of a client's mistake the server's. The asterisk of OPTIONS is everywhere.
+func (o *Options) mount(path string) (info string, ok bool) {
+	if o.ScriptName == "" || path == "*" {
+		return path, true
+	}
+	info, ok = strings.CutPrefix(path, o.ScriptName)
+	return info, ok && (info == "" || info[0] == '/')
+}
+
 // appendPath writes SCRIPT_NAME and PATH_INFO.
 func (o *Options) appendPath(b []byte, path string) []byte {
-	path = unescape(path)
-	if rest, ok := strings.CutPrefix(path, o.ScriptName); ok && o.ScriptName != "" {
-		path = rest
-	}
-	return pair(pair(b, "SCRIPT_NAME", o.ScriptName), "PATH_INFO", path)
+	info, _ := o.mount(unescape(path))
+	return pair(pair(b, "SCRIPT_NAME", o.ScriptName), "PATH_INFO", info)
 }
 
 // unescape undoes percent-encoding. What is not a valid escape is left as it is.
@@ -107,14 +131,14 @@ func appendAddresses(b []byte, x *Exchange) []byte {
 		b = pair(b, "SERVER_NAME", x.Local.Addr().Unmap().String())
 		return pair(b, "SERVER_PORT", strconv.Itoa(int(x.Local.Port())))
 	}
-	host, port := splitHost(x.Host)
-	if port == "" {
+	name, port := splitHost(x.Host)
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		port = "80"
 		if x.Scheme == "https" {
 			port = "443"
 		}
 	}
-	return pair(pair(b, "SERVER_NAME", host), "SERVER_PORT", port)
+	return pair(pair(b, "SERVER_NAME", cmp.Or(name, "localhost")), "SERVER_PORT", port) // never empty, by PEP 3333
 }
 
 func splitHost(host string) (name, port string) {
@@ -128,13 +152,17 @@ func splitHost(host string) (name, port string) {
 // appendFields writes the header fields. A name with an underscore is dropped, since it would pass for one with a hyphen.
 // Repeated fields are joined by commas, cookies by semicolons (RFC 6265 §5.4).
 func appendFields(b []byte, fields []Field) []byte {
+	unique := len(fields) > manyFields
+	if unique {
+		fields = merged(fields)
+	}
 	for i := range fields {
 		f := &fields[i]
-		if strings.IndexByte(f.Name, '_') >= 0 || skipped(f.Name) || repeats(fields[:i], f.Name) {
+		if strings.IndexByte(f.Name, '_') >= 0 || skipped(f.Name) || !unique && repeats(fields[:i], f.Name) {
 			continue
 		}
 		value := f.Value
-		if repeats(fields[i+1:], f.Name) {
+		if !unique && repeats(fields[i+1:], f.Name) {
 			value = joined(fields, f.Name)
 		}
 		if equalFold(f.Name, "Content-Type") {
@@ -146,9 +174,39 @@ func appendFields(b []byte, fields []Field) []byte {
 	return b
 }
 
-// skipped are the fields that have a variable of their own, or none.
+// skipped are the fields that have a variable of their own, or none: the body that a worker gets is not chunked any more, and some
+// frameworks would take the chunks out again.
 func skipped(name string) bool {
-	return equalFold(name, "Content-Length") || equalFold(name, "Host")
+	return equalFold(name, "Content-Length") || equalFold(name, "Host") || equalFold(name, "Transfer-Encoding")
+}
+
+// manyFields is from when on it pays to sort fields by their names.
+const manyFields = 128
+
+// merged makes one field of those that have one name, so that the time that appendFields takes is not quadratic in what a client
+// sends.
+func merged(fields []Field) []Field {
+	at := make(map[string][]string, len(fields))
+	var names []string
+	for i := range fields {
+		name := strings.ToLower(fields[i].Name)
+		if at[name] == nil {
+			names = append(names, name)
+		}
+		at[name] = append(at[name], fields[i].Value)
+	}
+	out := make([]Field, 0, len(names))
+	for _, name := range names {
+		out = append(out, Field{name, strings.Join(at[name], separator(name))})
+	}
+	return out
+}
+
+func separator(name string) string {
+	if equalFold(name, "Cookie") {
+		return "; "
+	}
+	return ","
 }
 
 func repeats(fields []Field, name string) bool {
@@ -161,17 +219,13 @@ func repeats(fields []Field, name string) bool {
 }
 
 func joined(fields []Field, name string) string {
-	separator := ","
-	if equalFold(name, "Cookie") {
-		separator = "; "
-	}
 	var values []string
 	for i := range fields {
 		if equalFold(fields[i].Name, name) {
 			values = append(values, fields[i].Value)
 		}
 	}
-	return strings.Join(values, separator)
+	return strings.Join(values, separator(name))
 }
 
 // appendVariable writes a field's name as HTTP_NAME.

@@ -61,9 +61,10 @@ func (h *head) add(f wire.Field) error {
 	case "content-length":
 		return h.setLength(text)
 	case "connection":
-		h.close = h.close || equalFold(text, "close")
+		h.close = h.close || hasToken(text, "close")
 		return nil
-	case "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers", "transfer-encoding", "upgrade", "server", "date":
+	case "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers", "transfer-encoding", "upgrade",
+		"server", "date":
 		return nil
 	}
 	h.fields = append(h.fields, Field{name, text})
@@ -77,6 +78,16 @@ func (h *head) setLength(text string) error {
 	}
 	h.length = int64(n)
 	return nil
+}
+
+// hasToken says whether a comma-separated list has a token, in any case.
+func hasToken(list, token string) bool {
+	for item := range strings.SplitSeq(list, ",") {
+		if equalFold(strings.Trim(item, " \t"), token) {
+			return true
+		}
+	}
+	return false
 }
 
 // bodiless says whether a response of this status has no body (RFC 9110 §6.4.1).

@@ -37,12 +37,18 @@ func (m *mailbox) Respond(r *wire.Response) {
 // Fail keeps f.
 func (m *mailbox) Fail(f workers.Failure) { m.put(mail{failure: f}) }
 
+// maxInterim is how many interim responses wait at most for a client that reads slowly.
+const maxInterim = 16
+
 func (m *mailbox) put(letter mail) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.shut {
 		letter.close()
 		return
+	}
+	if letter.failure == 0 && letter.response.Kind == wire.Interim && len(m.mail) >= maxInterim {
+		return // clients can do without them, and a worker could send any number
 	}
 	m.mail = append(m.mail, letter)
 	select {

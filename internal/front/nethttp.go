@@ -3,13 +3,13 @@ package front
 import (
 	"context"
 	"errors"
-	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"strconv"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +19,7 @@ import (
 type Server struct {
 	front *Front
 	http  *http.Server
+	stall time.Duration // Options.StallTimeout
 	conns atomic.Int64
 	last  atomic.Bool // every answer is the last of its connection
 
@@ -30,18 +31,42 @@ type Server struct {
 // NewServer makes an engine for f. What of o concerns connections is fixed for the engine's life.
 func NewServer(f *Front, o Options) *Server {
 	o = o.withDefaults()
-	s := &Server{front: f}
+	s := &Server{front: f, stall: o.StallTimeout}
 	s.http = &http.Server{
 		Handler:                      http.HandlerFunc(s.serve),
-		ReadHeaderTimeout:            headerTimeout,
+		ReadHeaderTimeout:            o.HeadTimeout,
 		IdleTimeout:                  o.KeepAlive,
 		MaxHeaderBytes:               o.headLimit(),
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
+		ErrorLog:                     log.New(&engineLog{o.Logger}, "", 0),
 		ConnState:                    s.count,
+		ConnContext:                  withConn,
 	}
 	s.last.Store(o.KeepAlive <= 0)
 	return s
+}
+
+type connKey struct{}
+
+// withConn keeps a connection at hand for the exchanges on it.
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// engineLog takes what net/http logs. Most of it tells of clients that went away; a panic and a lack of descriptors are our own.
+type engineLog struct{ log *slog.Logger }
+
+func (l *engineLog) Write(line []byte) (int, error) {
+	text := strings.TrimRight(string(line), "\n")
+	switch {
+	case strings.HasPrefix(text, "http: panic"):
+		l.log.Error(text)
+	case strings.HasPrefix(text, "http: Accept error"):
+		l.log.Warn(text)
+	default:
+		l.log.Debug(text)
+	}
+	return len(line), nil
 }
 
 func (s *Server) count(_ net.Conn, state http.ConnState) {
@@ -58,6 +83,7 @@ func (s *Server) Serve(l net.Listener) error {
 	if !s.enter(l) {
 		return l.Close()
 	}
+	defer s.leave(l)
 	err := s.http.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
@@ -68,8 +94,16 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) enter(l net.Listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.listeners = append(s.listeners, l)
+	if !s.stopped {
+		s.listeners = append(s.listeners, l)
+	}
 	return !s.stopped
+}
+
+func (s *Server) leave(l net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = slices.DeleteFunc(s.listeners, func(other net.Listener) bool { return other == l })
 }
 
 // StopAccepting closes the listeners. Connections go on.
@@ -97,26 +131,46 @@ func (s *Server) Drain(ctx context.Context) {
 	}
 }
 
+// cutTimeout is how long the exchanges of connections that were cut may take to end.
+const cutTimeout = 5 * time.Second
+
 // Shutdown closes the listeners and idle connections and waits for the exchanges under way; when ctx ends, it cuts them.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.StopAccepting()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		s.http.Close()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutTimeout)
+		defer cancel()
+		s.Drain(ctx)
 	}
 	return err
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := s.exchange(r)
-	writer := &netWriter{w: w, rc: http.NewResponseController(w), server: s, head: r.Method == "HEAD"}
-	if r.ContentLength != 0 {
-		x.Body = &pacedBody{r.Body, writer.rc}
+	writer := &netWriter{w: w, r: r, rc: http.NewResponseController(w), stall: s.stall}
+	body := &pacedBody{r.Body, writer.rc, s.stall, r.ContentLength == 0}
+	if !body.ended {
+		x.Body = body
 	}
 	if s.last.Load() {
 		writer.Close()
 	}
 	s.front.Serve(x, writer)
+	if !body.ended {
+		s.linger(writer)
+	}
 	writer.finish()
+}
+
+// linger bounds the time for which net/http reads the rest of a request that was refused.
+func (s *Server) linger(w *netWriter) {
+	patience := min(s.stall, lingerTimeout)
+	if w.aborted {
+		patience = 0
+	}
+	w.rc.SetReadDeadline(time.Now().Add(patience))
 }
 
 func (s *Server) exchange(r *http.Request) *Exchange {
@@ -136,107 +190,4 @@ func (s *Server) exchange(r *http.Request) *Exchange {
 		x.Peer, _ = netip.ParseAddrPort(r.RemoteAddr)
 	}
 	return x
-}
-
-// pacedBody gives a client stallTimeout for each part of a body.
-type pacedBody struct {
-	io.Reader
-	rc *http.ResponseController
-}
-
-func (b *pacedBody) Read(p []byte) (int, error) {
-	b.rc.SetReadDeadline(time.Now().Add(stallTimeout))
-	n, err := b.Reader.Read(p)
-	b.rc.SetReadDeadline(time.Time{}) // net/http goes on reading, to see the client leave
-	return n, err
-}
-
-// netWriter sends an answer through net/http.
-type netWriter struct {
-	w       http.ResponseWriter
-	rc      *http.ResponseController
-	server  *Server
-	head    bool
-	paced   bool
-	aborted bool
-}
-
-// sendPiece is how much of a file is sent under one deadline.
-const sendPiece = 4 << 20
-
-func (w *netWriter) Interim(status int, fields []Field) {
-	h := w.w.Header()
-	for _, f := range fields {
-		h.Add(f.Name, f.Value)
-	}
-	w.w.WriteHeader(status)
-	for _, f := range fields {
-		h.Del(f.Name)
-	}
-}
-
-func (w *netWriter) Begin(status int, _ string, fields []Field, length int64) {
-	h := w.w.Header()
-	for _, f := range fields {
-		name := http.CanonicalHeaderKey(f.Name)
-		h[name] = append(h[name], f.Value)
-	}
-	h["Server"] = []string{"kirin"}
-	if _, ok := h["Content-Type"]; !ok {
-		h["Content-Type"] = nil // or net/http would guess one
-	}
-	if length >= 0 {
-		h["Content-Length"] = []string{strconv.FormatInt(length, 10)}
-	}
-	w.w.WriteHeader(status)
-}
-
-// pace gives the client stallTimeout for the next part.
-func (w *netWriter) pace() {
-	w.rc.SetWriteDeadline(time.Now().Add(stallTimeout))
-	w.paced = true
-}
-
-func (w *netWriter) Write(b []byte) (int, error) {
-	if len(b) > 2048 {
-		w.pace()
-	}
-	return w.w.Write(b)
-}
-
-func (w *netWriter) WriteFile(f *os.File, offset, count int64) (sent int64, err error) {
-	if _, err := f.Seek(offset, io.SeekStart); err != nil {
-		return 0, err
-	}
-	into, ok := w.w.(io.ReaderFrom)
-	for ok && sent < count && err == nil {
-		var n int64
-		w.pace()
-		n, err = into.ReadFrom(io.LimitReader(f, min(count-sent, sendPiece)))
-		sent += n
-		if n == 0 && err == nil {
-			err = io.ErrUnexpectedEOF // the file has shrunk
-		}
-	}
-	return sent, err
-}
-
-func (w *netWriter) Flush() error {
-	w.pace()
-	return w.rc.Flush()
-}
-
-func (w *netWriter) Close() { w.w.Header().Set("Connection", "close") }
-
-func (w *netWriter) Abort() { w.aborted = true }
-
-// finish leaves the connection as net/http wants it, or cuts it.
-func (w *netWriter) finish() {
-	if w.aborted {
-		w.rc.Flush()
-		panic(http.ErrAbortHandler)
-	}
-	if w.paced {
-		w.rc.SetWriteDeadline(time.Time{})
-	}
 }

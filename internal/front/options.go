@@ -1,8 +1,10 @@
 package front
 
 import (
+	"cmp"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -17,19 +19,22 @@ type Options struct {
 	TrustAll   bool              // forwarded_allow_ips = "*"
 	SchemeHead map[string]string // secure_scheme_headers: names in any case, and the value that says https
 
-	ScriptName string // where the application is mounted
-	Software   string // SERVER_SOFTWARE and the Server field; empty means kirin
+	ScriptName string // the path that the application is mounted at; a request for any other path is answered 404
+	Software   string // SERVER_SOFTWARE; empty means kirin
 	SpoolDir   string // where large request bodies wait; empty means $TMPDIR, /var/tmp or /tmp
+
+	HeadTimeout  time.Duration // how long a client may take for a request's head; 0 means 30 s
+	StallTimeout time.Duration // how long a client may give or take nothing of a body; 0 means 60 s
 
 	Logger *slog.Logger    // nil discards
 	Access func(*Exchange) // called when an exchange is over; nil: no access log
 }
 
 const (
-	// headerTimeout is how long a client may take for a request's head, and for each part of a body (RFC 9110 §15.5.9).
-	headerTimeout = 30 * time.Second
-	// stallTimeout is how long a client may take or give nothing of a body.
+	headTimeout  = 30 * time.Second
 	stallTimeout = 60 * time.Second
+	// lingerTimeout is how long the rest of a request is read that was refused, so that the client sees the answer (RFC 9112 §9.6).
+	lingerTimeout = 2 * time.Second
 )
 
 func (o Options) withDefaults() Options {
@@ -42,17 +47,34 @@ func (o Options) withDefaults() Options {
 	if o.SpoolDir == "" {
 		o.SpoolDir = spoolDir()
 	}
+	if o.HeadTimeout == 0 {
+		o.HeadTimeout = headTimeout
+	}
+	if o.StallTimeout == 0 {
+		o.StallTimeout = stallTimeout
+	}
+	o.ScriptName = mountPoint(o.ScriptName)
 	return o
 }
 
-// limits gives the effective limits, by Gunicorn's rules for zero.
+// mountPoint is name as SCRIPT_NAME has it (RFC 3875 §4.1.13): empty, or with a slash before it and none after it.
+func mountPoint(name string) string {
+	if name = strings.Trim(name, "/"); name == "" {
+		return ""
+	}
+	return "/" + name
+}
+
+const (
+	defaultPart = 8190    // bytes of a line or a field whose limit is 0, as Gunicorn has it
+	maxFields   = 1 << 20 // bytes of all fields together when their number has no limit
+)
+
+// headLimit is how many bytes of a head an engine reads at most: what the limits allow all together.
 func (o *Options) headLimit() int {
-	line, count, size := o.RequestLine, o.FieldCount, o.FieldSize
-	if line == 0 {
-		line = 8190
+	line, size := cmp.Or(o.RequestLine, defaultPart), cmp.Or(o.FieldSize, defaultPart)
+	if o.FieldCount == 0 {
+		return line + maxFields
 	}
-	if size == 0 {
-		size = 8190
-	}
-	return line + max(count, 1)*(size+2) + 4
+	return line + o.FieldCount*(size+2) + 4
 }

@@ -1,13 +1,12 @@
 package front
 
-import "net/netip"
-
 // trusted says whether the peer may tell the scheme: a listed proxy, or whoever reaches a Unix socket.
-func (o *Options) trusted(peer netip.AddrPort) bool {
-	if o.TrustAll || !peer.IsValid() {
+func (o *Options) trusted(x *Exchange) bool {
+	unix := !x.Peer.IsValid() && !x.Local.IsValid()
+	if o.TrustAll || unix {
 		return true
 	}
-	addr := peer.Addr().Unmap()
+	addr := x.Peer.Addr().Unmap().WithZone("") // no prefix holds an address with a zone
 	for _, p := range o.Trusted {
 		if p.Contains(addr) {
 			return true
@@ -22,7 +21,7 @@ func (o *Options) scheme(x *Exchange) (scheme string, ok bool) {
 	if x.TLS {
 		scheme = "https"
 	}
-	if len(o.SchemeHead) == 0 || !o.trusted(x.Peer) {
+	if len(o.SchemeHead) == 0 || !o.trusted(x) {
 		return scheme, true
 	}
 	told := ""

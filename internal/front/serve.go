@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -67,26 +68,68 @@ func (f *Front) Serve(x *Exchange, w Writer) {
 
 // check refuses what is over a limit or makes no sense.
 func (s *service) check() bool {
-	x, o := s.x, s.o
-	if n := len(x.Method) + len(x.Target) + len(x.Proto) + 4; o.RequestLine > 0 && n > o.RequestLine {
-		return s.refuse(http.StatusRequestURITooLong, fmt.Sprintf("the request line has %d bytes, the limit is %d", n, o.RequestLine))
+	status, why := s.o.overLimit(s.x)
+	if status == 0 {
+		status, why = s.o.senseless(s.x)
 	}
-	if o.FieldCount > 0 && len(x.Fields)+1 > o.FieldCount {
-		return s.refuse(http.StatusRequestHeaderFieldsTooLarge,
-			fmt.Sprintf("the request has %d header fields, the limit is %d", len(x.Fields)+1, o.FieldCount))
+	if status != 0 {
+		return s.refuse(status, why)
 	}
-	for i := range x.Fields {
-		if n := len(x.Fields[i].Name) + len(x.Fields[i].Value) + 4; o.FieldSize > 0 && n > o.FieldSize {
-			return s.refuse(http.StatusRequestHeaderFieldsTooLarge,
-				fmt.Sprintf("a header field has %d bytes, the limit is %d", n, o.FieldSize))
-		}
-	}
-	scheme, ok := o.scheme(x)
+	scheme, ok := s.o.scheme(s.x)
 	if !ok {
 		return s.refuse(http.StatusBadRequest, "the proxy's header fields contradict each other on the scheme")
 	}
-	x.Scheme = scheme
+	s.x.Scheme = scheme
 	return true
+}
+
+// overLimit gives the status and the reason that an exchange is to be refused with; 0 when its head is within the limits.
+func (o *Options) overLimit(x *Exchange) (status int, why string) {
+	if n := len(x.Method) + len(x.Target) + len(x.Proto) + 2; o.RequestLine > 0 && n > o.RequestLine {
+		return http.StatusRequestURITooLong, fmt.Sprintf("the request line has %d bytes, the limit is %d", n, o.RequestLine)
+	}
+	count, size := len(x.Fields), 0
+	if x.Host != "" {
+		count, size = count+1, fieldSize("Host", x.Host)
+	}
+	for i := range x.Fields {
+		size = max(size, fieldSize(x.Fields[i].Name, x.Fields[i].Value))
+	}
+	switch {
+	case o.FieldCount > 0 && count > o.FieldCount:
+		why = fmt.Sprintf("the request has %d header fields, the limit is %d", count, o.FieldCount)
+	case o.FieldSize > 0 && size > o.FieldSize:
+		why = fmt.Sprintf("a header field has %d bytes, the limit is %d", size, o.FieldSize)
+	default:
+		return 0, ""
+	}
+	return http.StatusRequestHeaderFieldsTooLarge, why
+}
+
+// fieldSize counts a field as it is usually sent, with a space after the colon, and with the end of its line.
+func fieldSize(name, value string) int { return len(name) + len(": ") + len(value) + len("\r\n") }
+
+// senseless gives the status and the reason that an exchange is to be refused with that no application could make sense of, or 0.
+func (o *Options) senseless(x *Exchange) (status int, why string) {
+	if !validTarget(x.Method, x.Target) {
+		return http.StatusBadRequest, fmt.Sprintf("the request-target %.100q does not go with the method %s", x.Target, x.Method)
+	}
+	types := 0
+	for i := range x.Fields {
+		if equalFold(x.Fields[i].Name, "Content-Type") {
+			types++
+		}
+	}
+	if types > 1 {
+		return http.StatusBadRequest, "the request has more than one Content-Type"
+	}
+	if o.ScriptName != "" {
+		path, _ := splitTarget(x.Target)
+		if _, ok := o.mount(unescape(path)); !ok {
+			return http.StatusNotFound, fmt.Sprintf("the path %.100q is not below %s (SCRIPT_NAME)", path, o.ScriptName)
+		}
+	}
+	return 0, ""
 }
 
 // refuse answers a request that no worker will see, and closes the connection.
@@ -159,12 +202,21 @@ func (s *service) bodyFailed(err error) {
 		s.page(http.StatusInternalServerError, "the request body could not be stored")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.refuse(http.StatusRequestTimeout, "the request body came too slowly")
-	case s.x.Context.Err() != nil || errors.Is(err, io.ErrUnexpectedEOF):
-		s.x.Status = 499
+	case s.x.Context.Err() != nil || gone(err):
+		s.x.Status = statusGone
 		s.w.Abort()
 	default:
 		s.refuse(http.StatusBadRequest, "the request body is malformed: "+err.Error())
 	}
+}
+
+// statusGone is what the access log has when the client went away before it was answered (nginx invented it).
+const statusGone = 499
+
+// gone says whether a read failed because the connection did.
+func gone(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // answer waits for what the pool says and sends it. It reports whether the request has ended in the pool, too.
@@ -205,7 +257,7 @@ func (s *service) abandon() bool {
 	}
 	s.box.close()
 	if !s.head {
-		s.x.Status = 499
+		s.x.Status = statusGone
 	}
 	s.w.Abort()
 	return true

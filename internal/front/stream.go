@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 
-	"github.com/kirin-server/kirin/workers"
 	"github.com/kirin-server/kirin/workers/wire"
 )
 
-// streamBuffer is how much of a stream is passed on at a time.
-const streamBuffer = 64 << 10
+// How much of a stream is passed on at a time: more when much comes.
+const (
+	streamBufferMin = 4 << 10
+	streamBufferMax = 64 << 10
+)
 
 // stream sends a response whose body comes through a socket, part by part as the application makes it: the kernel's buffers give
 // the back-pressure. It reports whether the request has ended in the pool, too.
@@ -18,36 +21,32 @@ func (s *service) stream(r *wire.Response) bool {
 	sock, err := wire.UnixConn(r.File)
 	r.File = nil
 	if err != nil {
-		s.o.Logger.Error(fmt.Sprintf("a worker passed a bad stream: %v", err))
-		s.giveUp()
-		return false
+		s.o.Logger.Error(fmt.Sprintf("a worker passed a bad stream: %v (%s %s)", err, s.x.Method, s.x.Target))
+		s.page(http.StatusBadGateway, "the worker's response is not valid")
+		return s.release()
 	}
-	defer sock.Close()
+	defer sock.Close() // which ends a worker that goes on writing
 	h := s.prepare(r)
 	if h == nil {
-		s.f.pool.Cancel(s.req)
-		s.box.close()
-		return false
+		return s.release()
 	}
 	s.begin(h, h.length)
 	if s.x.Method == "HEAD" || bodiless(h.status) {
-		sock.Close() // the worker sees that nobody reads, and ends
-		return s.ending(-1)
+		return s.release()
 	}
 	count, ok := s.pump(r.Body, sock)
 	if !ok {
-		sock.Close()
-		s.giveUp()
-		return false
+		s.w.Abort()
+		return s.release()
 	}
 	return s.ending(count)
 }
 
-// giveUp ends an exchange whose client is gone, or whose worker cannot go on.
-func (s *service) giveUp() {
+// release leaves a request to the pool whose end does not matter to the client any more. It is false, for its callers to return.
+func (s *service) release() bool {
 	s.f.pool.Cancel(s.req)
 	s.box.close()
-	s.w.Abort()
+	return false
 }
 
 // pump passes the body on. It gives the number of bytes that came through the socket; it is not ok when the client takes no more.
@@ -56,7 +55,7 @@ func (s *service) pump(first []byte, sock net.Conn) (int64, bool) {
 		return 0, false
 	}
 	defer context.AfterFunc(s.x.Context, func() { sock.Close() })()
-	buf := make([]byte, streamBuffer)
+	buf := make([]byte, streamBufferMin)
 	var count int64
 	for {
 		n, err := sock.Read(buf)
@@ -66,6 +65,9 @@ func (s *service) pump(first []byte, sock net.Conn) (int64, bool) {
 		}
 		if err != nil {
 			return count, s.x.Context.Err() == nil
+		}
+		if n == len(buf) && n < streamBufferMax {
+			buf = make([]byte, min(4*n, streamBufferMax))
 		}
 	}
 }
@@ -78,7 +80,7 @@ func (s *service) pass(b []byte) bool {
 	return s.write(b)
 }
 
-// ending waits for the word that the body is whole. count is what came through the socket, -1 when that does not matter.
+// ending waits for the word that the body is whole. count is what came through the socket.
 func (s *service) ending(count int64) bool {
 	for {
 		select {
@@ -86,31 +88,33 @@ func (s *service) ending(count int64) bool {
 		case <-s.x.Context.Done():
 			if s.f.pool.Cancel(s.req) {
 				s.box.close()
+				s.w.Abort()
 				return false
 			}
 			<-s.box.wake
 		}
-		letter, ok := s.box.take()
-		if !ok {
-			continue
+		if letter, ok := s.box.take(); ok {
+			return s.ended(&letter, count)
 		}
-		if letter.failure == 0 && count < 0 {
-			return true
-		}
-		if letter.failure != 0 || !letter.response.OK || letter.response.Count != count {
-			s.broken(letter)
-			return letter.failure == 0
-		}
-		if s.length >= 0 && s.x.Sent < s.length {
-			s.short(s.x.Sent, s.length)
-		}
-		return true
 	}
 }
 
-func (s *service) broken(letter mail) {
-	if letter.failure == workers.WorkerLost {
+// ended cuts the connection when the body is not whole.
+func (s *service) ended(letter *mail, count int64) bool {
+	r := &letter.response
+	switch {
+	case letter.failure != 0:
 		s.o.Logger.Warn(fmt.Sprintf("a response was cut off: %v (%s %s)", letter.failure, s.x.Method, s.x.Target))
+		s.w.Abort()
+		return false
+	case !r.OK: // the worker has said why
+		s.w.Abort()
+	case r.Count != count:
+		s.o.Logger.Error(fmt.Sprintf("a response was cut off: the worker wrote %d bytes and %d came (%s %s)",
+			r.Count, count, s.x.Method, s.x.Target))
+		s.w.Abort()
+	case s.length >= 0 && s.x.Sent < s.length:
+		s.short(s.x.Sent, s.length)
 	}
-	s.w.Abort()
+	return true
 }
