@@ -185,7 +185,7 @@ func TestUsage(t *testing.T) {
 		"--env NOVALUE hello:app":                "NOVALUE",
 		"--log-level loud hello:app":             "loud",
 		"--config /no/such/conf.py hello:app":    "/no/such/conf.py",
-		"--umask 999 hello:app":                  "999",
+		"--umask 999 hello:app":                  "777",
 		"hello:app other:app":                    "other:app",
 		"hello.py":                               `hello\.py`,
 		"":                                       "(?i)application",

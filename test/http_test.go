@@ -281,7 +281,6 @@ func TestRefused(t *testing.T) {
 		"no host":                        {get, []int{400}},
 		"two hosts":                      {get + host + "Host: other\r\n", []int{400}},
 		"space before the colon":         {get + host + "X-Space : a\r\n", []int{400}},
-		"folded field":                   {get + host + "X-Folded: a\r\n  b\r\n", []int{400}},
 		"NUL in a value":                 {get + host + "X-Nul: a\x00b\r\n", []int{400}},
 		"bare CR in a value":             {get + host + "X-Cr: a\rb\r\n", []int{400}},
 		"field with no name":             {get + host + ": a\r\n", []int{400}},
@@ -364,5 +363,21 @@ func TestTargets(t *testing.T) {
 	c.Send("OPTIONS * HTTP/1.1\r\n%s\r\n", host)
 	if env := decode[map[string]any](t, c.Response("OPTIONS")); env["PATH_INFO"] != "*" {
 		t.Errorf("OPTIONS *: PATH_INFO %q", env["PATH_INFO"])
+	}
+}
+
+// TestFolding wants an obsolete folded field refused, or joined as RFC 9112, section 5.2, says; never a field of its own.
+func TestFolding(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, options{App: "environ:app"})
+	c := s.Dial()
+	c.Send("GET / HTTP/1.1\r\n%sX-Folded: a\r\n Content-Length: 5\r\n\r\n", host)
+	r := c.Response("GET")
+	if r.Status == 400 {
+		return
+	}
+	env := decode[map[string]any](t, r)
+	if _, there := env["CONTENT_LENGTH"]; there || env["HTTP_X_FOLDED"] != "a Content-Length: 5" {
+		t.Errorf("HTTP_X_FOLDED is %q, CONTENT_LENGTH %v", env["HTTP_X_FOLDED"], env["CONTENT_LENGTH"])
 	}
 }

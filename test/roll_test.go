@@ -301,7 +301,11 @@ func TestReloadOnChange(t *testing.T) {
 	testkit.Eventually(t, "the changed file brought a new worker", func() bool { return s.Get("/").Header.Get("X-Worker") != worker })
 	write(t, filepath.Join(dir, "version.py"), "VERSION = (\n")
 	s.Err.Wait(t, "SyntaxError")
-	wantStatus(t, s.Get("/"), 200)
+	// Who develops sees the mistake in the browser, as with Gunicorn; a deployment does not run with --reload.
+	testkit.Eventually(t, "the mistake is shown", func() bool {
+		r := s.Get("/")
+		return r.Status == 500 && strings.Contains(string(r.Body), "SyntaxError")
+	})
 	write(t, filepath.Join(dir, "version.py"), versionFile("3"))
 	testkit.Eventually(t, "the mended module is in", func() bool { return s.Get("/").Header.Get("X-Version") == "3" })
 }
