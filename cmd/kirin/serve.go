@@ -87,7 +87,7 @@ func (s *server) claimPidfile(_ context.Context, cfg *config.Config) (err error)
 }
 
 func (s *server) bind(ctx context.Context, cfg *config.Config) (err error) {
-	s.sockets, err = openSockets(ctx, cfg, s.log)
+	s.sockets, err = openSockets(ctx, cfg)
 	return err
 }
 
@@ -167,12 +167,12 @@ func (s *server) takeIn(ctx context.Context) error {
 	for _, w := range cfg.Warnings {
 		s.log.Warn(w)
 	}
-	added, err := s.sockets.change(ctx, cfg, s.log)
+	added, err := s.sockets.change(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	if err := s.roll(ctx, cfg); err != nil {
-		s.sockets.revert(added)
+		s.sockets.revert()
 		return err
 	}
 	s.front.Configure(s.frontOptions(cfg))

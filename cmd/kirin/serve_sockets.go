@@ -2,43 +2,139 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net"
+	"os"
+	"slices"
 
 	"github.com/kirin-server/kirin/activation"
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/front"
 )
 
-// socketSet is the listening sockets.
-type socketSet struct{ sockets []activation.Socket }
+// socketSet is the listening sockets. Those that a service manager has handed over stand in for every bind, as with Gunicorn.
+type socketSet struct {
+	activated []activation.Socket
+	listeners []*front.Listener
+	next      []*front.Listener // what a reload under way will have
+}
 
-func openSockets(ctx context.Context, cfg *config.Config, log *slog.Logger) (*socketSet, error) {
+// openSockets takes the sockets that were handed over, and binds the rest.
+func openSockets(ctx context.Context, cfg *config.Config) (*socketSet, error) {
 	given, err := activation.Sockets()
-	if err != nil || len(given) > 0 {
-		return &socketSet{given}, err
+	if err != nil {
+		return nil, err
+	}
+	inherited := map[string]net.Listener{}
+	for _, s := range given {
+		if s.Activated {
+			return &socketSet{activated: given}, nil
+		}
+		inherited[s.Name] = s.Listener
 	}
 	s := &socketSet{}
-	for _, b := range cfg.Bind {
-		l, err := net.Listen("tcp", b)
-		if err != nil {
-			return nil, err
-		}
-		s.sockets = append(s.sockets, activation.Socket{Name: b, Listener: l})
+	if s.listeners, err = listen(ctx, cfg, inherited); err != nil {
+		return nil, err
+	}
+	for _, l := range s.listeners {
+		delete(inherited, l.Bind.String())
+	}
+	for _, l := range inherited { // the predecessor's, which we are not asked for
+		l.Close()
 	}
 	return s, nil
 }
 
-func (s *socketSet) all() []activation.Socket { return s.sockets }
-func (s *socketSet) change(context.Context, *config.Config, *slog.Logger) ([]activation.Socket, error) {
-	return nil, nil
+func listen(ctx context.Context, cfg *config.Config, inherited map[string]net.Listener) ([]*front.Listener, error) {
+	var addrs []front.Addr
+	for _, b := range cfg.Bind {
+		a, err := front.ParseAddr(b)
+		if err != nil {
+			return nil, &exitError{code: exitUsage, err: err}
+		}
+		addrs = append(addrs, a)
+	}
+	o := front.ListenOptions{Backlog: cfg.Backlog, Umask: cfg.Umask, Inherited: inherited}
+	if cfg.UID != os.Geteuid() || cfg.GID != os.Getegid() {
+		o.Owner = &front.Owner{UID: cfg.UID, GID: cfg.GID}
+	}
+	return front.Listen(ctx, o, addrs)
 }
-func (s *socketSet) revert([]activation.Socket) {}
-func (s *socketSet) dropOld()                   {}
-func (s *socketSet) handedOver()                {}
-func (s *socketSet) close() {
-	for _, x := range s.sockets {
-		x.Listener.Close()
+
+// all gives every socket, as it is handed over.
+func (s *socketSet) all() []activation.Socket {
+	return append(slices.Clone(s.activated), handed(s.listeners)...)
+}
+
+func handed(listeners []*front.Listener) (sockets []activation.Socket) {
+	for _, l := range listeners {
+		sockets = append(sockets, activation.Socket{Name: l.Bind.String(), Listener: l})
+	}
+	return sockets
+}
+
+// change binds what a new configuration asks for beyond the present, and gives that. Either dropOld or revert follows.
+func (s *socketSet) change(ctx context.Context, cfg *config.Config) (added []activation.Socket, err error) {
+	if s.activated != nil {
+		return nil, nil
+	}
+	inherited := map[string]net.Listener{}
+	for _, l := range s.listeners {
+		inherited[l.Bind.String()] = l
+	}
+	if s.next, err = listen(ctx, cfg, inherited); err != nil {
+		return nil, err
+	}
+	return handed(without(s.next, s.listeners)), nil
+}
+
+func without(all, some []*front.Listener) (rest []*front.Listener) {
+	for _, l := range all {
+		if !slices.Contains(some, l) {
+			rest = append(rest, l)
+		}
+	}
+	return rest
+}
+
+// revert gives up what change has bound.
+func (s *socketSet) revert() {
+	closeAll(without(s.next, s.listeners))
+	s.next = nil
+}
+
+// dropOld closes what the new configuration does not ask for.
+func (s *socketSet) dropOld() {
+	if s.activated != nil {
+		return
+	}
+	closeAll(without(s.listeners, s.next))
+	s.listeners, s.next = s.next, nil
+}
+
+// handedOver leaves the files of Unix sockets to the successor.
+func (s *socketSet) handedOver() {
+	for _, l := range s.listeners {
+		l.KeepFile()
 	}
 }
 
-func describeSocket(s activation.Socket) string { return "http://" + s.Listener.Addr().String() }
+func (s *socketSet) close() {
+	closeAll(s.listeners)
+	for _, a := range s.activated {
+		a.Listener.Close()
+	}
+}
+
+func closeAll(listeners []*front.Listener) {
+	for _, l := range listeners {
+		l.Close()
+	}
+}
+
+func describeSocket(s activation.Socket) string {
+	addr := s.Listener.Addr()
+	if addr.Network() == "unix" {
+		return "unix:" + addr.String()
+	}
+	return "http://" + addr.String()
+}
