@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -83,23 +84,44 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
+// environment makes a virtual environment of a kind in dir and gives its interpreter.
+func environment(t *testing.T, dir string) string {
+	t.Helper()
+	t.Setenv("VIRTUAL_ENV", "")
+	path := filepath.Join(dir, ".venv", "bin", "python")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(testkit.Python(), path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // TestPrepareFindsTheApplicationsEnvironment: .venv beside the application is preferred to what is on PATH.
 func TestPrepareFindsTheApplicationsEnvironment(t *testing.T) {
-	t.Setenv("VIRTUAL_ENV", "")
 	dir := t.TempDir()
-	bin := filepath.Join(dir, ".venv", "bin")
-	if err := os.MkdirAll(bin, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(testkit.Python(), filepath.Join(bin, "python")); err != nil {
-		t.Fatal(err)
-	}
+	want := environment(t, dir)
 	r, err := prepare(t.Context(), "", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if r.Path != filepath.Join(bin, "python") {
-		t.Errorf("found %s", r.Path)
+	if r.Path != want {
+		t.Errorf("found %s, want %s", r.Path, want)
+	}
+}
+
+// TestEvaluateInTheApplicationsEnvironment: --chdir says where the application is before the file is read.
+func TestEvaluateInTheApplicationsEnvironment(t *testing.T) {
+	spec := confFile(t, "import sys\nrunning = sys.executable\n")
+	spec.Python, spec.Chdir = "", t.TempDir()
+	want := environment(t, spec.Chdir)
+	r, err := evaluate(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(r.Settings["running"]); got != strconv.Quote(want) {
+		t.Errorf("the file was run by %s, want %s", got, want)
 	}
 }
