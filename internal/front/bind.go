@@ -40,7 +40,11 @@ func (a Addr) String() string {
 	case FD:
 		return "fd://" + strconv.Itoa(a.FD)
 	}
-	return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
+	s := net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
+	if a.Host == "unix" { // a host of that name, not a path
+		s = "tcp://" + s
+	}
+	return s
 }
 
 // ParseAddr reads a value of Gunicorn's bind: HOST:PORT, HOST, :PORT, [IPV6]:PORT, unix:PATH, unix://PATH or fd://N, the first four

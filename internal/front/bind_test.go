@@ -22,6 +22,7 @@ func TestParseAddr(t *testing.T) {
 		"tcp://127.0.0.1:8001":   tcp("127.0.0.1", 8001),
 		"tcp://[::1]:8001":       tcp("::1", 8001),
 		"tcp://:1":               tcp("0.0.0.0", 1),
+		"tcp://unix:1":           tcp("unix", 1),
 		"unix:/run/a b.sock":     {Network: Unix, Path: "/run/a b.sock"},
 		"unix:///run/shop.sock":  {Network: Unix, Path: "/run/shop.sock"},
 		"unix://shop.sock":       {Network: Unix, Path: "shop.sock"},
@@ -87,7 +88,7 @@ func TestParseAddrErrors(t *testing.T) {
 // FuzzParseAddr: what parses is written in a form that parses to the same, and an error is one line.
 func FuzzParseAddr(f *testing.F) {
 	for _, seed := range []string{
-		"", ":1", "[::1%a]:2", "tcp://a", "tcp://tcp://", "unix://x", "unix:unix:", "fd://0", "a:b", "1.2.3.4:5", "[::ffff:1.2.3.4]:5", "8000",
+		"", ":1", "[::1%a]:2", "tcp://a", "tcp://tcp://", "unix://x", "unix:unix:", "fd://0", "a:b", "1.2.3.4:5", "uniX", "[::ffff:1.2.3.4]:5", "8000",
 	} {
 		f.Add(seed)
 	}
