@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kirin-server/kirin/internal/front"
+	"github.com/kirin-server/kirin/internal/logs"
 )
 
 // onPort is the address that the variable PORT of platforms and containers asks for.
@@ -36,8 +39,14 @@ func checkBind(v any) (any, error) {
 		if address == "" {
 			return nil, errors.New("an address is empty")
 		}
-		if strings.Contains(address, ",") && !strings.HasPrefix(address, "unix:") {
+		if strings.HasPrefix(address, "unix:") { // known when the path is absolute
+			continue
+		}
+		if strings.Contains(address, ",") {
 			return nil, fmt.Errorf("%q holds a comma; give each address by itself", address)
+		}
+		if _, err := front.ParseAddr(address); err != nil {
+			return nil, err
 		}
 	}
 	if len(list) == 0 {
@@ -71,6 +80,12 @@ func checkEnv(v any) (any, error) {
 	return list, nil
 }
 
+func checkAccessFormat(v any) (any, error) {
+	format, _ := v.(string)
+	_, _, err := logs.Compile(format) // an atom that is not known is warned of when the log is opened
+	return v, err
+}
+
 func checkLevel(v any) (any, error) {
 	level, ok := v.(string)
 	if !ok {
@@ -81,7 +96,7 @@ func checkLevel(v any) (any, error) {
 
 func checkUmask(v any) (any, error) {
 	if mask, ok := v.(int); ok && mask > 0o777 {
-		return nil, fmt.Errorf("%o in octal is more than 777, all the bits that there are", mask)
+		return nil, fmt.Errorf("%d, which is %O, is more than 0o777, all the bits that there are", mask, mask)
 	}
 	return v, nil
 }

@@ -14,7 +14,8 @@ var loggingSettings = []*Setting{
 	},
 	{
 		Name: "access_log_format", Section: "Logging", Long: []string{"access-logformat"}, Kind: String, Default: DefaultAccessLogFormat, Meta: "FORMAT", State: Implemented,
-		Help: "a line of the access log, with Gunicorn's atoms such as %(h)s",
+		check: checkAccessFormat,
+		Help:  "a line of the access log, with Gunicorn's atoms such as %(h)s",
 	},
 	{
 		Name: "errorlog", Section: "Logging", Long: []string{"error-logfile", "log-file"}, Kind: String, Default: "-", Meta: "FILE", State: Implemented,
