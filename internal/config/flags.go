@@ -117,6 +117,8 @@ func FlagError(err error, source Source) error {
 	var noValue *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError
 	switch {
+	case errors.Is(err, pflag.ErrHelp): // cobra takes it from the command line before it gets here
+		e.Problem = "--help belongs on the command line"
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
 		unknownFlag(e, unknown.GetSpecifiedName())
 	case errors.As(err, &unknown):

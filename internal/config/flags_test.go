@@ -78,6 +78,8 @@ func TestFlagError(t *testing.T) {
 		"--zzzzzz":          {"there is no option --zzzzzz", "see kirin help run for all options"},
 		"--access-logf x":   {"--access-logf could be any of --access-logfile, --access-logformat", "see kirin help run for all options"},
 		"-x":                {"there is no option -x", "see kirin help run for all options"},
+		"--help":            {"--help belongs on the command line", "see kirin help run for all options"},
+		"-h":                {"--help belongs on the command line", "see kirin help run for all options"},
 		"-w":                {"a value is missing after -w", "see kirin help run for all options"},
 		"--workers":         {"a value is missing after --workers", "see kirin help run for all options"},
 		"--bind --workers":  {"--bind: a value is missing before --workers", "see kirin help run for all options"},
