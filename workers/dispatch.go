@@ -134,20 +134,16 @@ func (d *dispatcher) leave(w *worker, now time.Time) {
 
 // orphans decides what becomes of the requests of a worker that is gone. With one slot, only the first of its line had begun.
 func (d *dispatcher) orphans(w *worker, now time.Time) {
-	running := w.running()
 	for _, r := range w.line[min(1, len(w.line)):] {
 		d.requeue(r)
 	}
 	w.line = nil
 	for i, r := range w.table {
 		w.table[i] = nil
-		if r == nil || r == recalled || r.worker != w {
-			continue
-		}
-		if r == running || w.slots > 1 {
+		if r != nil && r.worker == w {
 			r.failures++
+			d.orphan(r, now)
 		}
-		d.orphan(r, now)
 	}
 	w.open = 0
 }
