@@ -255,9 +255,13 @@ func (p *Pool) tick(now time.Time) time.Duration {
 		p.d.recall(now)
 	}
 	p.perform()
+	wasRolling := p.r.rolling
 	tasks, wake := p.r.plan(now)
 	for _, t := range tasks {
 		p.order(t)
+	}
+	if wasRolling && !p.r.rolling {
+		p.announce()
 	}
 	p.flush()
 	return p.nextTick(now, wake)

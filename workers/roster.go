@@ -41,7 +41,8 @@ const (
 //
 //   - a worker of the wanted generation that does not retire is good, any other ready one is old;
 //   - good and starting ones are brought up to the wanted number, while all together stay within wanted + surge;
-//   - an old one is drained as soon as the wanted number of ready ones is there without it.
+//   - an old one is drained as soon as the wanted number of ready ones is there without it;
+//   - a roll is over when the wanted number is good and no old one is left, but for those that drain.
 type roster struct {
 	want       int
 	surge      int
@@ -62,8 +63,11 @@ const (
 	backOffMax = 10 * time.Second
 )
 
-// tally counts members by what they are to the wanted state.
-type tally struct{ good, starting, old int }
+// tally counts members by what they are to the wanted state. Stale ones were started for a roll that another has overtaken.
+type tally struct{ good, starting, old, stale int }
+
+// all counts those that do not drain.
+func (t tally) all() int { return t.good + t.starting + t.old + t.stale }
 
 func (s *roster) tally() tally {
 	var t tally
@@ -71,6 +75,8 @@ func (s *roster) tally() tally {
 		switch {
 		case m.stage == starting && m.generation == s.generation:
 			t.starting++
+		case m.stage == starting:
+			t.stale++
 		case m.stage != ready:
 		case m.generation == s.generation && !m.retiring:
 			t.good++
@@ -92,6 +98,7 @@ func (s *roster) plan(now time.Time) (tasks []task, wake time.Time) {
 		}
 		tasks = append(tasks, *t)
 	}
+	s.finishRoll()
 	return tasks, earliest(wake, s.killTime(now, &tasks))
 }
 
@@ -114,12 +121,12 @@ func (s *roster) next(now time.Time) (*task, time.Time) {
 		return s.drain(now), time.Time{}
 	case t.good+t.starting >= want:
 		return nil, time.Time{}
-	case t.good+t.starting+t.old < want+s.surge:
+	case t.all() < want+s.surge:
 		if now.Before(s.retryAt) {
 			return nil, s.retryAt
 		}
 		return s.start(now), time.Time{}
-	case s.surge == 0 && t.old > 0 && t.starting == 0:
+	case s.surge == 0 && t.old > 0 && t.starting+t.stale == 0:
 		return s.drain(now), time.Time{}
 	}
 	return nil, time.Time{}
@@ -181,12 +188,11 @@ func (s *roster) killTime(now time.Time, tasks *[]task) (wake time.Time) {
 		if m.stage != draining {
 			continue
 		}
-		if due := m.since.Add(s.grace); now.Before(due) {
-			wake = earliest(wake, due)
-		} else {
+		if !now.Before(m.since.Add(s.grace)) {
 			m.since = now // and again, if it survives that
 			*tasks = append(*tasks, task{doKill, m})
 		}
+		wake = earliest(wake, m.since.Add(s.grace))
 	}
 	return wake
 }
@@ -195,13 +201,11 @@ func (s *roster) killTime(now time.Time, tasks *[]task) (wake time.Time) {
 func (s *roster) hello(m *member, now time.Time) {
 	m.stage, m.since = ready, now
 	s.failures, s.retryAt = 0, time.Time{}
-	s.finishRoll()
 }
 
-// finishRoll ends a roll when every member is good. It is asked after each event that could make it so.
 func (s *roster) finishRoll() {
-	if t := s.tally(); s.rolling && t.good >= s.want && t.old == 0 {
-		s.rolling, s.rollErr = false, nil
+	if s.tally().good >= s.want { // the old ones are drained then
+		s.rolling = false
 	}
 }
 
@@ -216,25 +220,22 @@ func (s *roster) gone(m *member, err error, now time.Time) {
 	if m.stage == starting && m.generation == s.generation && !s.closing {
 		s.startFailed(err, now)
 	}
-	s.finishRoll()
 }
 
-// startFailed stops a roll, so that the old workers go on; without any it backs off.
+// startFailed stops a roll, so that the old workers go on; without one it backs off.
 func (s *roster) startFailed(err error, now time.Time) {
-	if s.rolling && s.tally().old > 0 {
+	switch {
+	case s.rolling:
 		s.abandonRoll(err)
-		return
+	case !now.Before(s.retryAt): // else one of the same round has failed before
+		s.retryAt = now.Add(min(backOffMin<<min(s.failures, 16), backOffMax))
+		s.failures++
 	}
-	s.rolling, s.rollErr = false, err // nothing to fall back to: keep trying what is there
-	s.retryAt = now.Add(min(backOffMin<<min(s.failures, 16), backOffMax))
-	s.failures++
 }
 
 func (s *roster) abandonRoll(err error) {
 	for _, m := range s.members {
-		if m.generation == s.generation {
-			m.generation = s.previous // what has come up serves on
-		}
+		m.generation = s.previous // what has come up serves on
 	}
 	s.generation, s.rolling, s.rollErr = s.previous, false, err
 }
