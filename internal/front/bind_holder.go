@@ -126,21 +126,30 @@ func parseLocal(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip, uint16(number)), ok
 }
 
-// unixInodes are the sockets bound to the path.
+// unixInodes are the sockets that listen at the path, or are bound to it when none listens. The connections that were accepted
+// there have the same path.
 func unixInodes(path string) map[string]bool {
+	const accepts = "00010000" // __SO_ACCEPTCON
 	absolute, err := filepath.Abs(path)
 	if err != nil || path[0] == '@' {
 		absolute = path
 	}
-	found := map[string]bool{}
+	listening, bound := map[string]bool{}, map[string]bool{}
 	eachField("/proc/self/net/unix", func(fields []string) {
 		if len(fields) < 8 {
 			return
 		}
 		// The path is the rest of the line, and may hold spaces.
-		if name := strings.Join(fields[7:], " "); name == path || name == absolute {
-			found[fields[6]] = true
+		if name := strings.Join(fields[7:], " "); name != path && name != absolute {
+			return
+		}
+		bound[fields[6]] = true
+		if fields[3] == accepts {
+			listening[fields[6]] = true
 		}
 	})
-	return found
+	if len(listening) > 0 {
+		return listening
+	}
+	return bound
 }

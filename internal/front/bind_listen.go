@@ -186,7 +186,6 @@ func listenFD(a Addr) (*Listener, error) {
 	if err := checkListening(a.FD); err != nil {
 		return nil, fmt.Errorf("cannot bind to %s: %w", a, err)
 	}
-	unix.CloseOnExec(a.FD)
 	f := os.NewFile(uintptr(a.FD), a.String())
 	defer f.Close()
 	l, err := net.FileListener(f)

@@ -80,6 +80,21 @@ func talk(t *testing.T, l *Listener, network, address string) {
 	}
 }
 
+// connection is an open connection that the listener has accepted.
+func connection(t *testing.T, l *Listener) {
+	t.Helper()
+	c, err := net.Dial(l.Addr().Network(), l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+}
+
 func portOf(l *Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
 // option reads an integer socket option.
@@ -172,6 +187,7 @@ func TestListenInUseByOther(t *testing.T) {
 		if first.Bind.Network == TCP {
 			bind = first.Addr().String()
 		}
+		connection(t, first) // stays here, and is nobody's who listens
 		f, err := first.Listener.(interface{ File() (*os.File, error) }).File()
 		if err != nil {
 			t.Fatal(err)

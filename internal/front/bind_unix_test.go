@@ -247,11 +247,27 @@ func TestListenUnixRelative(t *testing.T) {
 
 // TestListenUnixTogether starts many at once on a stale socket: exactly one gets it, and it works.
 func TestListenUnixTogether(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	staleSocket(t, path)
+	for range 50 {
+		path := filepath.Join(t.TempDir(), "s")
+		staleSocket(t, path)
+		got := listenTogether(t, path)
+		if len(got) != 1 {
+			t.Fatalf("%d servers have the socket", len(got))
+		}
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		got[0].Close()
+	}
+}
+
+// listenTogether is who of eight has got the socket. The others must have been told that it is in use.
+func listenTogether(t *testing.T, path string) (got []*Listener) {
+	t.Helper()
 	var wg sync.WaitGroup
-	var mu sync.Mutex // protects the fields below
-	var got []*Listener
+	var mu sync.Mutex // protects got
 	for range 8 {
 		wg.Go(func() {
 			all, err := Listen(context.Background(), ListenOptions{Umask: -1}, []Addr{{Network: Unix, Path: path}})
@@ -265,15 +281,7 @@ func TestListenUnixTogether(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if len(got) != 1 {
-		t.Fatalf("%d servers have the socket", len(got))
-	}
-	if c, err := net.Dial("unix", path); err != nil {
-		t.Error(err)
-	} else {
-		c.Close()
-	}
-	got[0].Close()
+	return got
 }
 
 func TestInUseErrorSaysWhat(t *testing.T) {
