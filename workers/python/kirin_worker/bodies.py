@@ -1,4 +1,4 @@
-"""Response bodies of the rarer kinds: files, spools, and the checks of what an application passes."""
+"""Response bodies of the rarer kinds: files and spools."""
 
 import os
 from io import BufferedRandom, BufferedReader, FileIO
@@ -117,31 +117,3 @@ def to_bytes(block):
     if isinstance(block, bytes):
         return bytes(block)
     raise WSGIError("a block of the response is %s, not bytes: %.60r" % (type(block).__name__, block))
-
-
-def check_head(status, headers):
-    """Raises what is wrong with a response's head. Returns when it is only unusual."""
-    if not isinstance(status, str):
-        raise WSGIError("the status is %s, not str: %r" % (type(status).__name__, status))
-    _check_text("status", status)
-    if not (status[:3].isdigit() and status[3:4] in ("", " ")):
-        raise WSGIError("the status does not begin with three digits and a space: %r" % status)
-    for header in headers:
-        if not isinstance(header, (tuple, list)) or len(header) != 2:
-            raise WSGIError("a header is not a (name, value) tuple: %r" % (header,))
-        name, value = header
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise WSGIError("a header's name and value must be str: %r" % (header,))
-        _check_text("name of a header", name)
-        _check_text("header %s" % name, value)
-        if name.lower() == "content-length" and not (value.isdigit() and value.isascii()):
-            raise WSGIError("Content-Length is not a number: %r" % value)
-
-
-def _check_text(what, text):
-    for char in text:
-        code = ord(char)
-        if code > 255:
-            raise WSGIError("the %s has a character outside Latin-1: %r" % (what, text))
-        if code < 32 and code != 9 or code == 127:
-            raise WSGIError("the %s has a control character: %r" % (what, text))

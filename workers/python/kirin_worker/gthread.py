@@ -62,8 +62,8 @@ class GThread(Server):
             conn.refuse(request)
         else:
             runner.run(conn, request, monotonic())
-        conn.flush()
         runner.done += 1
+        conn.flush()
         conn.running.discard(ident)
         if self.orphan:
             os._exit(0)

@@ -87,6 +87,8 @@ class Server:
             self.take(conn)
         if self.signals.fileno() in ready:
             self.signals.clear()
+            for conn in [conn for conn in self.connections.values() if conn.draining]:
+                self.settle(conn)       # a thread may have ended the last request
         if self.listener.fileno() in ready:
             self.welcome()
         return found[0] if len(found) == 1 and not found[0].gone else None

@@ -5,7 +5,9 @@ writes to a pipe that the loop polls, so that a signal just before the wait is n
 """
 
 import os
-from _signal import SIG_DFL, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, default_int_handler, set_wakeup_fd, signal
+from _signal import (SIG_BLOCK, SIG_DFL, SIG_SETMASK, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, default_int_handler,
+                     getsignal, pthread_sigmask, set_wakeup_fd, signal)
+from _thread import get_ident
 
 import _socket
 
@@ -19,6 +21,9 @@ class Signals:
         self.stopping = False       # SIGTERM
         self.quitting = False       # SIGINT or SIGQUIT
         self.watch = None           # told of both; until there is one, they end the process on the spot
+        self.handlers = ((SIGTERM, self._stop), (SIGINT, self._quit), (SIGQUIT, self._quit),
+                         (SIGUSR1, _ignore))
+        self.masks = {}             # by thread: the signal mask from before a fork
         self.near, self.far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self.near.setblocking(False)
         self.far.setblocking(False)
@@ -26,11 +31,10 @@ class Signals:
     def install(self):
         """Takes TERM, INT, QUIT and USR1 over; a child that is forked gives them back."""
         set_wakeup_fd(self.far.fileno(), warn_on_full_buffer=False)
-        signal(SIGTERM, self._stop)
-        signal(SIGINT, self._quit)
-        signal(SIGQUIT, self._quit)
-        signal(SIGUSR1, _ignore)
-        os.register_at_fork(after_in_child=restore)
+        for number, handler in self.handlers:
+            signal(number, handler)
+        os.register_at_fork(before=self._before_fork, after_in_parent=self._after_fork,
+                            after_in_child=self._in_child)
 
     def fileno(self):
         return self.near.fileno()
@@ -68,14 +72,24 @@ class Signals:
         self.watch.quit()
         raise Quit()
 
+    # A child of the application's must die of SIGTERM, also of one that comes before it is itself.
+
+    def _before_fork(self):
+        self.masks[get_ident()] = pthread_sigmask(SIG_BLOCK, (SIGTERM, SIGINT, SIGQUIT))
+
+    def _after_fork(self):
+        pthread_sigmask(SIG_SETMASK, self.masks.pop(get_ident()))
+
+    def _in_child(self):
+        try:
+            set_wakeup_fd(-1)
+            for number, handler in self.handlers:
+                if getsignal(number) == handler:
+                    signal(number, default_int_handler if number == SIGINT else SIG_DFL)
+        except ValueError:
+            pass        # PyPy cannot, in a child of another thread than the main one
+        self._after_fork()
+
 
 def _ignore(number, frame):
     pass
-
-
-def restore():
-    """The default actions: a child of the application's must die of SIGTERM."""
-    set_wakeup_fd(-1)
-    for number in (SIGTERM, SIGQUIT, SIGUSR1):
-        signal(number, SIG_DFL)
-    signal(SIGINT, default_int_handler)

@@ -15,20 +15,28 @@ class Sync(Server):
         Server.__init__(self, listener, options, log, signals)
         self.runner = Runner(app, options, log)
         self.runners.append(self.runner)
+        self.was_slow = False       # the last request took so long that more may have come meanwhile
 
     def serve(self, conn):
         """Runs what was read, and looks for CANCEL before each request that has waited for a slow one."""
         run = self.runner.run
         requests = conn.requests
-        now = looked = monotonic()
+        now = begun = monotonic()
+        looked = 0.0 if self.was_slow else now
         if len(requests) > 1:
             self.watch.batch(now)
         while requests:
+            if now - looked > LATE:
+                looked = now
+                self.catch_up(conn)
+                if conn.gone:
+                    return
             request = requests.popleft()
             if request[0] in conn.cancelled:
                 conn.refuse(request)
                 continue
             self.count()
+            begun = now
             run(conn, request, now)
             now = monotonic()
             if conn.gone:
@@ -37,7 +45,10 @@ class Sync(Server):
                 return
             if now - conn.since > LATE or len(conn.out) >= MAX_BATCH or conn.posted > INLINE:
                 conn.flush()
-            if requests and now - looked > LATE:
-                looked = now
-                self.receive(conn)
+        self.was_slow = now - begun > LATE
         conn.flush()
+
+    def catch_up(self, conn):
+        """Reads all there is."""
+        while not conn.gone and self.receive(conn):
+            pass

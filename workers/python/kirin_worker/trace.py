@@ -38,3 +38,14 @@ def last_line(error):
     """``TypeName: message`` in one line."""
     from traceback import format_exception_only
     return format_exception_only(type(error), error)[-1].strip()
+
+
+def format_stacks():
+    """Where every thread stands."""
+    import sys
+    from traceback import format_stack
+    parts = ["where the threads stand\n"]
+    for ident, frame in sys._current_frames().items():
+        parts.append("Thread %#x:\n" % ident)
+        parts.extend(format_stack(frame))
+    return "".join(parts)

@@ -6,9 +6,11 @@ company behind a request that takes longer than it should, and sends them.
 """
 
 import os
+import sys
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
 
+from .trace import format_stacks
 from .wire import STATUS
 from .wsgi import LATE, request_line
 
@@ -18,6 +20,8 @@ QUICK = 1.0         # how long INT and QUIT let the application unwind
 FOREVER = 3600.0
 GLANCE = 0.05       # between two looks while requests that are in time finish
 OBEYED = 10.0       # after WATCHDOG=trigger, until the process ends itself
+
+PYPY = sys.implementation.name == "pypy"    # whose faulthandler knows the main thread only
 
 
 class Watch:
@@ -143,10 +147,14 @@ class Watch:
 
     def abort(self):
         """Has the supervisor send SIGABRT, on which faulthandler writes where the code stands."""
+        if PYPY:
+            self.log.critical(format_stacks())
         if self.notifier.send("WATCHDOG=trigger"):
             self.alarm.acquire(True, OBEYED)
             self.alarm.acquire(True, OBEYED)    # the first may have been released before
         os.abort()
+        while True:                 # PyPy comes back and ends a little later
+            self.alarm.acquire()
 
     def end(self):
         """Ends a process whose time to finish is over."""

@@ -12,6 +12,7 @@ import _socket
 
 from . import bodies
 from .errors import WSGIError
+from .heads import GOOD, check_head
 from .log import ErrorStream
 from .wire import COMPLETE, END, FILE, INLINE, INTERIM, STREAM
 
@@ -67,7 +68,7 @@ class Runner:
         self.conn = None        # these three: what it works on
         self.ident = 0
         self.environ = None
-        self.done = 0           # requests that were run
+        self.done = 0           # requests that its thread has dealt with
 
     def run(self, conn, request, now):
         """Runs one request, begun at ``now``, to its end. Responses are posted; some are sent already."""
@@ -95,7 +96,6 @@ class Runner:
         exchange.finish()
         self.clock = 0.0
         self.environ = None
-        self.done += 1
         if kind:
             source.close()
         if self.errors.pending:
@@ -137,18 +137,19 @@ class Exchange:
         length = -1
         pairs = []
         try:
-            plain = isascii(status) and status[:3].isdigit()
+            good = status in GOOD
+            headers = list(headers)
             for name, value in headers:
-                if not (isascii(name) and isascii(value) and isprintable(value)):
-                    plain = False
-                elif len(name) == 14 and name.lower() == "content-length":
-                    plain = plain and value.isdigit()
-                    length = int(value)
                 pairs.append((name, value))
+                if name not in GOOD or not isascii(value) or not isprintable(value):
+                    good = False
+                elif len(name) == 14 and name.lower() == "content-length":
+                    good = good and value.isdigit()
+                    length = int(value)
         except (TypeError, ValueError):
-            plain = False
-        if not plain:
-            bodies.check_head(status, pairs if pairs else headers)
+            good = False
+        if not good:
+            pairs, length = check_head(status, headers)
         self.headers = pairs
         self.length = length
         self.status = status
@@ -165,8 +166,7 @@ class Exchange:
         """Sends 103 Early Hints, unless the response has begun."""
         if self.state != UNBEGUN or self.runner.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             return
-        headers = [(name, value) for name, value in headers]
-        bodies.check_head("103 Early Hints", headers)
+        headers, _ = check_head("103 Early Hints", headers)
         self.conn.post((self.ident, INTERIM, "103 Early Hints", headers, None))
         self.conn.flush()
 

@@ -188,7 +188,7 @@ class Wire:
         item = self.expect(RESPONSE)
         found, kind, status, headers, body, fd = item
         assert ident is None or found == ident, "a response to %r, not to %r: %r" % (found, ident, item)
-        response = Response(kind, status, headers, body)
+        response = Response(kind, status, list(headers or ()), body)
         response.ident = found
         if kind == FILE:
             offset, count = body

@@ -11,3 +11,13 @@ def app(environ, start_response):
             pass
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [environ["PATH_INFO"].encode()]
+
+
+def trickle(environ, start_response):
+    """/?PAUSE,COUNT: a block, and again after each pause."""
+    pause, count = environ["QUERY_STRING"].split(",")
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    for number in range(int(count)):
+        if number:
+            time.sleep(float(pause))
+        yield b"."

@@ -1,0 +1,202 @@
+"""Signals, and the ways to the end."""
+
+import os
+import signal
+import sys
+import time
+
+from tests.case import WorkerCase
+from tests.front import STATUS, Gone
+
+
+class Term(WorkerCase):
+    """SIGTERM: STATUS stopping, finish, exit 0."""
+
+    def test_idle_without_a_front(self):
+        worker = self.start()
+        worker.notified("READY=1")
+        worker.kill()
+        self.assertEqual(worker.wait(), 0)
+
+    def test_idle_with_a_front(self):
+        worker, wire = self.served()
+        worker.kill()
+        self.assertEqual(wire.expect(STATUS), {"stopping": "SIGTERM"})
+        self.assertEqual(wire.get("/tuple_").body, b"one two")      # until the front says DRAIN
+        wire.drain()
+        self.assertEqual(worker.wait(), 0)
+
+    def test_in_a_request(self):
+        for options in ((), ("--class=gthread", "--threads=2")):
+            with self.subTest(options):
+                worker, wire = self.served("slow:app", *options)
+                ident = wire.request("/sleep?0.5")
+                time.sleep(0.1)
+                begun = time.monotonic()
+                worker.kill()
+                self.assertEqual(wire.expect(STATUS), {"stopping": "SIGTERM"})
+                self.assertLess(time.monotonic() - begun, 0.3)      # while the request runs
+                wire.drain()
+                self.assertEqual(wire.answer(ident).body, b"/sleep")
+                self.assertEqual(worker.wait(), 0)
+                self.assertNotIn("graceful", worker.log())
+
+    def test_every_front_is_told_once(self):
+        worker, wire = self.served()
+        other = worker.connect()
+        worker.kill()
+        worker.kill()
+        for each in (wire, other):
+            self.assertEqual(each.expect(STATUS), {"stopping": "SIGTERM"})
+            each.drain()
+            self.assertTrue(each.ended())
+            self.assertEqual(each.inbox, [])
+        self.assertEqual(worker.wait(), 0)
+
+    def test_graceful_timeout(self):
+        for options in ((), ("--class=gthread", "--threads=2")):
+            with self.subTest(options):
+                worker, wire = self.served("slow:app", "--graceful-timeout=0.3", *options)
+                wire.request("/sleep?30")
+                time.sleep(0.1)
+                worker.kill()
+                self.assertEqual(worker.wait(), 0)
+                self.assertIn("the graceful time-out (0.3 s) is over: ended with 1 requests", worker.log())
+
+    def test_a_front_that_does_not_answer(self):
+        worker, _ = self.served("pep:app", "--graceful-timeout=0.3")
+        worker.kill()
+        self.assertEqual(worker.wait(), 0)
+
+
+class Quick(WorkerCase):
+    """SIGINT and SIGQUIT: exit at once, status 0."""
+
+    def test_idle(self):
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            worker, wire = self.served()
+            worker.kill(number)
+            self.assertEqual(worker.wait(), 0)
+            self.assertNotIn("Traceback", worker.log())
+
+    def test_in_a_request(self):
+        for options in ((), ("--class=gthread", "--threads=2")):
+            with self.subTest(options):
+                worker, wire = self.served("slow:app", *options)
+                wire.request("/sleep?30")
+                time.sleep(0.1)
+                begun = time.monotonic()
+                worker.kill(signal.SIGQUIT)
+                self.assertEqual(worker.wait(), 0)
+                self.assertLess(time.monotonic() - begun, 3)
+                self.assertNotIn("Traceback", worker.log())
+
+    def test_request_that_catches_everything(self):
+        worker, wire = self.served("stubborn:app")
+        wire.request("/")
+        worker.wait_log("caught nothing yet")
+        worker.kill(signal.SIGINT)
+        self.assertEqual(worker.wait(), 0)
+        self.assertIn("caught Quit", worker.log())
+
+    def test_atexit_runs(self):
+        worker, wire = self.served("stubborn:app")
+        worker.kill(signal.SIGINT)
+        self.assertEqual(worker.wait(), 0)
+        self.assertIn("atexit ran", worker.log())
+
+
+class Others(WorkerCase):
+
+    def test_usr1_does_nothing(self):
+        worker, wire = self.served("slow:app")
+        worker.kill(signal.SIGUSR1)
+        ident = wire.request("/sleep?0.2")
+        time.sleep(0.05)
+        worker.kill(signal.SIGUSR1)
+        self.assertEqual(wire.answer(ident).body, b"/sleep")
+        self.assertEqual(wire.inbox, [])
+
+    def test_abrt_shows_where_the_code_stands(self):
+        worker, wire = self.served("slow:app")
+        wire.request("/sleep?30")
+        time.sleep(0.1)
+        worker.kill(signal.SIGABRT)
+        self.assertEqual(worker.wait(), -signal.SIGABRT)
+        self.assertRegex(worker.log(), r'slow.py", line \d+,? in app')
+
+    def test_a_thread_that_does_not_end(self):
+        """A thread of the application's, not a daemon, would hold the process for ever."""
+        worker, wire = self.served("stubborn:thread", "--graceful-timeout=0.3")
+        wire.get("/")
+        wire.drain()
+        self.assertEqual(worker.wait(), 0)
+
+
+class Children(WorkerCase):
+    """Processes that the application forks."""
+
+    def test_child_does_not_hold_the_connection(self):
+        worker, wire = self.served("forks:app")
+        pid = int(wire.get("/sleeper").body)
+        self.addCleanup(os.kill, pid, signal.SIGKILL)
+        worker.process.kill()
+        self.assertRaises((Gone, ConnectionResetError), wire.read)
+
+    def test_child_dies_of_term(self):
+        classes = [()]
+        if sys.implementation.name != "pypy":   # which cannot set a handler in a child of a thread
+            classes.append(("--class=gthread", "--threads=2"))
+        for options in classes:
+            with self.subTest(options):
+                worker, wire = self.served("forks:app", *options)
+                for _ in range(10):
+                    wire.get("/sleeper")
+                    self.assertEqual(wire.get("/terminate").body, b"-15")
+
+    def test_child_that_comes_back_does_not_answer(self):
+        worker, wire = self.served("forks:app")
+        self.assertEqual(wire.get("/returns").body, b"parent")
+        self.assertEqual(wire.get("/waits").body, b"0")
+        self.assertEqual(wire.inbox, [])
+
+    def test_child_does_not_hold_a_stream(self):
+        worker, wire = self.served("forks:app")
+        response = wire.get("/stream")
+        self.assertEqual((response.body, response.whole), (b"firstsecond", True))
+
+    def test_multiprocessing(self):
+        for method in ("fork", "spawn"):
+            worker, wire = self.served("forks:app")
+            self.assertEqual(wire.get("/pool?" + method).body, b"[0, 1, 4, 9]")
+
+    def test_environment_is_clean(self):
+        worker, wire = self.served("forks:app")
+        self.assertEqual(wire.get("/environment").body, b"")
+
+
+class Retire(WorkerCase):
+    """--max-requests."""
+
+    def test_once_and_goes_on(self):
+        for options in ((), ("--class=gthread", "--threads=2")):
+            with self.subTest(options):
+                worker, wire = self.served("pep:app", "--max-requests=3", *options)
+                for _ in range(2):
+                    wire.get("/tuple_")
+                self.assertTrue(wire.quiet())
+                for _ in range(5):
+                    wire.get("/tuple_")
+                self.assertEqual(wire.expect(STATUS), {"retire": "max_requests"})
+                self.assertTrue(wire.quiet())
+                wire.drain()
+                self.assertEqual(worker.wait(), 0)
+
+    def test_jitter(self):
+        worker, wire = self.served("pep:app", "--max-requests=5", "--max-requests-jitter=5")
+        count = 0
+        while wire.quiet(0.01):
+            wire.get("/tuple_")
+            count += 1
+        self.assertLessEqual(5, count)
+        self.assertLessEqual(count, 10)

@@ -1,0 +1,149 @@
+"""Time limits and the watchdog."""
+
+import signal
+import time
+
+from tests.case import WorkerCase
+from tests.front import STATUS
+
+
+class Sync(WorkerCase):
+    """One slot: the process goes as soon as the request is over its time."""
+
+    def overtime(self, target, **settings):
+        worker, wire = self.served("slow:app", "--timeout=0.4", **settings)
+        wire.get("/quick")
+        begun = time.monotonic()
+        ident = wire.request(target)
+        self.assertEqual(wire.expect(STATUS), {"overtime": [ident]})
+        self.assertLess(0.39, time.monotonic() - begun)
+        self.assertLess(time.monotonic() - begun, 2)
+        return worker
+
+    def test_with_a_supervisor(self):
+        for target in ("/sleep?30", "/spin?30"):
+            with self.subTest(target):
+                worker = self.overtime(target)
+                worker.notified("WATCHDOG=trigger")
+                worker.kill(signal.SIGABRT)         # as systemd does
+                self.assertEqual(worker.wait(), -signal.SIGABRT)
+                self.assertIn("[CRITICAL] request over its time (0.4 s): GET " + target, worker.log())
+                self.assertRegex(worker.log(), r'slow.py", line \d+,? in app')
+
+    def test_without_a_supervisor(self):
+        worker = self.overtime("/sleep?30", notify=False)
+        self.assertEqual(worker.wait(), -signal.SIGABRT)
+        self.assertRegex(worker.log(), r'slow.py", line \d+,? in app')
+
+    def test_in_time(self):
+        worker, wire = self.served("slow:app", "--timeout=0.5")
+        for _ in range(4):
+            self.assertEqual(wire.get("/sleep?0.3").body, b"/sleep")
+        time.sleep(0.7)         # idle time does not count
+        self.assertEqual(wire.get("/sleep?0.1").body, b"/sleep")
+
+    def test_no_limit(self):
+        worker, wire = self.served("slow:app", "--timeout=0")
+        self.assertEqual(wire.get("/sleep?0.7").body, b"/sleep")
+
+
+class Streams(WorkerCase):
+    """The clock stands still while a client holds up a write, and begins anew with each block."""
+
+    def test_slow_client(self):
+        worker, wire = self.served("pep:app", "--timeout=0.4")
+        ident = wire.request("/stream?30,100000")
+        response = wire.answer(ident, read_stream=False)
+        time.sleep(1)
+        wire.finish(response)
+        self.assertEqual((len(response.body), response.whole), (3000000, True))
+
+    def test_slow_but_steady_application(self):
+        worker, wire = self.served("slow:trickle", "--timeout=0.5")
+        response = wire.get("/?0.2,5")
+        self.assertEqual((response.body, response.whole), (b".....", True))
+
+    def test_stuck_between_blocks(self):
+        worker, wire = self.served("slow:trickle", "--timeout=0.3")
+        ident = wire.request("/?30,5")
+        wire.answer(ident, read_stream=False).pipe.close()
+        self.assertEqual(wire.expect(STATUS), {"overtime": [ident]})
+        worker.notified("WATCHDOG=trigger")
+
+
+class GThread(WorkerCase):
+    """Several slots: no innocent request dies."""
+
+    def test_others_finish_first(self):
+        worker, wire = self.served("slow:app", "--class=gthread", "--threads=4", "--timeout=0.6")
+        stuck = wire.request("/sleep?30")
+        time.sleep(0.3)
+        good = wire.request("/sleep?0.5")
+        self.assertEqual(wire.expect(STATUS), {"overtime": [stuck]})
+        self.assertEqual(wire.expect(STATUS), {"stopping": "a request is over its time"})
+        begun = time.monotonic()
+        self.assertEqual(wire.answer(good).body, b"/sleep")
+        worker.notified("WATCHDOG=trigger")
+        self.assertLess(time.monotonic() - begun, 2)
+        self.assertIsNone(worker.process.poll())
+        worker.kill(signal.SIGABRT)
+        self.assertEqual(worker.wait(), -signal.SIGABRT)
+        self.assertRegex(worker.log(), r'slow.py", line \d+,? in app')
+
+    def test_graceful_timeout_bounds_it(self):
+        worker, wire = self.served("slow:app", "--class=gthread", "--threads=4", "--timeout=0.5",
+                                   "--graceful-timeout=0.3", notify=False)
+        stuck = wire.request("/sleep?30")
+        time.sleep(0.4)
+        wire.request("/sleep?20")
+        self.assertEqual(wire.expect(STATUS), {"overtime": [stuck]})
+        self.assertEqual(worker.wait(), -signal.SIGABRT, worker.log())
+
+    def test_several_stuck(self):
+        worker, wire = self.served("slow:app", "--class=gthread", "--threads=4", "--timeout=0.4",
+                                   notify=False)
+        idents = wire.batch(["/sleep?30"] * 3)
+        seen = []
+        while len(seen) < 3:
+            seen += wire.expect(STATUS).get("overtime", [])
+        self.assertEqual(sorted(seen), idents)
+        self.assertEqual(worker.wait(), -signal.SIGABRT)
+
+    def test_one_that_comes_back(self):
+        """It was late, and 504 was the answer, but there is nothing to abort any more."""
+        worker, wire = self.served("slow:app", "--class=gthread", "--threads=2", "--timeout=0.5")
+        late = wire.request("/sleep?0.7")
+        time.sleep(0.3)
+        good = wire.request("/sleep?0.45")
+        self.assertEqual(wire.expect(STATUS), {"overtime": [late]})
+        wire.drain()
+        self.assertEqual([wire.answer(ident).body for ident in (late, good)], [b"/sleep"] * 2)
+        self.assertEqual(worker.wait(), 0)
+
+
+class Pings(WorkerCase):
+    """WATCHDOG=1."""
+
+    def test_often_enough(self):
+        worker, wire = self.served("slow:app", env={"WATCHDOG_USEC": "300000"})
+        worker.notified("WATCHDOG=1")
+        begun = time.monotonic()
+        for _ in range(10):
+            worker.notified("WATCHDOG=1")
+        self.assertLess(time.monotonic() - begun, 2)
+        wire.request("/spin?0.8")       # busy is not stuck
+        for _ in range(5):
+            worker.notified("WATCHDOG=1")
+
+    def test_of_another_process(self):
+        worker, wire = self.served("slow:app", env={"WATCHDOG_USEC": "30000", "WATCHDOG_PID": "1"})
+        worker.notified("READY=1")
+        worker.notify.settimeout(0.3)
+        self.assertRaises(OSError, worker.notify.recv, 100)
+
+    def test_none_after_overtime(self):
+        worker, wire = self.served("slow:app", "--timeout=0.3", env={"WATCHDOG_USEC": "300000"})
+        wire.request("/sleep?30")
+        worker.notified("WATCHDOG=trigger")
+        worker.notify.settimeout(0.5)
+        self.assertRaises(OSError, worker.notify.recv, 100)
