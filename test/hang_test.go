@@ -73,26 +73,24 @@ func TestStalledStream(t *testing.T) {
 func TestStuckThread(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t, options{
-		App: "hang:app", Args: args("--worker-class gthread --workers 2 --threads 8 --timeout 2 --graceful-timeout 10"),
+		App: "hang:app", Args: args("--worker-class gthread --workers 2 --threads 8 --timeout 4 --graceful-timeout 10"),
 	})
 	s.Get("/")
 	l := testkit.StartLoad(t, s, testkit.LoadOptions{ReadOnly: true, PostEvery: 2, Body: 100})
-	var innocent []*testkit.Conn
-	for range 6 {
-		c := s.Dial()
-		c.Send("POST /1500 HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n")
-		innocent = append(innocent, c)
+	beside := func(n int, path string) []*testkit.Conn {
+		conns := make([]*testkit.Conn, n)
+		for i := range conns {
+			conns[i] = s.Dial()
+			conns[i].Send("POST %s HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n", path)
+		}
+		return conns
 	}
-	s.Trace.Wait(t, 6, "begin", "1500")
-	stuck := s.Dial()
-	stuck.Send("POST /sleep HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n")
+	stuck := beside(1, "/sleep")[0]
 	s.Trace.Wait(t, 1, "begin", "sleep")
-	// These are in flight when the stuck one's time is over.
-	for range 2 {
-		c := s.Dial()
-		c.Send("POST /1900 HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n")
-		innocent = append(innocent, c)
+	for _, c := range beside(6, "/1500") {
+		wantBody(t, c.Response("POST"), 200, "fine\n")
 	}
+	innocent := beside(6, "/3000") // on their way when the stuck one's time is over
 	wantStatus(t, stuck.Response("POST"), 504)
 	for _, c := range innocent {
 		wantBody(t, c.Response("POST"), 200, "fine\n")
