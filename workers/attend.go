@@ -21,7 +21,15 @@ func (p *Pool) attend(m *member, launcher Launcher) {
 	defer l.conn.Release()
 	err = p.listen(l)
 	l.conn.Close()
+	if brokeProtocol(err) { // it would wait for the next front
+		launcher.Abort(m.number)
+	}
 	p.lost(l, err)
+}
+
+func brokeProtocol(err error) bool {
+	_, ok := errors.AsType[*wire.ProtocolError](err)
+	return ok
 }
 
 // connect launches a worker and hears its HELLO.
@@ -40,9 +48,10 @@ func (p *Pool) connect(m *member, launcher Launcher) (*link, error) {
 	}
 	if err != nil {
 		conn.Close()
+		conn.Release()
 		return nil, p.bootError(m, ctx, launcher, hello, err)
 	}
-	return p.welcome(m, conn, hello)
+	return p.welcome(&link{conn: conn, member: m, hello: hello, launcher: launcher})
 }
 
 func (p *Pool) bootTimeout() time.Duration {
@@ -81,7 +90,10 @@ func (p *Pool) bootError(m *member, ctx context.Context, launcher Launcher, h wi
 		b.Message = fmt.Sprintf("it was not ready after %v", p.bootTimeout())
 		launcher.Abort(m.number)
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		b.Message = "the process ended before it was ready"
+		b.Message = "the worker ended before it was ready"
+		if fate := launcher.Fate(ctx, m.number); fate != "" {
+			b.Message += ": " + fate
+		}
 	default:
 		b.Message = err.Error()
 	}
@@ -89,15 +101,15 @@ func (p *Pool) bootError(m *member, ctx context.Context, launcher Launcher, h wi
 }
 
 // welcome enters a worker that is ready.
-func (p *Pool) welcome(m *member, conn *wire.Conn, hello wire.Hello) (*link, error) {
+func (p *Pool) welcome(l *link) (*link, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	m := l.member
 	if p.ctx.Err() != nil {
-		conn.Close()
+		l.conn.Close()
 		return nil, &BootError{m.number, ExitBoot, "the pool was closed"}
 	}
-	l := &link{conn: conn, member: m, hello: hello}
-	l.worker = newWorker(hello.Slots, l)
+	l.worker = newWorker(l.hello.Slots, l)
 	p.links[m] = l
 	now := time.Now()
 	p.everReady, p.bootErr = true, nil
@@ -106,7 +118,7 @@ func (p *Pool) welcome(m *member, conn *wire.Conn, hello wire.Hello) (*link, err
 	p.perform()
 	p.flush()
 	p.announce()
-	p.log.Info(fmt.Sprintf("worker %d is ready (pid %d)", m.number, hello.Pid))
+	p.log.Info(fmt.Sprintf("worker %d is ready (pid %d)", m.number, l.hello.Pid))
 	return l, nil
 }
 
@@ -115,6 +127,9 @@ func (p *Pool) bootFailed(m *member, err error) {
 	defer p.mu.Unlock()
 	wasRolling := p.r.rolling
 	p.r.gone(m, err, time.Now())
+	if wasRolling && !p.r.rolling {
+		p.setOptions(p.eras[p.r.generation].opts) // those of the generation that it fell back to
+	}
 	if p.ctx.Err() == nil && !p.r.closing {
 		p.bootErr = err
 		if p.everReady {
@@ -148,9 +163,8 @@ func (p *Pool) lost(l *link, err error) {
 	p.perform()
 	p.flush()
 	p.announce()
-	var broke *wire.ProtocolError
 	switch {
-	case errors.As(err, &broke):
+	case brokeProtocol(err):
 		p.log.Error(fmt.Sprintf("worker %d (pid %d) was disconnected: %v", m.number, l.hello.Pid, err))
 	case !expected:
 		p.log.Warn(fmt.Sprintf("worker %d (pid %d) is gone: starting another", m.number, l.hello.Pid))

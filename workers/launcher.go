@@ -14,6 +14,8 @@ type Launcher interface {
 	Launch(ctx context.Context, number int) (*net.UnixConn, error)
 	// Abort ends the process of worker number that does not end by itself: the stacks of its threads go to the log.
 	Abort(number int)
+	// Fate says how the process of worker number ended, as far as can be known within ctx: "exit status 1", or "".
+	Fate(ctx context.Context, number int) string
 }
 
 // The exit statuses of a worker that could not start, which are Gunicorn's.

@@ -14,10 +14,11 @@ const maxBatch = 1 << 20
 // link is a connection to a worker that has said HELLO. Its output is gathered under the pool's lock; whoever finds no write
 // under way writes all there is, outside the lock.
 type link struct {
-	conn   *wire.Conn
-	member *member
-	worker *worker
-	hello  wire.Hello
+	conn     *wire.Conn
+	member   *member
+	worker   *worker
+	hello    wire.Hello
+	launcher Launcher
 
 	requests int // sent in all
 	out      outbox

@@ -46,20 +46,27 @@ type Pool struct {
 	wg     sync.WaitGroup
 	kick   chan struct{} // wakes manage
 
-	mu        sync.Mutex // protects the fields below
-	opts      Options
-	d         dispatcher
-	r         roster
-	launchers map[int]Launcher // by generation
-	links     map[*member]*link
-	dirty     []*link
-	failed    []action
-	watch     pulse         // how closely manage looks at the time
-	news      chan struct{} // closed and replaced when the roster has changed
-	bootErr   error         // the last failed start
-	everReady bool
-	requests  uint64
-	failures  uint64
+	mu          sync.Mutex // protects the fields below
+	opts        Options
+	d           dispatcher
+	r           roster
+	eras        map[int]*era // by generation
+	links       map[*member]*link
+	dirty       []*link
+	failed      []action
+	watch       pulse         // how closely manage looks at the time
+	news        chan struct{} // closed and replaced when the roster has changed
+	bootErr     error         // the last failed start
+	everReady   bool
+	generations int // rolls that have begun
+	requests    uint64
+	failures    uint64
+}
+
+// era is what a generation of workers is made with.
+type era struct {
+	launcher Launcher
+	opts     Options
 }
 
 // pulse is how often the pool looks at the clock.
@@ -79,10 +86,10 @@ func New(launcher Launcher, opts Options) *Pool {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Pool{
 		log: opts.Logger, ctx: ctx, cancel: cancel,
-		kick:      make(chan struct{}, 1),
-		launchers: map[int]Launcher{0: launcher},
-		links:     map[*member]*link{},
-		news:      make(chan struct{}),
+		kick:  make(chan struct{}, 1),
+		eras:  map[int]*era{0: {launcher, opts}},
+		links: map[*member]*link{},
+		news:  make(chan struct{}),
 	}
 	p.setOptions(opts)
 	return p
@@ -289,14 +296,15 @@ func (p *Pool) nextTick(now, wake time.Time) time.Duration {
 // order performs an order of the roster.
 func (p *Pool) order(t task) {
 	m := t.member
-	launcher := p.launchers[m.generation]
 	switch t.do {
 	case doStart:
+		launcher := p.eras[m.generation].launcher
 		p.wg.Go(func() { p.attend(m, launcher) })
 	case doDrain:
 		p.drain(m)
 	case doKill:
 		p.log.Warn(fmt.Sprintf("worker %d has not finished within the graceful time-out: ending it", m.number))
+		launcher := p.links[m].launcher
 		p.wg.Go(func() { launcher.Abort(m.number) })
 	}
 }
@@ -316,37 +324,38 @@ func (p *Pool) announce() {
 	p.wake()
 }
 
-// Scale sets the number of workers.
+// Scale sets the number of workers, until the next Reload.
 func (p *Pool) Scale(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, e := range p.eras {
+		e.opts.Workers = n
+	}
 	p.opts.Workers, p.r.want = n, n
 	p.announce()
 }
 
 // Reload replaces every worker by one of launcher's, the successor first, and returns when that is over. When a new worker does not come
-// up, the roll stops, the old ones serve on under the old options, and the error says why.
+// up, the roll stops, the old ones serve on under the old options, and the error says why. When ctx ends first, it goes on.
 func (p *Pool) Reload(ctx context.Context, launcher Launcher, opts Options) error {
 	p.mu.Lock()
-	before := p.opts
-	p.setOptions(opts.withDefaults())
-	generation := p.r.generation + 1
-	for p.launchers[generation] != nil {
-		generation++
-	}
-	p.launchers[generation] = launcher
-	p.r.roll(generation)
-	p.announce()
+	generation := p.begin(launcher, opts.withDefaults())
 	p.mu.Unlock()
 	err := p.await(ctx, func() (bool, error) { return !p.r.rolling && p.r.rollErr == nil, p.rollError(generation) })
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err != nil {
-		p.setOptions(before)
-		p.announce()
-	}
-	p.forgetLaunchers()
+	p.forget()
+	p.mu.Unlock()
 	return err
+}
+
+// begin begins a roll. The lock is held.
+func (p *Pool) begin(launcher Launcher, opts Options) (generation int) {
+	p.generations++
+	p.eras[p.generations] = &era{launcher, opts}
+	p.r.roll(p.generations)
+	p.setOptions(opts)
+	p.announce()
+	return p.generations
 }
 
 func (p *Pool) rollError(generation int) error {
@@ -359,15 +368,15 @@ func (p *Pool) rollError(generation int) error {
 	return p.r.rollErr
 }
 
-// forgetLaunchers drops those that no member and no plan refers to.
-func (p *Pool) forgetLaunchers() {
-	for g := range p.launchers {
+// forget drops the eras that no member and no plan refers to.
+func (p *Pool) forget() {
+	for g := range p.eras {
 		used := g == p.r.generation || g == p.r.previous && p.r.rolling
 		for _, m := range p.r.members {
 			used = used || m.generation == g
 		}
 		if !used {
-			delete(p.launchers, g)
+			delete(p.eras, g)
 		}
 	}
 }
@@ -416,10 +425,10 @@ func (p *Pool) Close() {
 	p.d.close()
 	p.perform()
 	p.flush()
+	p.cancel() // under the lock: from here on no link is added
 	for _, l := range p.links {
 		l.conn.Close()
 	}
 	p.mu.Unlock()
-	p.cancel()
 	p.wg.Wait()
 }

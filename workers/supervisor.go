@@ -47,8 +47,9 @@ type Supervisor struct {
 	wg     sync.WaitGroup
 	reaped sync.WaitGroup // one for every process
 
-	mu        sync.Mutex // protects the fields below
-	processes map[int]*process
+	mu        sync.Mutex       // protects the fields below
+	processes map[int]*process // that run, by pid
+	latest    map[int]*process // by number
 }
 
 // process is one running worker process.
@@ -56,7 +57,9 @@ type process struct {
 	number   int
 	cmd      *exec.Cmd
 	watchdog watchdog
-	expected bool // somebody asked for its end
+	done     chan struct{} // closed when it has ended
+	ready    bool          // it has said READY=1
+	expected bool          // somebody asked for its end
 }
 
 // NewSupervisor makes a supervisor. Close ends it and every process that it started.
@@ -66,7 +69,7 @@ func NewSupervisor(log *slog.Logger) (*Supervisor, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Supervisor{log: log, notify: notify, spawns: make(chan func()), ctx: ctx, cancel: cancel, processes: map[int]*process{}}
+	s := &Supervisor{log: log, notify: notify, spawns: make(chan func()), ctx: ctx, cancel: cancel, processes: map[int]*process{}, latest: map[int]*process{}}
 	s.wg.Go(s.spawnLoop)
 	s.wg.Go(s.notifyLoop)
 	s.wg.Go(s.watchLoop)
@@ -100,6 +103,26 @@ func (l *commandLauncher) Launch(ctx context.Context, number int) (*net.UnixConn
 
 func (l *commandLauncher) Abort(number int) { l.s.abort(number) }
 
+// fatePatience is how long a process may take to end that has closed its socket.
+const fatePatience = time.Second
+
+func (l *commandLauncher) Fate(ctx context.Context, number int) string {
+	l.s.mu.Lock()
+	p := l.s.latest[number]
+	l.s.mu.Unlock()
+	if p == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, fatePatience)
+	defer cancel()
+	select {
+	case <-p.done:
+		return describe(p.cmd.ProcessState)
+	case <-ctx.Done():
+		return ""
+	}
+}
+
 // start runs the command as worker number.
 func (s *Supervisor) start(number int, c *Command, listener *os.File) error {
 	cmd := c.build(s.notify.path, listener)
@@ -113,8 +136,9 @@ func (s *Supervisor) start(number int, c *Command, listener *os.File) error {
 	if err := <-result; err != nil {
 		return startError(c.Path, err)
 	}
-	p := &process{number: number, cmd: cmd, watchdog: watchdog{limit: c.Watchdog, patience: abortPatience}}
+	p := &process{number: number, cmd: cmd, watchdog: watchdog{limit: c.Watchdog, patience: abortPatience}, done: make(chan struct{})}
 	s.mu.Lock()
+	s.latest[number] = p
 	s.processes[cmd.Process.Pid] = p
 	s.mu.Unlock()
 	s.reaped.Go(func() { s.reap(p) })
@@ -192,15 +216,16 @@ func (s *Supervisor) spawnLoop() {
 // reap waits for the process's end and says how it ended, unless that was to be expected.
 func (s *Supervisor) reap(p *process) {
 	p.cmd.Wait()
+	close(p.done)
 	s.mu.Lock()
 	delete(s.processes, p.cmd.Process.Pid)
-	expected := p.expected
+	expected := p.expected || !p.ready // who waits for HELLO tells of one that was never ready
 	s.mu.Unlock()
 	status := p.cmd.ProcessState
 	switch {
 	case status.Success():
 		s.log.Debug(fmt.Sprintf("worker %d (pid %d) has exited", p.number, status.Pid()))
-	case expected, status.ExitCode() == ExitBoot, status.ExitCode() == ExitLoad: // HELLO has said why
+	case expected:
 		s.log.Debug(fmt.Sprintf("worker %d (pid %d): %v", p.number, status.Pid(), status))
 	default:
 		s.log.Error(fmt.Sprintf("worker %d (pid %d) ended: %s", p.number, status.Pid(), describe(status)))
@@ -253,6 +278,7 @@ func (s *Supervisor) notifyLoop() {
 
 func (s *Supervisor) heed(p *process, m notification, now time.Time) {
 	if m.vars["READY"] == "1" {
+		p.ready = true
 		p.watchdog.start(now)
 	}
 	if m.vars["STOPPING"] == "1" {

@@ -51,12 +51,20 @@ func serve(ctx context.Context, load func(context.Context) (*config.Config, erro
 		reloads: make(chan string, 1),
 	}
 	signals := listenToSignals()
-	if err := s.start(ctx, cfg); err != nil {
-		_ = handover.Fail(err) // a predecessor that cannot be told goes on as well
-		s.release()
-		return err
+	starting, stopped := endedBySignal(ctx, signals)
+	err = s.start(starting, cfg)
+	if stopped() {
+		err = errors.New("a signal ended the start")
 	}
-	return s.loop(ctx, signals)
+	if err == nil {
+		return s.loop(ctx, signals)
+	}
+	_ = handover.Fail(err) // a predecessor that cannot be told goes on as well
+	s.release()
+	if starting.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
 // start brings everything up, in the order in which mistakes are cheapest to find. On an error, release undoes it.

@@ -23,6 +23,44 @@ func handled() []os.Signal {
 	}
 }
 
+// endedBySignal makes a context for the start that TERM, INT or QUIT ends. Other signals wait until stopped is called, which reports whether
+// one of those three has come.
+func endedBySignal(ctx context.Context, signals chan os.Signal) (starting context.Context, stopped func() bool) {
+	starting, cancel := context.WithCancel(ctx)
+	over, done := make(chan struct{}), make(chan struct{})
+	var later []os.Signal
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case sig := <-signals:
+				if ends(sig) {
+					cancel()
+					return
+				}
+				later = append(later, sig)
+			case <-over:
+				return
+			}
+		}
+	}()
+	return starting, func() bool {
+		close(over)
+		<-done
+		for _, sig := range later {
+			select {
+			case signals <- sig:
+			default: // as the kernel does with too many
+			}
+		}
+		return starting.Err() != nil
+	}
+}
+
+func ends(sig os.Signal) bool {
+	return sig == unix.SIGTERM || sig == unix.SIGINT || sig == unix.SIGQUIT
+}
+
 // loop serves signals until one ends the server.
 func (s *server) loop(ctx context.Context, signals chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -119,7 +157,7 @@ func (s *server) stopHeeding(signals chan os.Signal) {
 		for {
 			select {
 			case sig := <-signals:
-				if sig == unix.SIGTERM || sig == unix.SIGINT || sig == unix.SIGQUIT {
+				if ends(sig) {
 					cancel()
 				}
 			case <-ctx.Done():

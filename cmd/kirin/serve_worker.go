@@ -35,6 +35,10 @@ func (s *server) launcher(ctx context.Context, cfg *config.Config) (workers.Laun
 	return s.super.Launcher(command), runtime, nil
 }
 
+// watchdogFactor is twice the time-outs that the watchdog waits. The runtime says itself when a request is over its time; the watchdog is for
+// one that cannot. Its last sign of life may be a third of the limit older than the request, which must be over its time by then.
+const watchdogFactor = 3
+
 // command is how a worker is started.
 func (s *server) command(cfg *config.Config, runtime *python.Runtime) (workers.Command, error) {
 	stdout, stderr, err := s.logs.forWorkers(cfg)
@@ -42,7 +46,7 @@ func (s *server) command(cfg *config.Config, runtime *python.Runtime) (workers.C
 		Path: runtime.Path, Args: runtime.Args(runtimeFD, workerArgs(cfg)...),
 		Env: append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...),
 		Dir: cfg.Chdir, Credential: credential(cfg), Umask: workerUmask(cfg),
-		Files: []*os.File{runtime.File()}, Stdout: stdout, Stderr: stderr, Watchdog: cfg.Timeout,
+		Files: []*os.File{runtime.File()}, Stdout: stdout, Stderr: stderr, Watchdog: watchdogFactor * cfg.Timeout / 2,
 	}, err
 }
 

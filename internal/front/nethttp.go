@@ -26,12 +26,13 @@ type Server struct {
 	mu        sync.Mutex // protects the fields below
 	listeners []net.Listener
 	stopped   bool
+	fresh     map[net.Conn]struct{} // connections that have not sent a byte
 }
 
 // NewServer makes an engine for f. What of o concerns connections is fixed for the engine's life.
 func NewServer(f *Front, o Options) *Server {
 	o = o.withDefaults()
-	s := &Server{front: f, stall: o.StallTimeout}
+	s := &Server{front: f, stall: o.StallTimeout, fresh: map[net.Conn]struct{}{}}
 	s.http = &http.Server{
 		Handler:                      http.HandlerFunc(s.serve),
 		ReadHeaderTimeout:            o.HeadTimeout,
@@ -69,12 +70,30 @@ func (l *engineLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func (s *Server) count(_ net.Conn, state http.ConnState) {
+func (s *Server) count(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.conns.Add(1)
+		s.mu.Lock()
+		s.fresh[c] = struct{}{}
+		s.mu.Unlock()
+		return
 	case http.StateClosed, http.StateHijacked:
 		s.conns.Add(-1)
+	case http.StateIdle:
+		return
+	}
+	s.mu.Lock()
+	delete(s.fresh, c)
+	s.mu.Unlock()
+}
+
+// closeFresh closes the connections that have not sent a byte, for which net/http would wait five seconds.
+func (s *Server) closeFresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.fresh {
+		c.Close()
 	}
 }
 
@@ -137,6 +156,7 @@ const cutTimeout = 5 * time.Second
 // Shutdown closes the listeners and idle connections and waits for the exchanges under way; when ctx ends, it cuts them.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.StopAccepting()
+	s.closeFresh()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		s.http.Close()

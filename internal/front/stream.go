@@ -39,7 +39,7 @@ func (s *service) stream(r *wire.Response) bool {
 		s.w.Abort()
 		return s.release()
 	}
-	return s.ending(count)
+	return s.ending(int64(len(r.Body)) + count)
 }
 
 // release leaves a request to the pool whose end does not matter to the client any more. It is false, for its callers to return.

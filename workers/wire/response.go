@@ -39,7 +39,7 @@ type Response struct {
 	Fields  []Field
 	Body    []byte
 	Offset  int64 // of a File
-	Count   int64 // of a File: bytes to send; of an End: bytes that were written
+	Count   int64 // of a File: bytes to send; of an End: the size of the whole body
 	File    *os.File
 	Encoded []byte // the tuple as it came, for [Response.Decode]
 }

@@ -68,6 +68,9 @@ func (f *Fleet) Launch(_ context.Context, number int) (*net.UnixConn, error) {
 	return front.Sock(), nil
 }
 
+// Fate knows nothing: these workers are no processes.
+func (f *Fleet) Fate(context.Context, int) string { return "" }
+
 // Abort ends worker number, as SIGABRT would.
 func (f *Fleet) Abort(number int) {
 	f.mu.Lock()
