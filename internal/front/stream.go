@@ -80,7 +80,7 @@ func (s *service) pass(b []byte) bool {
 	return s.write(b)
 }
 
-// ending waits for the word that the body is whole. count is what came through the socket.
+// ending waits for the word that the body is whole, of which count bytes came.
 func (s *service) ending(count int64) bool {
 	for {
 		select {

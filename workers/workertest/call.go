@@ -182,7 +182,7 @@ func (c *Call) Stream(status, first string, pairs ...string) *Stream {
 	c.Respond(wire.Response{
 		Kind: wire.Stream, Status: []byte(status), Fields: Fields(pairs...), Body: []byte(first), File: theirs,
 	})
-	return &Stream{call: c, sock: ours}
+	return &Stream{call: c, sock: ours, count: int64(len(first))}
 }
 
 // A Stream is the body of a streamed response.
@@ -209,7 +209,7 @@ func (s *Stream) WriteString(v string) (int, error) { return s.Write([]byte(v)) 
 // Socket is the worker's end, for deadlines and the like.
 func (s *Stream) Socket() *net.UnixConn { return s.sock }
 
-// Count is how many bytes have been written.
+// Count is the size of the body so far in bytes, what Stream itself carried included.
 func (s *Stream) Count() int64 { return s.count }
 
 // Shut closes the descriptor without ending the request.
