@@ -65,11 +65,6 @@ func TestHTTP10(t *testing.T) {
 			t.Fatalf("got %+v", r)
 		}
 	}
-	c = s.Dial()
-	c.Send("POST /list/10 HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-	if r := c.Response("POST"); r.Status != 400 {
-		t.Errorf("chunks from HTTP/1.0: status %d", r.Status)
-	}
 }
 
 // TestPipelining wants requests that were sent at once answered in order.
@@ -289,7 +284,6 @@ func TestRefused(t *testing.T) {
 		"negative length":                {post + "Content-Length: -1\r\n", []int{400}},
 		"length with a sign":             {post + "Content-Length: +1\r\n", []int{400}},
 		"length with text":               {post + "Content-Length: 1a\r\n", []int{400}},
-		"length and chunks":              {post + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", []int{400}},
 		"chunks twice":                   {post + "Transfer-Encoding: chunked, chunked\r\n", []int{400, 501}},
 		"chunks not last":                {post + "Transfer-Encoding: chunked, gzip\r\n", []int{400, 501}},
 		"unknown coding":                 {post + "Transfer-Encoding: magic\r\n", []int{400, 501}},

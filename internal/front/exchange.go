@@ -44,8 +44,12 @@ func (x *Exchange) Field(name string) string { return find(x.Fields, name) }
 // ResponseField gives a field of the response in the same way.
 func (x *Exchange) ResponseField(name string) string { return find(x.Response, name) }
 
-// Variable gives a variable of the environ that the front has made, or "".
+// Variable gives a variable of the environ that the front has made, or "". The name's case does not matter.
 func (x *Exchange) Variable(name string) string {
+	if equalFold(name, "wsgi.url_scheme") {
+		return x.Scheme
+	}
+	name = strings.ToUpper(name)
 	if header, ok := strings.CutPrefix(name, "HTTP_"); ok && header != "HOST" {
 		return x.Field(strings.ReplaceAll(header, "_", "-"))
 	}
@@ -63,8 +67,6 @@ func (x *Exchange) Variable(name string) string {
 		return query
 	case "SERVER_PROTOCOL":
 		return x.Proto
-	case "wsgi.url_scheme":
-		return x.Scheme
 	case "CONTENT_TYPE":
 		return x.Field("Content-Type")
 	case "REMOTE_ADDR":
