@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -11,16 +12,19 @@ import (
 // release is set by packages: -ldflags "-X main.release=1.2.3".
 var release string
 
-// version is the release, or what the Go toolchain knows about the source.
+// next is the version that this source will become.
+const next = "0.1.0"
+
+// version is the release, what the Go toolchain knows about the source, or the version to come.
 func version() string {
 	if release != "" {
 		return release
 	}
 	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return next + "-dev"
 	}
-	return info.Main.Version
+	return strings.TrimPrefix(info.Main.Version, "v")
 }
 
 func newVersion() *cobra.Command {
