@@ -1,22 +1,25 @@
 package logs
 
 import (
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // clock formats times of the access log, which mostly share their second.
-type clock struct {
-	mu     sync.Mutex
+type clock struct{ last atomic.Pointer[stamp] }
+
+// stamp is how a second is written in a time zone.
+type stamp struct {
 	second int64
+	zone   *time.Location
 	text   string
 }
 
 func (c *clock) format(t time.Time) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s := t.Unix(); s != c.second || c.text == "" {
-		c.second, c.text = s, t.Format("[02/Jan/2006:15:04:05 -0700]")
+	if s := c.last.Load(); s != nil && s.second == t.Unix() && s.zone == t.Location() {
+		return s.text
 	}
-	return c.text
+	s := &stamp{t.Unix(), t.Location(), t.Format("[02/Jan/2006:15:04:05 -0700]")}
+	c.last.Store(s)
+	return s.text
 }

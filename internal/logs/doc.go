@@ -1,3 +1,3 @@
-// Package logs writes kirin's logs: files that can be reopened, the error log in Gunicorn's form or the journal's, and the access
-// log by Gunicorn's format strings.
+// Package logs writes kirin's logs: files that can be reopened ([File]), the error log in Gunicorn's form or the journal's
+// ([ErrorHandler]), and the access log by Gunicorn's format strings ([Format]).
 package logs

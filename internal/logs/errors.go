@@ -9,43 +9,31 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
 
-// LevelCritical is above slog's own levels, as Gunicorn has it.
-const LevelCritical = slog.LevelError + 4
-
-// ParseLevel reads Gunicorn's name of a level: debug, info, warning, error, critical.
-func ParseLevel(name string) (slog.Level, error) {
-	switch strings.ToLower(name) {
-	case "debug":
-		return slog.LevelDebug, nil
-	case "info":
-		return slog.LevelInfo, nil
-	case "warning", "warn":
-		return slog.LevelWarn, nil
-	case "error":
-		return slog.LevelError, nil
-	case "critical":
-		return LevelCritical, nil
-	}
-	return 0, fmt.Errorf("log level %q: use debug, info, warning, error or critical", name)
-}
-
-// ErrorHandler is an [slog.Handler] for the error log. Each record is one write:
+// ErrorHandler is an [slog.Handler] for the error log. Each record is one write, however many lines its message has:
 //
 //	[2026-11-22 11:06:13 +0000] [4711] [INFO] message key=value
+//	second line of the message
 //
-// or, for the journal, lines that begin with the priority of sd-daemon(3).
+// or, for the journal, which has the time and the pid itself, lines that each begin with the priority of sd-daemon(3):
+//
+//	<6>message key=value
+//	<6>second line of the message
+//
+// A message that carries bytes from outside does best to carry them in attributes: their values are quoted when they are more than
+// one plain word. Control characters never come through.
 type ErrorHandler struct {
 	w       io.Writer
 	level   slog.Leveler
 	journal bool
 	pid     int
-	attrs   string
-	group   string
-	mu      *sync.Mutex
+	attrs   string      // of WithAttrs, as they are written
+	group   string      // of WithGroup, with a dot behind each name
+	mu      *sync.Mutex // guards w
 }
 
 // NewErrorHandler makes a handler that writes to w what is at least level. journal asks for the journal's form.
@@ -53,14 +41,17 @@ func NewErrorHandler(w io.Writer, level slog.Leveler, journal bool) *ErrorHandle
 	return &ErrorHandler{w: w, level: level, journal: journal, pid: os.Getpid(), mu: new(sync.Mutex)}
 }
 
-// ToJournal says whether f is the stream that JOURNAL_STREAM names (systemd.exec(5)).
+// ToJournal says whether f is the stream that JOURNAL_STREAM names (systemd.exec(5)), so that what is written there arrives in the journal.
 func ToJournal(f *os.File) bool {
-	var st unix.Stat_t
 	stream := os.Getenv("JOURNAL_STREAM")
-	if stream == "" || unix.Fstat(int(f.Fd()), &st) != nil {
+	rc, err := f.SyscallConn() // f.Fd would make it blocking for everyone who shares it
+	if stream == "" || err != nil {
 		return false
 	}
-	return stream == fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+	var st unix.Stat_t
+	var failed error
+	err = rc.Control(func(fd uintptr) { failed = unix.Fstat(int(fd), &st) })
+	return err == nil && failed == nil && stream == fmt.Sprintf("%d:%d", st.Dev, st.Ino)
 }
 
 // Enabled says whether records of this level are written.
@@ -70,60 +61,82 @@ func (h *ErrorHandler) Enabled(_ context.Context, level slog.Level) bool {
 
 // Handle writes a record.
 func (h *ErrorHandler) Handle(_ context.Context, r slog.Record) error {
-	text := r.Message + h.attrs
-	r.Attrs(func(a slog.Attr) bool {
-		text += h.format(a)
-		return true
-	})
-	line := h.line(r, text)
+	b := h.appendRecord(make([]byte, 0, 256), r)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, err := io.WriteString(h.w, line)
+	_, err := h.w.Write(b)
 	return err
 }
 
-func (h *ErrorHandler) line(r slog.Record, text string) string {
+func (h *ErrorHandler) appendRecord(b []byte, r slog.Record) []byte {
+	first, rest, more := strings.Cut(strings.TrimRight(r.Message, "\r\n"), "\n")
+	b = appendPrintable(h.appendPrefix(b, r), first)
+	b = append(b, h.attrs...)
+	r.Attrs(func(a slog.Attr) bool {
+		b = appendAttr(b, h.group, a)
+		return true
+	})
+	for more {
+		b = append(b, '\n')
+		if h.journal {
+			b = append(b, priority(r.Level)...)
+		}
+		first, rest, more = strings.Cut(rest, "\n")
+		b = appendPrintable(b, first)
+	}
+	return append(b, '\n')
+}
+
+func (h *ErrorHandler) appendPrefix(b []byte, r slog.Record) []byte {
 	if h.journal {
-		prefix := "<" + strconv.Itoa(priority(r.Level)) + ">"
-		return prefix + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+prefix) + "\n"
+		return append(b, priority(r.Level)...)
 	}
-	return fmt.Sprintf("[%s] [%d] [%s] %s\n", r.Time.Format("2006-01-02 15:04:05 -0700"), h.pid, levelName(r.Level),
-		strings.TrimRight(text, "\n"))
+	if !r.Time.IsZero() {
+		b = r.Time.AppendFormat(b, "[2006-01-02 15:04:05 -0700] ")
+	}
+	b = strconv.AppendInt(append(b, '['), int64(h.pid), 10)
+	b = append(b, "] ["...)
+	b = append(b, levelName(r.Level)...)
+	return append(b, "] "...)
 }
 
-// priority is the level as syslog(3) counts.
-func priority(l slog.Level) int {
-	switch {
-	case l >= LevelCritical:
-		return 2
-	case l >= slog.LevelError:
-		return 3
-	case l >= slog.LevelWarn:
-		return 4
-	case l >= slog.LevelInfo:
-		return 6
+// appendAttr appends " key=value", or the same of every member of a group.
+func appendAttr(b []byte, group string, a slog.Attr) []byte {
+	value := a.Value.Resolve()
+	if value.Kind() == slog.KindGroup {
+		if a.Key != "" { // the members of one without a name belong to the group around it
+			group += a.Key + "."
+		}
+		for _, member := range value.Group() {
+			b = appendAttr(b, group, member)
+		}
+		return b
 	}
-	return 7
+	if a.Equal(slog.Attr{}) {
+		return b
+	}
+	b = append(b, ' ')
+	b = appendWord(b, group+a.Key)
+	return appendWord(append(b, '='), value.String())
 }
 
-func levelName(l slog.Level) string {
-	return map[int]string{2: "CRITICAL", 3: "ERROR", 4: "WARNING", 6: "INFO", 7: "DEBUG"}[priority(l)]
-}
-
-func (h *ErrorHandler) format(a slog.Attr) string {
-	value := a.Value.Resolve().String()
-	if strings.ContainsAny(value, " \"=\n") || value == "" {
-		value = strconv.Quote(value)
+// appendWord appends s, quoted as in Go unless it is one word that reads the same without.
+func appendWord(b []byte, s string) []byte {
+	plain := func(r rune) bool { return r > ' ' && r != '"' && r != '=' && r != utf8.RuneError && strconv.IsPrint(r) }
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return append(b, s...)
 	}
-	return " " + h.group + a.Key + "=" + value
+	return strconv.AppendQuote(b, s)
 }
 
 // WithAttrs is slog's.
 func (h *ErrorHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	other := *h
+	b := []byte(h.attrs)
 	for _, a := range attrs {
-		other.attrs += h.format(a)
+		b = appendAttr(b, h.group, a)
 	}
+	other.attrs = string(b)
 	return &other
 }
 
