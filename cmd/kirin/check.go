@@ -13,7 +13,7 @@ func checkApplication(ctx context.Context, cfg *config.Config) error {
 	one := *cfg
 	one.Workers, one.Reload = 1, false
 	one.AccessLog, one.ErrorLog, one.LogLevel, one.CaptureOutput = "", "-", "critical", false
-	s := &server{cfg: &one, notify: activation.Notifier{}, reloads: make(chan string, 1)}
+	s := &server{newCrew: newOwnCrew, cfg: &one, notify: activation.Notifier{}, reloads: make(chan string, 1)}
 	defer s.release()
 	if err := s.openLogs(ctx, &one); err != nil {
 		return err

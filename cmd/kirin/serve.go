@@ -4,29 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/kirin-server/kirin/activation"
 	"github.com/kirin-server/kirin/internal/config"
 	"github.com/kirin-server/kirin/internal/front"
 	"github.com/kirin-server/kirin/workers"
-	"github.com/kirin-server/kirin/workers/python"
 )
 
-// server is what "kirin run" keeps running: one front, its listeners, and a supervisor with a pool of workers.
+// server is one front: its listeners, its pool, and the crew that starts the workers.
 type server struct {
+	newCrew  func(*server) (crew, error)
 	load     func(context.Context) (*config.Config, error)
 	log      *slog.Logger
 	logs     *logSet
 	handover *activation.Handover
 	notify   activation.Notifier
-	super    *workers.Supervisor
-	runtime  *python.Runtime
+	crew     crew
+	current  io.Closer // what the crew's launcher uses
+	stats    stats
 	pool     *workers.Pool
 	front    *front.Front
 	engine   *front.Server
@@ -47,19 +48,24 @@ func serve(ctx context.Context, load func(context.Context) (*config.Config, erro
 	}
 	defer handover.Close()
 	s := &server{
-		load: load, cfg: cfg, handover: handover, notify: activation.NewNotifier(),
+		newCrew: newOwnCrew, load: load, cfg: cfg, handover: handover, notify: activation.NewNotifier(),
 		reloads: make(chan string, 1),
 	}
+	return s.serve(ctx, cfg)
+}
+
+// serve starts, and serves until a signal ends it.
+func (s *server) serve(ctx context.Context, cfg *config.Config) error {
 	signals := listenToSignals()
 	starting, stopped := endedBySignal(ctx, signals)
-	err = s.start(starting, cfg)
+	err := s.start(starting, cfg)
 	if stopped() {
 		err = errors.New("a signal ended the start")
 	}
 	if err == nil {
 		return s.loop(ctx, signals)
 	}
-	_ = handover.Fail(err) // a predecessor that cannot be told goes on as well
+	_ = s.handover.Fail(err) // a predecessor that cannot be told goes on as well
 	s.release()
 	if starting.Err() != nil && ctx.Err() == nil {
 		return nil
@@ -99,12 +105,15 @@ func (s *server) bind(ctx context.Context, cfg *config.Config) (err error) {
 	return err
 }
 
-func (s *server) startWorkers(ctx context.Context, cfg *config.Config) error {
-	launcher, runtime, err := s.launcher(ctx, cfg)
+func (s *server) startWorkers(ctx context.Context, cfg *config.Config) (err error) {
+	if s.crew, err = s.newCrew(s); err != nil {
+		return err
+	}
+	launcher, uses, err := s.crew.launcher(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	s.runtime = runtime
+	s.current = uses
 	s.pool = workers.New(launcher, s.poolOptions(cfg))
 	err = s.pool.Start(ctx)
 	if boot, ok := errors.AsType[*workers.BootError](err); ok {
@@ -144,8 +153,15 @@ func (s *server) tellReady() {
 }
 
 func (s *server) tellStatus() {
-	status := s.pool.Status()
-	s.tell(s.notify.Status(fmt.Sprintf("%d of %d workers ready", status.Ready, status.Wanted)))
+	s.tell(s.notify.Status(s.stats.summary(s.pool.Status(), time.Now())))
+}
+
+// over notes an exchange that is over, and logs it.
+func (s *server) over(x *front.Exchange) {
+	s.stats.record(time.Since(x.Began))
+	if s.logs.access != nil {
+		s.logs.access(x)
+	}
 }
 
 // tell logs what could not be told to the service manager.
@@ -194,16 +210,16 @@ func (s *server) takeIn(ctx context.Context) error {
 
 // roll replaces the workers by new ones by cfg.
 func (s *server) roll(ctx context.Context, cfg *config.Config) error {
-	launcher, runtime, err := s.launcher(ctx, cfg)
+	launcher, uses, err := s.crew.launcher(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	if err := s.pool.Reload(ctx, launcher, s.poolOptions(cfg)); err != nil {
-		runtime.Close()
+		uses.Close()
 		return err
 	}
-	s.runtime.Close()
-	s.runtime = runtime
+	s.current.Close()
+	s.current = uses
 	return nil
 }
 
@@ -230,9 +246,6 @@ func (s *server) scale(by int) {
 // drainTime is how long idle connections are left alone at the end, so that a request that is on its way is still answered.
 const drainTime = time.Second
 
-// quickTime is how long a worker has that is told to end at once.
-const quickTime = 2 * time.Second
-
 // finish ends what is under way: accepting, connections, requests, workers. When ctx ends first, it cuts what is left.
 func (s *server) finish(ctx context.Context) {
 	s.engine.StopAccepting()
@@ -252,18 +265,15 @@ func (s *server) release() {
 	if s.pool != nil {
 		s.pool.Close()
 	}
-	if s.super != nil {
-		s.super.Signal(syscall.SIGQUIT) // those that were drained are gone already
-		ctx, cancel := context.WithTimeout(context.Background(), quickTime)
-		s.super.Close(ctx)
-		cancel()
+	if s.crew != nil {
+		s.crew.close()
 	}
 	if s.sockets != nil {
 		s.sockets.close()
 	}
 	s.wg.Wait()
-	if s.runtime != nil {
-		s.runtime.Close()
+	if s.current != nil {
+		s.current.Close()
 	}
 	s.pidfile.remove()
 	if s.logs != nil {

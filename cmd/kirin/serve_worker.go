@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -18,21 +20,50 @@ import (
 // runtimeFD is where a worker finds the runtime: behind the listening socket.
 const runtimeFD = 4
 
-// launcher makes what starts workers by cfg. The runtime is to be closed when no worker can be started by it any more.
-func (s *server) launcher(ctx context.Context, cfg *config.Config) (workers.Launcher, *python.Runtime, error) {
+// crew is who starts the workers: a supervisor of our own, or systemd.
+type crew interface {
+	// launcher makes what starts workers by cfg. The closer is to be closed when no worker can be started by it any more.
+	launcher(ctx context.Context, cfg *config.Config) (workers.Launcher, io.Closer, error)
+	// close ends every worker that is still there.
+	close()
+}
+
+// ownCrew starts workers by a supervisor in this process.
+type ownCrew struct {
+	log   *slog.Logger
+	logs  *logSet
+	super *workers.Supervisor
+}
+
+func newOwnCrew(s *server) (crew, error) {
+	super, err := workers.NewSupervisor(s.log)
+	if err != nil {
+		return nil, err
+	}
+	return &ownCrew{s.log, s.logs, super}, nil
+}
+
+func (c *ownCrew) launcher(ctx context.Context, cfg *config.Config) (workers.Launcher, io.Closer, error) {
 	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir)
 	if err != nil {
 		return nil, nil, err
 	}
-	command, err := s.command(cfg, runtime)
-	if err == nil && s.super == nil {
-		s.super, err = workers.NewSupervisor(s.log)
-	}
+	command, err := c.command(cfg, runtime)
 	if err != nil {
 		runtime.Close()
 		return nil, nil, err
 	}
-	return s.super.Launcher(command), runtime, nil
+	return c.super.Launcher(command), runtime, nil
+}
+
+// quickTime is how long a worker has that is told to end at once.
+const quickTime = 2 * time.Second
+
+func (c *ownCrew) close() {
+	c.super.Signal(syscall.SIGQUIT) // those that were drained are gone already
+	ctx, cancel := context.WithTimeout(context.Background(), quickTime)
+	defer cancel()
+	c.super.Close(ctx)
 }
 
 // watchdogFactor is twice the time-outs that the watchdog waits. The runtime says itself when a request is over its time; the watchdog is for
@@ -40,8 +71,8 @@ func (s *server) launcher(ctx context.Context, cfg *config.Config) (workers.Laun
 const watchdogFactor = 3
 
 // command is how a worker is started.
-func (s *server) command(cfg *config.Config, runtime *python.Runtime) (workers.Command, error) {
-	stdout, stderr, err := s.logs.forWorkers(cfg)
+func (c *ownCrew) command(cfg *config.Config, runtime *python.Runtime) (workers.Command, error) {
+	stdout, stderr, err := c.logs.forWorkers(cfg)
 	return workers.Command{
 		Path: runtime.Path, Args: runtime.Args(runtimeFD, workerArgs(cfg)...),
 		Env: append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...),
@@ -117,6 +148,6 @@ func (s *server) frontOptions(cfg *config.Config) front.Options {
 		KeepAlive: cfg.KeepAlive,
 		Trusted:   cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
 		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(),
-		Logger: s.log, Access: s.logs.access,
+		Logger: s.log, Access: s.over,
 	}
 }
