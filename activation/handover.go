@@ -211,7 +211,9 @@ func (h *Handover) watch(f *os.File, c chan struct{}) {
 func (h *Handover) Predecessor() int { return h.predecessor }
 
 // PredecessorDone is closed when the predecessor has finished what it was serving, or has died; at
-// once when there is none. Until then Start refuses.
+// once when there is none. Until then Start refuses, and the service manager, which takes messages of
+// the main process alone where NotifyAccess= is main, may still drop those of a [Notifier] with a warning in the
+// journal: READY=1 is not due from a successor anyway.
 func (h *Handover) PredecessorDone() <-chan struct{} { return h.doneC }
 
 // Kept reports whether a keeper stands above this process ([Handover.Keep]).

@@ -7,8 +7,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -247,5 +249,54 @@ func TestSendToIsBounded(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "has not taken the message") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestRunWatchdog counts messages on a fake clock: at once, then at half the interval, and none while the process is not alive.
+func TestRunWatchdog(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "notify")
+	m, n := newManager(t, socket)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		start, sick := time.Now(), 0
+		var asked []time.Duration
+		n.RunWatchdog(ctx, 10*time.Second, func() bool {
+			asked = append(asked, time.Since(start))
+			if len(asked) == 4 {
+				cancel()
+			}
+			if len(asked) == 3 {
+				sick++
+				return false
+			}
+			return true
+		}, func(err error) { t.Error(err) })
+		if want := []time.Duration{0, 5 * time.Second, 10 * time.Second, 15 * time.Second}; !slices.Equal(asked, want) || sick != 1 {
+			t.Errorf("asked at %v, want %v", asked, want)
+		}
+	})
+	for range 3 {
+		if got, _ := m.receive(); got != "WATCHDOG=1" {
+			t.Errorf("got %q", got)
+		}
+	}
+	if sent, err := n.Ready(); !sent || err != nil {
+		t.Fatal(sent, err)
+	}
+	if got, _ := m.receive(); got != "READY=1" {
+		t.Errorf("a process that is not alive sent %q", got)
+	}
+}
+
+func TestRunWatchdogUnwatched(t *testing.T) {
+	Notifier{}.RunWatchdog(t.Context(), 0, func() bool { t.Error("asked"); return true }, nil)
+	var told []error
+	ctx, cancel := context.WithCancel(t.Context())
+	Notifier{Socket: "nowhere"}.RunWatchdog(ctx, time.Hour, nil, func(err error) {
+		told = append(told, err)
+		cancel()
+	})
+	if len(told) != 1 {
+		t.Errorf("told %v", told)
 	}
 }

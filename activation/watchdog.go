@@ -1,6 +1,7 @@
 package activation
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -16,4 +17,27 @@ func WatchdogInterval() (time.Duration, error) {
 		return 0, fmt.Errorf("the watchdog is not usable: %w", err)
 	}
 	return d, nil
+}
+
+// RunWatchdog sends Watchdog at once and then at half the interval until ctx ends, but not while alive returns
+// false: the manager ends the process when that lasts. alive should ask the part of the process that
+// does its work; nil means always. failed is told each message that could not be sent; nil ignores that.
+// An interval of 0, as [WatchdogInterval] gives it for a process that is not watched, returns at once.
+func (n Notifier) RunWatchdog(ctx context.Context, interval time.Duration, alive func() bool, failed func(error)) {
+	if interval <= 0 {
+		return
+	}
+	tick := time.NewTicker(max(interval/2, time.Millisecond))
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if alive == nil || alive() {
+			if _, err := n.Watchdog(); err != nil && failed != nil {
+				failed(err)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
 }
