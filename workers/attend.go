@@ -160,6 +160,7 @@ func (p *Pool) lost(l *link, err error) {
 	now := time.Now()
 	p.d.leave(l.worker, now)
 	p.r.gone(m, nil, now)
+	p.forget()
 	p.perform()
 	p.flush()
 	p.announce()

@@ -158,23 +158,14 @@ func (p *Pool) Cancel(r *Request) bool {
 
 // perform turns the dispatcher's actions into output and notices. The lock is held.
 func (p *Pool) perform() {
-	for i := range p.d.actions {
-		a := &p.d.actions[i]
+	for i := 0; i < len(p.d.actions); i++ { // send may add some
+		a := p.d.actions[i]
 		switch a.do {
 		case doFail:
-			p.failures++
-			p.failed = append(p.failed, *a)
+			p.fail(a.request, a.failure)
 			continue
 		case doSend:
-			a.worker.link.requests++
-			a.request.pid = a.worker.link.hello.Pid
-			if err := a.worker.link.out.request(a.request); err != nil {
-				p.log.Error(err.Error())
-				a.worker.link.conn.Close()
-			}
-			if p.watch < fine && len(a.worker.line) > 1 {
-				p.quicken(fine)
-			}
+			p.send(a)
 		case doCancel:
 			a.worker.link.out.cancel(a.id)
 		}
@@ -185,6 +176,26 @@ func (p *Pool) perform() {
 	if p.watch == asleep && p.d.inFlight() > 0 {
 		p.quicken(coarse)
 	}
+}
+
+// send puts a request into its worker's outbox. One whose body cannot be passed on (no descriptor is left, say) fails by itself.
+func (p *Pool) send(a action) {
+	l := a.worker.link
+	l.requests++
+	a.request.pid = l.hello.Pid
+	if err := l.out.request(a.request); err != nil {
+		p.log.Error(err.Error())
+		p.d.end(a.worker, a.id, time.Now())
+		p.fail(a.request, Overloaded)
+	}
+	if p.watch < fine && len(a.worker.line) > 1 {
+		p.quicken(fine)
+	}
+}
+
+func (p *Pool) fail(r *Request, f Failure) {
+	p.failures++
+	p.failed = append(p.failed, action{do: doFail, request: r, failure: f})
 }
 
 func (p *Pool) mark(l *link) {

@@ -3,7 +3,6 @@ package workers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -275,34 +274,30 @@ func (c *client) silent(t testing.TB) {
 	nothing(t, c.heard, "one more call of the Responder")
 }
 
-// startPool makes a pool of fake workers, all of them ready.
+// startPool makes a pool of fake workers, all of them ready, and gives them by number.
 func startPool(t *testing.T, opts Options, slots int) (*Pool, *fake, []*fakeWorker) {
 	t.Helper()
 	f := newFake(t)
 	p := New(f, opts)
 	t.Cleanup(p.Close)
-	go func() {
-		for range max(opts.Workers, 1) {
-			f.launched <- (<-f.launched).hello(slots)
-		}
-	}()
-	if err := p.Start(t.Context()); err != nil {
+	started := start(p, t.Context())
+	var ready []*fakeWorker
+	for range max(opts.Workers, 1) {
+		ready = append(ready, f.next().hello(slots))
+	}
+	if err := receive(t, started, "end of Start"); err != nil {
 		t.Fatal(err)
 	}
-	ready := receiveReady(t, p, f, max(opts.Workers, 1))
+	waitFor(t, p, func(s Status) bool { return s.Ready == len(ready) })
+	slices.SortFunc(ready, func(a, b *fakeWorker) int { return a.number - b.number })
 	return p, f, ready
 }
 
-// receiveReady waits until n workers are ready, and gives them by number.
-func receiveReady(t *testing.T, p *Pool, f *fake, n int) []*fakeWorker {
-	t.Helper()
-	waitFor(t, p, func(s Status) bool { return s.Ready == n })
-	var all []*fakeWorker
-	for range n {
-		all = append(all, f.next())
-	}
-	slices.SortFunc(all, func(a, b *fakeWorker) int { return a.number - b.number })
-	return all
+// start calls Start and gives its result when it is over.
+func start(p *Pool, ctx context.Context) <-chan error {
+	result := make(chan error, 1)
+	go func() { result <- p.Start(ctx) }()
+	return result
 }
 
 // waitFor waits for a state of the pool, looking after each change of the roster.
@@ -325,6 +320,9 @@ func waitFor(t *testing.T, p *Pool, done func(Status) bool) {
 	}
 }
 
+// rights is a control message that carries a file's descriptor.
+func rights(f *os.File) []byte { return unix.UnixRights(int(f.Fd())) }
+
 // memfd makes an unnamed file that holds text.
 func memfd(t testing.TB, text string) *os.File {
 	t.Helper()
@@ -337,12 +335,4 @@ func memfd(t testing.TB, text string) *os.File {
 		t.Fatal(err)
 	}
 	return f
-}
-
-func numbers(ws []*fakeWorker) string {
-	var all []int
-	for _, w := range ws {
-		all = append(all, w.number)
-	}
-	return fmt.Sprint(all)
 }

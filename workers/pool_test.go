@@ -1,0 +1,605 @@
+package workers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kirin-server/kirin/workers/wire"
+)
+
+func TestStartAndServe(t *testing.T) {
+	p, _, ws := startPool(t, Options{}, 1)
+	r, c := ask(false)
+	r.Body = []byte("the body")
+	p.Submit(r)
+	got := ws[0].take()
+	if !bytes.Equal(got.Environ, environOf("GET")) || string(got.Body) != "the body" || got.File != nil {
+		t.Errorf("the worker has %+v", got)
+	}
+	ws[0].respond(complete(got.ID, "hello"))
+	c.hears(t, "hello")
+	if r.Pid() != ws[0].pid {
+		t.Errorf("answered by pid %d, want %d", r.Pid(), ws[0].pid)
+	}
+	want := Status{
+		Wanted: 1, Ready: 1, Requests: 1,
+		Workers: []WorkerStatus{{Number: 1, Pid: ws[0].pid, State: "ready", Slots: 1, Requests: 1}},
+	}
+	if got := p.Status(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("status %+v, want %+v", got, want)
+	}
+	c.silent(t)
+}
+
+func TestSpooledBody(t *testing.T) {
+	p, _, ws := startPool(t, Options{}, 4)
+	clients := map[uint32]*client{}
+	for i := range 3 {
+		file := memfd(t, fmt.Sprint("body ", i)) // its offset is at the end
+		r, c := ask(false)
+		r.File, r.Size = file, int64(len("body 0"))
+		p.Submit(r)
+		got := ws[0].take()
+		file.Close() // the worker has its own
+		text, err := io.ReadAll(got.File)
+		if err != nil || string(text) != fmt.Sprint("body ", i) || got.Size != r.Size {
+			t.Errorf("the worker reads %q of %d: %v", text, got.Size, err)
+		}
+		got.File.Close()
+		clients[got.ID] = c
+	}
+	for id, c := range clients {
+		ws[0].respond(complete(id, "done"))
+		c.hears(t, "done")
+	}
+}
+
+// TestBodyThatCannotBePassed fails by itself: the worker and its other requests are not touched.
+func TestBodyThatCannotBePassed(t *testing.T) {
+	p, _, ws := startPool(t, Options{}, 1)
+	good, c1 := ask(false)
+	bad, c2 := ask(false)
+	next, c3 := ask(false)
+	bad.File, bad.Size = memfd(t, "body"), 4
+	bad.File.Close()
+	for _, r := range []*Request{good, bad, next} {
+		p.Submit(r)
+	}
+	ws[0].respond(complete(ws[0].take().ID, "good"))
+	c1.hears(t, "good")
+	c2.fails(t, Overloaded)
+	ws[0].respond(complete(ws[0].take().ID, "next"))
+	c3.hears(t, "next")
+	c2.silent(t)
+}
+
+func TestKindsOfResponses(t *testing.T) {
+	p, _, ws := startPool(t, Options{}, 1)
+	w := ws[0]
+	r, c := ask(true)
+	p.Submit(r)
+	id := w.take().ID
+	w.respond(
+		&wire.Response{ID: id, Kind: wire.Interim, Status: []byte("103 Early Hints")},
+		&wire.Response{ID: id, Kind: wire.Interim, Status: []byte("102 Processing")},
+		&wire.Response{ID: id, Kind: wire.Stream, Status: []byte("200 OK"), Body: []byte("first"), File: memfd(t, "")},
+		&wire.Response{ID: id, Kind: wire.End, OK: true, Count: 17},
+	)
+	for _, want := range []string{"103 Early Hints", "102 Processing"} {
+		if got := receive(t, c.heard, "interim"); got.kind != wire.Interim || got.status != want {
+			t.Errorf("heard %+v, want interim %s", got, want)
+		}
+	}
+	stream := receive(t, c.heard, "stream")
+	if stream.kind != wire.Stream || stream.body != "first" || stream.file == nil {
+		t.Errorf("heard %+v, want a stream", stream)
+	}
+	stream.file.Close()
+	if got := receive(t, c.heard, "end"); got.kind != wire.End || !got.ok || got.count != 17 {
+		t.Errorf("heard %+v, want the end", got)
+	}
+	r, c = ask(true)
+	p.Submit(r)
+	w.respond(&wire.Response{ID: w.take().ID, Kind: wire.File, Status: []byte("200 OK"), Count: 4, File: memfd(t, "file")})
+	got := receive(t, c.heard, "file")
+	text, err := io.ReadAll(io.NewSectionReader(got.file, 0, got.count))
+	if got.kind != wire.File || string(text) != "file" || err != nil {
+		t.Errorf("heard %+v with %q: %v", got, text, err)
+	}
+	got.file.Close()
+	c.silent(t)
+}
+
+func TestBootErrors(t *testing.T) {
+	cases := map[string]struct {
+		play    func(*fakeWorker)
+		exit    int
+		message string
+		aborted bool
+	}{
+		"cannot be loaded": {
+			play: func(w *fakeWorker) {
+				w.write(wire.AppendHello(nil, wire.Hello{Version: 1, Error: "No module named x\nTraceback:\n  line 1\n", Exit: ExitLoad}))
+			},
+			exit: ExitLoad, message: "No module named x",
+		},
+		"something else": {
+			play: func(w *fakeWorker) {
+				w.write(wire.AppendHello(nil, wire.Hello{Version: 1, Error: "umask", Exit: ExitBoot}))
+			},
+			exit:    ExitBoot,
+			message: "umask",
+		},
+		"an unknown exit status": {
+			play:    func(w *fakeWorker) { w.write(wire.AppendHello(nil, wire.Hello{Version: 1, Error: "odd", Exit: 77})) },
+			exit:    ExitBoot,
+			message: "odd",
+		},
+		"the process ends": {
+			play: func(w *fakeWorker) { w.die() },
+			exit: ExitBoot, message: "the worker ended before it was ready",
+		},
+		"half a HELLO": {
+			play: func(w *fakeWorker) {
+				w.write(wire.AppendHello(nil, wire.Hello{Version: 1, Slots: 1})[:20])
+				w.die()
+			},
+			exit: ExitBoot, message: "unexpected EOF",
+		},
+		"another version": {
+			play:    func(w *fakeWorker) { w.write(wire.AppendHello(nil, wire.Hello{Version: 2, Slots: 1})) },
+			exit:    ExitBoot,
+			message: "protocol error: the worker speaks version 2 of the protocol, not 1",
+		},
+		"no HELLO first": {
+			play:    func(w *fakeWorker) { w.status(wire.Status{Retire: "x"}) },
+			exit:    ExitBoot,
+			message: "protocol error: frame type 6 before HELLO",
+		},
+		"garbage": {
+			play:    func(w *fakeWorker) { w.write([]byte("HTTP/1.1 200 OK\r\n\r\n")) },
+			exit:    ExitBoot,
+			message: "protocol error: a frame of 1347703880 bytes, above the limit of 4194304",
+		},
+		"silence": {
+			play: func(*fakeWorker) {},
+			exit: ExitBoot, message: "it was not ready after 50ms", aborted: true,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			p := New(f, Options{BootTimeout: patience})
+			if c.aborted {
+				p = New(f, Options{BootTimeout: 50 * time.Millisecond})
+			}
+			result := start(p, t.Context())
+			w := f.next()
+			c.play(w)
+			err := receive(t, result, "end of Start")
+			boot, ok := errors.AsType[*BootError](err)
+			if !ok || boot.Exit != c.exit || boot.Summary() != c.message || boot.Number != 1 {
+				t.Errorf("%v, exit %d", err, boot.Exit)
+			}
+			if c.exit == ExitLoad && boot.Detail() != "Traceback:\n  line 1" {
+				t.Errorf("detail %q", boot.Detail())
+			}
+			if c.aborted {
+				receive(t, f.aborted, "abort")
+			}
+			w.disconnected()
+		})
+	}
+}
+
+func TestLaunchFails(t *testing.T) {
+	f := newFake(t)
+	f.setRefuse(errors.New("cannot run /nowhere: no such file"))
+	err := New(f, Options{}).Start(t.Context())
+	if boot, ok := errors.AsType[*BootError](err); !ok || boot.Exit != ExitBoot {
+		t.Errorf("%v", err)
+	}
+	if got, want := fmt.Sprint(err), "worker 1 did not start: cannot run /nowhere: no such file"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestStartIsCancelled(t *testing.T) {
+	f := newFake(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	result := start(New(f, Options{}), ctx)
+	w := f.next()
+	cancel()
+	if err := receive(t, result, "end of Start"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	w.disconnected()
+}
+
+// TestStartReturnsWithTheFirst does not wait for the others.
+func TestStartReturnsWithTheFirst(t *testing.T) {
+	f := newFake(t)
+	p := New(f, Options{Workers: 3})
+	t.Cleanup(p.Close)
+	result := start(p, t.Context())
+	f.next().hello(1)
+	if err := receive(t, result, "end of Start"); err != nil {
+		t.Fatal(err)
+	}
+	f.next().hello(1)
+	f.next().hello(1)
+	waitFor(t, p, func(s Status) bool { return s.Ready == 3 })
+}
+
+// TestRestart has a worker that crashes replaced at once, and tried again with pauses when that fails.
+func TestRestart(t *testing.T) {
+	p, f, ws := startPool(t, Options{}, 1)
+	ws[0].die()
+	f.next().die()
+	again := f.next().hello(1)
+	waitFor(t, p, func(s Status) bool { return s.Ready == 1 })
+	if again.number != 1 {
+		t.Errorf("worker %d", again.number)
+	}
+	r, c := ask(true)
+	p.Submit(r)
+	again.respond(complete(again.take().ID, "back"))
+	c.hears(t, "back")
+}
+
+func TestCancel(t *testing.T) {
+	p, _, ws := startPool(t, Options{}, 1)
+	w := ws[0]
+	first, c1 := ask(false)
+	queued, c2 := ask(false)
+	p.Submit(first)
+	p.Submit(queued)
+	id := w.take().ID
+	if !p.Cancel(queued) || p.Cancel(queued) {
+		t.Error("one that waits is cancelled once")
+	}
+	if !p.Cancel(first) {
+		t.Error("one at its worker is cancelled")
+	}
+	if got := w.cancelled(); !slices.Equal(got, []uint32{id}) {
+		t.Errorf("cancelled %v, want %d", got, id)
+	}
+	third, c3 := ask(false)
+	p.Submit(third)
+	w.respond(complete(id, "too late"))
+	id = w.take().ID // the slot was not free before
+	w.respond(complete(id, "third"))
+	c3.hears(t, "third")
+	if p.Cancel(third) {
+		t.Error("one that has ended is cancelled")
+	}
+	c1.silent(t)
+	c2.silent(t)
+}
+
+// TestDeathOfAWorker has a safe request answered by the next one; an unsafe one and a stream end there.
+func TestDeathOfAWorker(t *testing.T) {
+	p, f, ws := startPool(t, Options{}, 3)
+	safe, c1 := ask(true)
+	unsafe, c2 := ask(false)
+	streaming, c3 := ask(true)
+	for _, r := range []*Request{safe, unsafe, streaming} {
+		p.Submit(r)
+	}
+	w := ws[0]
+	w.take()
+	w.take()
+	w.respond(&wire.Response{ID: w.take().ID, Kind: wire.Stream, Status: []byte("200 OK"), File: memfd(t, "")})
+	receive(t, c3.heard, "stream").file.Close()
+	w.die()
+	c2.fails(t, WorkerLost)
+	c3.fails(t, WorkerLost)
+	again := f.next().hello(3)
+	again.respond(complete(again.take().ID, "second try"))
+	c1.hears(t, "second try")
+	for _, c := range []*client{c1, c2, c3} {
+		c.silent(t)
+	}
+	if s := p.Status(); s.Failures != 2 || s.Requests != 3 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestSecondDeath(t *testing.T) {
+	p, f, ws := startPool(t, Options{}, 1)
+	r, c := ask(true)
+	p.Submit(r)
+	ws[0].take()
+	ws[0].die()
+	w := f.next().hello(1)
+	w.take()
+	w.die()
+	c.fails(t, WorkerLost)
+}
+
+// TestHalfAnAnswer dies within a frame.
+func TestHalfAnAnswer(t *testing.T) {
+	p, f, ws := startPool(t, Options{}, 1)
+	r, c := ask(true)
+	p.Submit(r)
+	b := wire.AppendResponses(nil, complete(ws[0].take().ID, "hello"))
+	ws[0].write(b[:len(b)-1])
+	ws[0].die()
+	w := f.next().hello(1)
+	w.respond(complete(w.take().ID, "whole"))
+	c.hears(t, "whole")
+	c.silent(t)
+}
+
+func TestProtocolViolations(t *testing.T) {
+	stream := func(id uint32) *wire.Response {
+		return &wire.Response{ID: id, Kind: wire.Stream, Status: []byte("200 OK"), File: os.Stdin}
+	}
+	responses := func(rs ...*wire.Response) []byte { return wire.AppendResponses(nil, rs...) }
+	raw := func(typ wire.Type, payload string) []byte {
+		return wire.EndFrame(append(wire.BeginFrame(nil), payload...), 0, typ, 0)
+	}
+	cases := map[string]func(id uint32) []byte{
+		"unknown id": func(uint32) []byte { return responses(complete(99, "")) },
+		"id 0": func(uint32) []byte {
+			return raw(wire.TypeResponse, "[\x01\x00\x00\x00(\x05\x00\x00\x00i\x00\x00\x00\x00")
+		},
+		"end without stream":  func(id uint32) []byte { return responses(&wire.Response{ID: id, Kind: wire.End}) },
+		"returned unasked":    func(id uint32) []byte { return responses(&wire.Response{ID: id, Kind: wire.Returned}) },
+		"no descriptor":       func(id uint32) []byte { return raw(wire.TypeResponse, string(responses(stream(id))[wire.HeaderSize:])) },
+		"descriptor promised": func(id uint32) []byte { return responses(stream(id)) },
+		"not marshal":         func(uint32) []byte { return raw(wire.TypeResponse, "hello") },
+		"status not a dict":   func(uint32) []byte { return raw(wire.TypeStatus, "N") },
+		"too large":           func(uint32) []byte { return []byte{0xff, 0xff, 0xff, 0xff, 3, 0, 0, 0} },
+		"a second HELLO":      func(uint32) []byte { return wire.AppendHello(nil, wire.Hello{Version: 1, Slots: 1}) },
+		"REQUEST":             func(uint32) []byte { return raw(wire.TypeRequest, "[\x00\x00\x00\x00") },
+		"CANCEL":              func(id uint32) []byte { return wire.AppendCancel(nil, id) },
+		"DRAIN":               func(uint32) []byte { return wire.AppendDrain(nil) },
+	}
+	for name, frames := range cases {
+		t.Run(name, func(t *testing.T) {
+			p, f, ws := startPool(t, Options{}, 1)
+			r, c := ask(false)
+			p.Submit(r)
+			if err := ws[0].conn.Sock().SetWriteDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ws[0].conn.Sock().Write(frames(ws[0].take().ID)); err != nil {
+				t.Fatal(err)
+			}
+			ws[0].disconnected()
+			c.fails(t, WorkerLost)
+			if n := receive(t, f.aborted, "abort of the worker that broke the rules"); n != 1 {
+				t.Errorf("worker %d is aborted", n)
+			}
+			w := f.next().hello(1)
+			r, c = ask(true)
+			p.Submit(r)
+			w.respond(complete(w.take().ID, "fine"))
+			c.hears(t, "fine")
+		})
+	}
+}
+
+// TestSecondAnswer has the first one count.
+func TestSecondAnswer(t *testing.T) {
+	p, f, ws := startPool(t, Options{}, 2)
+	r, c := ask(true)
+	p.Submit(r)
+	id := ws[0].take().ID
+	ws[0].respond(complete(id, "one"), complete(id, "two"))
+	ws[0].disconnected()
+	c.hears(t, "one")
+	receive(t, f.aborted, "abort")
+	c.silent(t)
+}
+
+// TestSecondHead has a request that streams answered again.
+func TestSecondHead(t *testing.T) {
+	p, f, ws := startPool(t, Options{}, 2)
+	r, c := ask(true)
+	p.Submit(r)
+	id := ws[0].take().ID
+	ws[0].respond(&wire.Response{ID: id, Kind: wire.Stream, Status: []byte("200 OK"), File: memfd(t, "")}, complete(id, "two"))
+	ws[0].disconnected()
+	receive(t, c.heard, "stream").file.Close()
+	c.fails(t, WorkerLost)
+	receive(t, f.aborted, "abort")
+	c.silent(t)
+}
+
+// TestGrease has frames of a type that is not known yet, whose descriptors are closed.
+func TestGrease(t *testing.T) {
+	p, _, ws := startPool(t, Options{}, 1)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	ws[0].write(wire.EndFrame(append(wire.BeginFrame(nil), "anything"...), 0, 77, 1), int(w.Fd()))
+	w.Close()
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF { // a pipe's end of file
+		t.Errorf("the descriptor is still open: %v", err)
+	}
+	request, c := ask(true)
+	p.Submit(request)
+	ws[0].respond(complete(ws[0].take().ID, "fine"))
+	c.hears(t, "fine")
+}
+
+// TestDescriptorsOfNobody has answers with descriptors to a request whose client is gone.
+func TestDescriptorsOfNobody(t *testing.T) {
+	p, _, ws := startPool(t, Options{}, 1)
+	for _, kind := range []wire.Kind{wire.File, wire.Stream} {
+		request, c := ask(true)
+		p.Submit(request)
+		id := ws[0].take().ID
+		p.Cancel(request)
+		ws[0].cancelled()
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws[0].respond(&wire.Response{ID: id, Kind: kind, Status: []byte("200 OK"), File: w})
+		if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF { // as above
+			t.Errorf("kind %d: the descriptor is still open: %v", kind, err)
+		}
+		r.Close()
+		if kind == wire.Stream {
+			ws[0].respond(&wire.Response{ID: id, Kind: wire.End})
+		}
+		c.silent(t)
+	}
+}
+
+func TestPrefetchAndRecall(t *testing.T) {
+	p, f, ws := startPool(t, Options{Prefetch: 2, Workers: 1}, 1)
+	w := ws[0]
+	p.mu.Lock()
+	p.links[p.r.members[0]].worker.pace = 0 // it was quick so far
+	p.mu.Unlock()
+	slow, c1 := ask(true)
+	fast, c2 := ask(true)
+	p.Submit(slow)
+	p.Submit(fast)
+	id1, id2 := w.take().ID, w.take().ID
+	if got := w.cancelled(); !slices.Equal(got, []uint32{id2}) {
+		t.Fatalf("called back %v, want %d", got, id2)
+	}
+	p.Scale(2)
+	other := f.next().hello(1)
+	other.respond(complete(other.take().ID, "fast"))
+	c2.hears(t, "fast")
+	w.respond(complete(id1, "slow"), &wire.Response{ID: id2, Kind: wire.Returned})
+	c1.hears(t, "slow")
+	c1.silent(t)
+	c2.silent(t)
+}
+
+func TestQueueLimits(t *testing.T) {
+	p, _, ws := startPool(t, Options{QueueLimit: 1, QueueTimeout: 30 * time.Millisecond}, 1)
+	first, c1 := ask(true)
+	waits, c2 := ask(true)
+	beyond, c3 := ask(true)
+	for _, r := range []*Request{first, waits, beyond} {
+		p.Submit(r)
+	}
+	c3.fails(t, Overloaded)
+	c2.fails(t, QueueTimeout)
+	ws[0].respond(complete(ws[0].take().ID, "first"))
+	c1.hears(t, "first")
+}
+
+func TestOvertime(t *testing.T) {
+	p, f, ws := startPool(t, Options{Timeout: time.Hour}, 1)
+	r, c := ask(true)
+	p.Submit(r)
+	ws[0].status(wire.Status{Overtime: []uint32{ws[0].take().ID}})
+	c.fails(t, Timeout)
+	next, c2 := ask(true)
+	p.Submit(next)
+	ws[0].die()
+	w := f.next().hello(1)
+	w.respond(complete(w.take().ID, "next"))
+	c2.hears(t, "next")
+	c.silent(t)
+}
+
+func TestRetire(t *testing.T) {
+	p, f, ws := startPool(t, Options{Surge: 1}, 1)
+	r, c := ask(true)
+	p.Submit(r)
+	id := ws[0].take().ID
+	ws[0].status(wire.Status{Retire: "max_requests"})
+	heir := f.next().hello(1)
+	ws[0].expect(wire.TypeDrain)
+	ws[0].respond(complete(id, "last"))
+	c.hears(t, "last")
+	ws[0].die()
+	waitFor(t, p, func(s Status) bool { return len(s.Workers) == 1 && s.Workers[0].Number == heir.number })
+}
+
+func TestStopping(t *testing.T) {
+	p, f, ws := startPool(t, Options{}, 2)
+	r, c := ask(false)
+	p.Submit(r)
+	id := ws[0].take().ID
+	ws[0].status(wire.Status{Stopping: "SIGTERM"})
+	ws[0].expect(wire.TypeDrain)
+	next, c2 := ask(false)
+	p.Submit(next)
+	ws[0].respond(&wire.Response{ID: id, Kind: wire.Returned})
+	ws[0].die()
+	w := f.next().hello(2)
+	for range 2 {
+		w.respond(complete(w.take().ID, "by the other"))
+	}
+	c.hears(t, "by the other")
+	c2.hears(t, "by the other")
+}
+
+func TestChanged(t *testing.T) {
+	changed := make(chan string, 1)
+	_, _, ws := startPool(t, Options{Changed: func(file string) { changed <- file }}, 1)
+	ws[0].status(wire.Status{Changed: "/srv/app.py"})
+	if got := receive(t, changed, "call of Changed"); got != "/srv/app.py" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestScale(t *testing.T) {
+	p, f, ws := startPool(t, Options{Workers: 1}, 1)
+	p.Scale(3)
+	ws = append(ws, f.next().hello(1), f.next().hello(1))
+	waitFor(t, p, func(s Status) bool { return s.Ready == 3 && s.Wanted == 3 })
+	p.Scale(1)
+	slices.SortFunc(ws, func(a, b *fakeWorker) int { return a.number - b.number })
+	ws[2].drained()
+	ws[1].drained()
+	waitFor(t, p, func(s Status) bool { return len(s.Workers) == 1 })
+}
+
+// TestKill has a worker that does not drain in time ended.
+func TestKill(t *testing.T) {
+	p, f, ws := startPool(t, Options{Workers: 2, GracefulTimeout: 20 * time.Millisecond}, 1)
+	p.Scale(1)
+	ws[1].expect(wire.TypeDrain)
+	if n := receive(t, f.aborted, "abort"); n != 2 {
+		t.Errorf("worker %d is aborted", n)
+	}
+	ws[1].die()
+	waitFor(t, p, func(s Status) bool { return len(s.Workers) == 1 })
+}
+
+func TestBigBatches(t *testing.T) {
+	const count = 200
+	p, _, ws := startPool(t, Options{}, count)
+	var clients []*client
+	for i := range count {
+		r, c := ask(false)
+		r.File, r.Size = memfd(t, strings.Repeat("x", i)), int64(i)
+		clients = append(clients, c)
+		p.Submit(r)
+		t.Cleanup(func() { r.File.Close() })
+	}
+	for range count {
+		r := ws[0].take()
+		info, err := r.File.Stat()
+		if err != nil || info.Size() != r.Size {
+			t.Errorf("a body of %d bytes, want %d: %v", info.Size(), r.Size, err)
+		}
+		r.File.Close()
+		ws[0].respond(complete(r.ID, fmt.Sprint(r.Size)))
+	}
+	for i, c := range clients {
+		c.hears(t, fmt.Sprint(i))
+	}
+}
