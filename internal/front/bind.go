@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // defaultPort is Gunicorn's, for an address that names none.
@@ -59,6 +60,9 @@ func ParseAddr(s string) (Addr, error) {
 }
 
 func parseAddr(s string) (Addr, error) {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return Addr{}, errors.New("an address holds no control characters")
+	}
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		return parsePath(strings.TrimPrefix(path, "//"))
 	}
@@ -67,7 +71,7 @@ func parseAddr(s string) (Addr, error) {
 	}
 	s = strings.TrimPrefix(s, "tcp://")
 	if scheme, _, ok := strings.Cut(s, "://"); ok {
-		return Addr{}, fmt.Errorf("%s:// is not known here: use HOST:PORT, unix:PATH or fd://N", scheme)
+		return Addr{}, fmt.Errorf("%q is not known here: use HOST:PORT, unix:PATH or fd://N", scheme+"://")
 	}
 	return parseTCP(s)
 }
@@ -76,8 +80,6 @@ func parsePath(path string) (Addr, error) {
 	switch {
 	case path == "" || path == "@":
 		return Addr{}, errors.New("no path is named: use unix:/run/NAME.sock, say")
-	case strings.ContainsRune(path, 0):
-		return Addr{}, errors.New("a path holds no NUL")
 	case len(path) > maxPath(path):
 		return Addr{}, fmt.Errorf("the path of a Unix socket has at most %d bytes, and this one has %d: "+
 			"choose a shorter one, such as /run/NAME.sock", maxPath(path), len(path))

@@ -62,7 +62,7 @@ func TestParseAddrErrors(t *testing.T) {
 		"*:8000":                 `write :PORT for every IPv4 address, or [::]:PORT for every address`,
 		"a b:8000":               `"a b" is neither an IP address nor the name of a host`,
 		"host/path:80":           `neither an IP address nor`,
-		"http://127.0.0.1:8000":  `http:// is not known here: use HOST:PORT, unix:PATH or fd://N`,
+		"http://127.0.0.1:8000":  `"http://" is not known here: use HOST:PORT, unix:PATH or fd://N`,
 		"fd://":                  `"" is not the number of a descriptor`,
 		"fd://x":                 `"x" is not the number of a descriptor`,
 		"fd://-1":                `"-1" is not the number of a descriptor`,
@@ -70,7 +70,9 @@ func TestParseAddrErrors(t *testing.T) {
 		"unix:":                  `no path is named: use unix:/run/NAME.sock`,
 		"unix://":                `no path is named`,
 		"unix:@":                 `no path is named`,
-		"unix:a\x00b":            `holds no NUL`,
+		"unix:a\x00b":            `an address holds no control characters`,
+		"unix:/run/a\nb":         `an address holds no control characters`,
+		"\r://":                  `an address holds no control characters`,
 		"unix:" + long("/", 108): `at most 107 bytes, and this one has 108: choose a shorter one`,
 		"unix:" + long("@", 109): `at most 108 bytes, and this one has 109`,
 	} {
@@ -88,7 +90,7 @@ func TestParseAddrErrors(t *testing.T) {
 // FuzzParseAddr: what parses is written in a form that parses to the same, and an error is one line.
 func FuzzParseAddr(f *testing.F) {
 	for _, seed := range []string{
-		"", ":1", "[::1%a]:2", "tcp://a", "tcp://tcp://", "unix://x", "unix:unix:", "fd://0", "a:b", "1.2.3.4:5", "uniX", "[::ffff:1.2.3.4]:5", "8000",
+		"", ":1", "[::1%a]:2", "tcp://a", "tcp://tcp://", "unix://x", "unix:unix:", "fd://0", "a:b", "1.2.3.4:5", "uniX", "\r://", "unix:\n", "[::1%\n]:1", "[::ffff:1.2.3.4]:5", "8000",
 	} {
 		f.Add(seed)
 	}
