@@ -26,12 +26,14 @@ var allowed = map[string][]string{
 	"internal/config":    {"activation", "units", "workers", "workers/wire", "workers/python", "internal/front", "internal/logs"},
 	"internal/rooms":     {},
 	"internal/testkit":   {},
+	"internal/box":       {"internal/testkit"},
 	"workers/workertest": {"workers/wire"},
 	"cmd/kirin": {
 		"activation", "units", "workers", "workers/wire", "workers/python",
 		"internal/config", "internal/front", "internal/logs",
 	},
-	"test": {"internal/testkit"},
+	"test":         {"internal/testkit"},
+	"test/systemd": {"internal/testkit", "internal/box"},
 }
 
 // helpers are packages for tests, which any test may import.

@@ -53,10 +53,11 @@ func (s *Server) DialTo(addr string) *Conn {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { c.Close() })
-	return newConn(s.t, c)
+	return NewConn(s.t, c)
 }
 
-func newConn(t testing.TB, c net.Conn) *Conn { return &Conn{c, bufio.NewReader(c), t} }
+// NewConn makes a Conn of a connection that the caller has made and closes.
+func NewConn(t testing.TB, c net.Conn) *Conn { return &Conn{c, bufio.NewReader(c), t} }
 
 // Send writes bytes as they are. Strings usually end in an empty line: "\r\n\r\n".
 func (c *Conn) Send(format string, args ...any) {

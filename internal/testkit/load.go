@@ -27,7 +27,7 @@ type LoadOptions struct {
 // every answer.
 type Load struct {
 	t    testing.TB
-	s    *Server
+	dial func() (net.Conn, error)
 	o    LoadOptions
 	stop chan struct{}
 	wg   sync.WaitGroup
@@ -51,13 +51,19 @@ type Report struct {
 // StartLoad starts a load that ends at Stop or with the test.
 func StartLoad(t testing.TB, s *Server, o LoadOptions) *Load {
 	t.Helper()
+	return StartLoadOn(t, s.dial, o)
+}
+
+// StartLoadOn is StartLoad for a server that testkit has not started, such as one in a box: dial connects to it.
+func StartLoadOn(t testing.TB, dial func() (net.Conn, error), o LoadOptions) *Load {
+	t.Helper()
 	if o.Connections == 0 {
 		o.Connections = 8
 	}
 	if o.Path == "" {
 		o.Path = "/"
 	}
-	l := &Load{t: t, s: s, o: o, stop: make(chan struct{}), last: time.Now()}
+	l := &Load{t: t, dial: dial, o: o, stop: make(chan struct{}), last: time.Now()}
 	l.report = Report{Posted: map[string]bool{}, Versions: map[string]int{}, Workers: map[string]int{}}
 	for i := range o.Connections {
 		l.wg.Go(func() { l.client(i) })
@@ -264,7 +270,7 @@ type loadConn struct {
 }
 
 func (l *Load) connect() (*loadConn, error) {
-	c, err := l.s.dial()
+	c, err := l.dial()
 	if err != nil {
 		return nil, err
 	}

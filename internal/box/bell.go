@@ -1,0 +1,78 @@
+package box
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// A bell rings when systemd says on D-Bus that a unit or a job has changed. It is
+// hung up before the first look at what is waited for, so no change is missed.
+type bell struct {
+	conn    *dbus.Conn
+	signals chan *dbus.Signal
+}
+
+// listen connects to the box's system bus. (Systemd's own socket refuses a peer whose process it cannot see.)
+func (b *Box) listen() (*bell, error) {
+	path, err := b.inside("/run/dbus/system_bus_socket")
+	if err != nil {
+		return nil, err
+	}
+	conn, err := dbus.Dial("unix:path=" + path)
+	if err != nil {
+		return nil, fmt.Errorf("the bus of box %s: %w", b.Name, err)
+	}
+	if err := subscribe(conn); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("the bus of box %s: %w", b.Name, err)
+	}
+	signals := make(chan *dbus.Signal, 1000)
+	conn.Signal(signals)
+	return &bell{conn, signals}, nil
+}
+
+func subscribe(conn *dbus.Conn) error {
+	if err := conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Geteuid()))}); err != nil {
+		return err
+	}
+	if err := conn.Hello(); err != nil {
+		return err
+	}
+	if err := conn.AddMatchSignal(dbus.WithMatchSender("org.freedesktop.systemd1")); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	manager := conn.Object("org.freedesktop.systemd1", "/org/freedesktop/systemd1")
+	return manager.CallWithContext(ctx, "org.freedesktop.systemd1.Manager.Subscribe", 0).Err
+}
+
+// wait waits for at least one ring, and takes all there are as one. It reports false at the deadline.
+func (b *bell) wait(deadline <-chan time.Time) (rung bool, err error) {
+	select {
+	case _, ok := <-b.signals:
+		if !ok {
+			return false, errors.New("the bus is closed")
+		}
+	case <-deadline:
+		return false, nil
+	}
+	for {
+		select {
+		case _, ok := <-b.signals:
+			if !ok {
+				return true, nil
+			}
+		default:
+			return true, nil
+		}
+	}
+}
+
+func (b *bell) close() { b.conn.Close() }
