@@ -20,7 +20,7 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile("(?m)^(?:    |\\t|\\$ )*(go run \\./cmd/kirin .*)$").FindStringSubmatch(string(text))
+	m := regexp.MustCompile(`(?m)^(?:    |\t|\$ )*(go run \./cmd/kirin .*)$`).FindStringSubmatch(string(text))
 	if m == nil {
 		t.Fatal("the README has no line that begins with: go run ./cmd/kirin")
 	}

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -174,7 +175,10 @@ func (s *Server) start() {
 
 func (s *Server) newClient() *http.Client {
 	return &http.Client{
-		Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return s.dial() }, DisableCompression: true},
+		Transport: &http.Transport{
+			DialContext:        func(context.Context, string, string) (net.Conn, error) { return s.dial() },
+			DisableCompression: true,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
