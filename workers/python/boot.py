@@ -46,8 +46,8 @@ def load(image, descriptor):
 
 
 def run(names):
-    names.pop("os")
-    names.pop("marshal")
+    for name in ("os", "marshal", "run"):
+        del names[name]
     main = names.pop("load")(names.pop("image"), names.pop("descriptor"))
     import sys
     sys.exit(main(sys.argv[1:]))

@@ -72,15 +72,26 @@ def _parse(expression, spec):
         call = ast.parse(expression, mode="eval").body
         if not isinstance(call, ast.Call):
             raise ValueError("it is neither a name nor a call")
-        path = ast.unparse(call.func) if hasattr(ast, "unparse") else expression.partition("(")[0].strip()
-        if not all(part.isidentifier() for part in path.split(".")):
-            raise ValueError("only a name can be called")
+        path = _dotted(call.func)
+        if any(keyword.arg is None for keyword in call.keywords):
+            raise ValueError("** has no literal form")
         args = [ast.literal_eval(arg) for arg in call.args]
         kwargs = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError) as error:
         raise LoadError("cannot read %r in %r: %s; literals only, as in app:create_app(\"prod\", debug=False)"
                         % (expression, spec, last_line(error)))
     return path, (args, kwargs)
+
+
+def _dotted(node):
+    """The path that a Name or an Attribute of one is."""
+    names = []
+    while hasattr(node, "attr"):
+        names.insert(0, node.attr)
+        node = node.value
+    if not hasattr(node, "id"):
+        raise ValueError("only a name can be called")
+    return ".".join([node.id] + names)
 
 
 def _attribute(module, module_name, path):

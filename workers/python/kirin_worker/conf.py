@@ -15,7 +15,7 @@ import os
 import sys
 from types import ModuleType
 
-from .trace import format_error, last_line
+from .trace import application_part, format_error, last_line
 
 HOOKS = frozenset((
     "on_starting", "on_reload", "when_ready", "pre_fork", "post_fork", "post_worker_init", "worker_int",
@@ -47,7 +47,8 @@ def read(source):
     try:
         return describe(run(source))
     except BaseException as error:
-        return {"error": explain(error, source), "traceback": format_error(error)}
+        told = application_part(error.__traceback__) or isinstance(error, SyntaxError)
+        return {"error": explain(error, source), "traceback": format_error(error) if told else ""}
 
 
 def run(source):

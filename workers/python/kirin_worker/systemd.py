@@ -25,8 +25,8 @@ def listener():
     if count != "1":
         raise WorkerError("a worker wants one listening socket, but LISTEN_FDS is %r; "
                           "systemd or kirin run starts workers" % count)
-    os.set_inheritable(FIRST, False)
     try:
+        os.set_inheritable(FIRST, False)
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, FIRST)
         listening = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN)
     except OSError as error:

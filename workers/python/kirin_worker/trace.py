@@ -37,7 +37,7 @@ def format_error(error):
 def last_line(error):
     """``TypeName: message`` in one line."""
     from traceback import format_exception_only
-    return format_exception_only(type(error), error)[-1].strip()
+    return " ".join(format_exception_only(type(error), error)[-1].split("\n")).strip()
 
 
 def format_stacks():

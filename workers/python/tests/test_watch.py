@@ -117,7 +117,7 @@ class GThread(WorkerCase):
         good = wire.request("/sleep?0.45")
         self.assertEqual(wire.expect(STATUS), {"overtime": [late]})
         wire.drain()
-        self.assertEqual([wire.answer(ident).body for ident in (late, good)], [b"/sleep"] * 2)
+        self.assertEqual(sorted(wire.answer().ident for _ in range(2)), [late, good])
         self.assertEqual(worker.wait(), 0)
 
 
