@@ -6,8 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -66,52 +64,15 @@ func (c *ownCrew) close() {
 	c.super.Close(ctx)
 }
 
-// watchdogFactor is twice the time-outs that the watchdog waits. The runtime says itself when a request is over its time; the watchdog is for
-// one that cannot. Its last sign of life may be a third of the limit older than the request, which must be over its time by then.
-const watchdogFactor = 3
-
 // command is how a worker is started.
 func (c *ownCrew) command(cfg *config.Config, runtime *python.Runtime) (workers.Command, error) {
 	stdout, stderr, err := c.logs.forWorkers(cfg)
 	return workers.Command{
-		Path: runtime.Path, Args: runtime.Args(runtimeFD, workerArgs(cfg)...),
+		Path: runtime.Path, Args: runtime.Args(runtimeFD, cfg.WorkerArgs()...),
 		Env: append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...),
 		Dir: cfg.Chdir, Credential: credential(cfg), Umask: workerUmask(cfg),
-		Files: []*os.File{runtime.File()}, Stdout: stdout, Stderr: stderr, Watchdog: watchdogFactor * cfg.Timeout / 2,
+		Files: []*os.File{runtime.File()}, Stdout: stdout, Stderr: stderr, Watchdog: cfg.WatchdogTime(),
 	}, err
-}
-
-// workerArgs is the worker's own command line (kirin-worker(7)).
-func workerArgs(cfg *config.Config) []string {
-	args := []string{
-		"serve",
-		"--class=" + cfg.WorkerClass,
-		"--threads=" + strconv.Itoa(cfg.Threads),
-		"--workers=" + strconv.Itoa(cfg.Workers),
-		"--timeout=" + seconds(cfg.Timeout),
-		"--graceful-timeout=" + seconds(cfg.GracefulTimeout),
-		"--max-requests=" + strconv.Itoa(cfg.MaxRequests),
-		"--max-requests-jitter=" + strconv.Itoa(cfg.MaxRequestsJitter),
-		"--log-level=" + cfg.LogLevel,
-		"--chdir=" + cfg.Chdir,
-	}
-	if len(cfg.PythonPath) > 0 {
-		args = append(args, "--pythonpath="+strings.Join(cfg.PythonPath, ","))
-	}
-	if cfg.ProcName != "" {
-		args = append(args, "--name="+cfg.ProcName)
-	}
-	if cfg.Reload {
-		args = append(args, "--reload")
-		for _, file := range cfg.ReloadExtraFiles {
-			args = append(args, "--reload-extra-file="+file)
-		}
-	}
-	return append(args, cfg.App)
-}
-
-func seconds(d time.Duration) string {
-	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
 }
 
 // credential is whom a worker runs as, nil when it is who we are.

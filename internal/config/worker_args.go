@@ -1,0 +1,45 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// WorkerArgs is what follows the runtime on a worker's command line: "serve", its options and the application.
+func (c *Config) WorkerArgs() []string {
+	args := []string{
+		"serve",
+		"--class=" + c.WorkerClass,
+		"--threads=" + strconv.Itoa(c.Threads),
+		"--workers=" + strconv.Itoa(c.Workers),
+		"--timeout=" + seconds(c.Timeout),
+		"--graceful-timeout=" + seconds(c.GracefulTimeout),
+		"--max-requests=" + strconv.Itoa(c.MaxRequests),
+		"--max-requests-jitter=" + strconv.Itoa(c.MaxRequestsJitter),
+		"--log-level=" + c.LogLevel,
+		"--chdir=" + c.Chdir,
+	}
+	if len(c.PythonPath) > 0 {
+		args = append(args, "--pythonpath="+strings.Join(c.PythonPath, ","))
+	}
+	if c.ProcName != "" {
+		args = append(args, "--name="+c.ProcName)
+	}
+	if c.Reload {
+		args = append(args, "--reload")
+		for _, file := range c.ReloadExtraFiles {
+			args = append(args, "--reload-extra-file="+file)
+		}
+	}
+	return append(args, c.App)
+}
+
+// WatchdogTime is how long a worker may be silent before it is ended; 0: no limit. It is half as much again as the
+// time-out: the runtime says itself when a request is over its time, and the watchdog is for one that cannot. The
+// last sign of life may be a third of the limit older than the request, which must be over its time by then.
+func (c *Config) WatchdogTime() time.Duration { return c.Timeout + c.Timeout/2 }
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
+}
