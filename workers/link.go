@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -89,11 +90,11 @@ func (o *outbox) drain() {
 }
 
 // send writes the outbox and closes its descriptors. A worker is a process on this machine that reads as long as it lives, so
-// the write has no deadline; the end of the process ends it.
+// the write has no deadline; the end of the process ends it. The reader sees that end, after what the worker said before it.
 func (l *link) send(o *outbox) {
 	o.endFrame()
-	if err := l.conn.Write(o.frames, o.fds...); err != nil {
-		l.conn.Close() // the reader sees the end and cleans up
+	if err := l.conn.Write(o.frames, o.fds...); err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
+		l.conn.Close()
 	}
 	for _, fd := range o.fds {
 		unix.Close(fd)

@@ -123,7 +123,9 @@ func (w *Worker) cancel(payload []byte) error {
 // finish forgets a call that is over.
 func (w *Worker) finish(c *Call) {
 	w.mu.Lock()
-	delete(w.calls, c.ID)
+	if w.calls[c.ID] == c { // the front may have used the id again already
+		delete(w.calls, c.ID)
+	}
 	w.mu.Unlock()
 	w.closeWhenIdle()
 }
