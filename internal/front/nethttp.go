@@ -169,13 +169,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := s.exchange(r)
-	writer := &netWriter{w: w, r: r, rc: http.NewResponseController(w), stall: s.stall}
+	writer := &netWriter{w: w, r: r, rc: http.NewResponseController(w), server: s}
 	body := &pacedBody{r.Body, writer.rc, s.stall, r.ContentLength == 0}
 	if !body.ended {
 		x.Body = body
-	}
-	if s.last.Load() {
-		writer.Close()
 	}
 	s.front.Serve(x, writer)
 	if !body.ended {

@@ -29,10 +29,10 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 
 // netWriter sends an answer through net/http.
 type netWriter struct {
-	w     http.ResponseWriter
-	r     *http.Request
-	rc    *http.ResponseController
-	stall time.Duration
+	w      http.ResponseWriter
+	r      *http.Request
+	rc     *http.ResponseController
+	server *Server
 
 	last    bool // the connection ends with this answer
 	begun   bool // the head is written
@@ -74,7 +74,7 @@ func (w *netWriter) Begin(status int, _ string, fields []Field, length int64) {
 	if length >= 0 {
 		h["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	}
-	if w.last {
+	if w.last || w.server.last.Load() {
 		h["Connection"] = []string{"close"}
 	}
 	w.begun = true
@@ -83,7 +83,7 @@ func (w *netWriter) Begin(status int, _ string, fields []Field, length int64) {
 }
 
 // pace gives the client the stall time-out for what is written next. net/http ends it with the exchange.
-func (w *netWriter) pace() { w.rc.SetWriteDeadline(time.Now().Add(w.stall)) }
+func (w *netWriter) pace() { w.rc.SetWriteDeadline(time.Now().Add(w.server.stall)) }
 
 // Write sends a part of the body.
 func (w *netWriter) Write(b []byte) (int, error) {

@@ -305,6 +305,11 @@ func (s *service) prepare(r *wire.Response) *head {
 
 // final sends a response that is whole.
 func (s *service) final(r *wire.Response) {
+	if r.Kind == wire.File && !regular(r.File) { // reading it could block for ever
+		s.o.Logger.Error(fmt.Sprintf("a worker passed a descriptor that is not a regular file (%s %s)", s.x.Method, s.x.Target))
+		s.page(http.StatusBadGateway, "the worker's response is not valid")
+		return
+	}
 	h := s.prepare(r)
 	if h == nil {
 		return
@@ -334,13 +339,12 @@ func (s *service) final(r *wire.Response) {
 	}
 }
 
+func regular(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
+}
+
 func (s *service) sendFile(r *wire.Response, count int64) {
-	info, err := r.File.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		s.o.Logger.Error("a worker passed a descriptor that is not a regular file")
-		s.w.Abort()
-		return
-	}
 	n, err := s.w.WriteFile(r.File, r.Offset, count)
 	s.x.Sent += n
 	if err != nil || n < count {

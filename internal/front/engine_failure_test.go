@@ -1,0 +1,499 @@
+package front
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kirin-server/kirin/workers"
+	"github.com/kirin-server/kirin/workers/wire"
+	"github.com/kirin-server/kirin/workers/workertest"
+)
+
+// dieFirst is an application whose worker dies of the first n requests.
+func dieFirst(n int) (serve func(*workertest.Call), calls chan *workertest.Call) {
+	calls = make(chan *workertest.Call, 100)
+	return func(c *workertest.Call) {
+		if usable(c) {
+			return
+		}
+		calls <- c
+		if len(calls) <= n {
+			c.Worker.Kill()
+			return
+		}
+		echo(c)
+	}, calls
+}
+
+// TestWorkerLost: a request with side effects is answered 502 and runs once.
+func TestWorkerLost(t *testing.T) {
+	serve, calls := dieFirst(1)
+	r := start(t, setup{serve: serve})
+	c := r.dial().send("POST /pay HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")
+	c.answer("POST").want(t, 502, "*")
+	r.logged("WARN", "502 for POST /pay: the worker ended")
+	r.over(502)
+	c.wantUsable()
+	if len(calls) != 1 {
+		t.Errorf("it ran %d times", len(calls))
+	}
+}
+
+// TestRetry: a safe one goes to another worker, once, with everything that belongs to it.
+func TestRetry(t *testing.T) {
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "TRACE"} {
+		for _, size := range []int{0, 5, inlineMax + 1} {
+			serve, calls := dieFirst(1)
+			r := start(t, setup{serve: serve})
+			body, want := string(pattern(size)), string(pattern(size))
+			if method == "HEAD" {
+				want = ""
+			}
+			c := r.dial().send(fmt.Sprintf("%s / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n%s", method, size, body))
+			c.answer(method).want(t, 200, want)
+			if x := r.over(200); x.Pid != r.fleet.Workers()[1].Pid {
+				t.Errorf("the access log has pid %d, the second worker is %d", x.Pid, r.fleet.Workers()[1].Pid)
+			}
+			if len(calls) != 2 {
+				t.Errorf("%s ran %d times", method, len(calls))
+			}
+		}
+	}
+	serve, calls := dieFirst(2)
+	r := start(t, setup{serve: serve})
+	r.dial().ask("GET", "/").answer("GET").want(t, 502, "*")
+	r.logged("WARN", "502 for GET /")
+	if len(calls) != 2 {
+		t.Errorf("it ran %d times", len(calls))
+	}
+}
+
+// TestRetryAfterInterim: an interim response is no answer.
+func TestRetryAfterInterim(t *testing.T) {
+	var calls atomic.Int32
+	r := start(t, setup{serve: func(c *workertest.Call) {
+		n := calls.Add(1)
+		c.Interim("103 Early Hints", "Link", fmt.Sprint(n))
+		if n == 1 {
+			c.Worker.Kill()
+			return
+		}
+		c.Complete("200 OK", "done")
+	}})
+	a := r.dial().ask("GET", "/").answer("GET").want(t, 200, "done")
+	if n := len(a.interim); n == 0 || a.interim[n-1].Header.Get("Link") != "2" {
+		t.Errorf("%d interim responses: %v", n, a.interim)
+	}
+}
+
+// TestReturned: a request that an ending worker gives back runs elsewhere, whatever its method.
+func TestReturned(t *testing.T) {
+	var given atomic.Bool
+	r := start(t, setup{serve: func(c *workertest.Call) {
+		if !given.Swap(true) {
+			c.Worker.Status(wire.Status{Stopping: "SIGTERM"})
+			c.Return()
+			return
+		}
+		echo(c)
+	}})
+	r.dial().send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi").answer("POST").want(t, 200, "hi")
+	r.over(200)
+}
+
+// TestOvertime: a request that is over its time is answered 504, and the worker's own late answer is nobody's.
+func TestOvertime(t *testing.T) {
+	late := make(chan bool, 1)
+	r := start(t, setup{slots: 2, serve: func(c *workertest.Call) {
+		if !usable(c) {
+			c.Worker.Status(wire.Status{Overtime: []uint32{c.ID}})
+			late <- c.Complete("200 OK", "late")
+		}
+	}})
+	c := r.dial().ask("GET", "/slow")
+	c.answer("GET").want(t, 504, "*")
+	r.logged("WARN", "504 for GET /slow: over its time")
+	r.over(504)
+	wait(t, "the late answer", late)
+	c.wantUsable()
+}
+
+// blocked is an application that tells of each call and answers when it is told to.
+type blocked struct {
+	calls chan *workertest.Call
+	let   chan struct{}
+}
+
+func newBlocked() *blocked {
+	return &blocked{make(chan *workertest.Call, 100), make(chan struct{}, 100)}
+}
+
+func (b *blocked) serve(c *workertest.Call) {
+	if usable(c) {
+		return
+	}
+	b.calls <- c
+	select {
+	case <-b.let:
+		c.Complete("200 OK", "done")
+	case <-c.Done():
+	}
+}
+
+// TestOverload: what the queue does not take is refused early, with a hint when to come again; the connection is kept.
+func TestOverload(t *testing.T) {
+	b := newBlocked()
+	r := start(t, setup{serve: b.serve, pool: workers.Options{QueueLimit: 1}})
+	running, queued, refused := r.dial(), r.dial(), r.dial()
+	running.ask("GET", "/1")
+	wait(t, "the first call", b.calls)
+	queued.ask("GET", "/2")
+	r.waitQueued(1)
+	a := refused.ask("GET", "/3").answer("GET").want(t, 503, "*")
+	if a.Header.Get("Retry-After") != "1" || a.Close {
+		t.Errorf("header: %v", a.Header)
+	}
+	r.over(503)
+	b.let <- struct{}{}
+	b.let <- struct{}{}
+	running.answer("GET").want(t, 200, "done")
+	queued.answer("GET").want(t, 200, "done")
+	refused.wantUsable()
+}
+
+// waitQueued waits until n requests wait in the pool's queue.
+func (r *rig) waitQueued(n int) {
+	r.t.Helper()
+	if !eventually(func() bool { return r.pool.Status().Queued == n }) {
+		r.t.Fatalf("%d requests are queued, not %d", r.pool.Status().Queued, n)
+	}
+}
+
+// TestQueueTimeout: what waited too long is refused.
+func TestQueueTimeout(t *testing.T) {
+	b := newBlocked()
+	r := start(t, setup{serve: b.serve, pool: workers.Options{QueueTimeout: 50 * time.Millisecond}})
+	running := r.dial().ask("GET", "/1")
+	wait(t, "the first call", b.calls)
+	a := r.dial().ask("GET", "/2").answer("GET").want(t, 503, "*")
+	if a.Header.Get("Retry-After") == "" {
+		t.Errorf("header: %v", a.Header)
+	}
+	r.logged("WARN", "503 for GET /2: no worker was free in time")
+	r.over(503)
+	b.let <- struct{}{}
+	running.answer("GET").want(t, 200, "done")
+}
+
+// TestPoolClosed: what comes when the pool has ended is refused, and what is under way is told.
+func TestPoolClosed(t *testing.T) {
+	b := newBlocked()
+	r := start(t, setup{serve: b.serve})
+	running := r.dial().ask("POST", "/1")
+	wait(t, "the first call", b.calls)
+	queued := r.dial().ask("POST", "/2")
+	r.waitQueued(1)
+	r.pool.Close()
+	running.answer("POST").want(t, 502, "*")
+	queued.answer("POST").want(t, 503, "*")
+	r.dial().ask("GET", "/3").answer("GET").want(t, 503, "*")
+	r.logged("WARN", "502 for POST /1")
+	r.logged("WARN", "503 for POST /2: shutting down")
+	r.logged("WARN", "503 for GET /3: shutting down")
+}
+
+// TestStreamBroken: a body that is not whole never looks whole.
+func TestStreamBroken(t *testing.T) {
+	ends := map[string]struct {
+		end func(c *workertest.Call, s *workertest.Stream)
+		log string
+	}{
+		"the application fails": {func(_ *workertest.Call, s *workertest.Stream) { s.End(false) }, ""},
+		"the worker dies":       {func(c *workertest.Call, _ *workertest.Stream) { c.Worker.Kill() }, "a response was cut off: the worker ended"},
+		"the worker dies, the stream is shut": {func(c *workertest.Call, s *workertest.Stream) {
+			s.Shut()
+			c.Worker.Kill()
+		}, "a response was cut off: the worker ended"},
+		"bytes are missing": {func(c *workertest.Call, s *workertest.Stream) {
+			s.Shut()
+			c.Respond(wire.Response{Kind: wire.End, OK: true, Count: s.Count() + 1})
+		}, "the worker wrote 11 bytes and 10 came"},
+	}
+	framings := map[string][]string{"chunked": nil, "Content-Length": {"Content-Length", "20"}}
+	for name, how := range ends {
+		for framing, pairs := range framings {
+			for _, version := range []string{"1.1", "1.0"} {
+				t.Run(name+"/"+framing+"/"+version, func(t *testing.T) {
+					r := start(t, setup{serve: func(c *workertest.Call) {
+						s := c.Stream("200 OK", "hello", pairs...)
+						defer s.Shut()
+						_, _ = s.WriteString("world")
+						how.end(c, s)
+					}})
+					c := r.dial().send("GET /x HTTP/" + version + "\r\nHost: test\r\n\r\n")
+					a := c.answer("GET")
+					if a.err == nil || !strings.HasPrefix("helloworld", string(a.body)) || a.StatusCode != 200 {
+						t.Errorf("the client sees %d %q, %v", a.StatusCode, a.body, a.err)
+					}
+					if version == "1.1" && (string(a.body) != "helloworld" || !errors.Is(a.err, io.ErrUnexpectedEOF)) {
+						t.Errorf("the client sees %q, %v", a.body, a.err)
+					}
+					if how.log != "" {
+						r.logged(how.log, "GET /x")
+					}
+					if x := r.over(200); x.Sent != 10 {
+						t.Errorf("%d bytes sent", x.Sent)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestStreamForHead: whoever asks for the head only does not wait for the body, and the worker sees that nobody reads it.
+func TestStreamForHead(t *testing.T) {
+	for _, status := range []string{"200 OK", "204 No Content", "304 Not Modified"} {
+		method := "GET"
+		if status == "200 OK" {
+			method = "HEAD"
+		}
+		failed := make(chan error, 1)
+		r := start(t, setup{serve: func(c *workertest.Call) {
+			if usable(c) {
+				return
+			}
+			s := c.Stream(status, "first")
+			var err error
+			for err == nil { // an endless application
+				_, err = s.WriteString("more")
+			}
+			failed <- err
+			s.End(false)
+		}})
+		c := r.dial().ask(method, "/")
+		if a := c.answer(method); fmt.Sprint(a.StatusCode) != status[:3] || a.err != nil {
+			t.Errorf("%s: %d, %v", method, a.StatusCode, a.err)
+		}
+		wait(t, "the end of the stream", failed)
+		c.wantUsable()
+	}
+}
+
+// TestGoneQueued: a request whose client has left is taken off the queue, and never runs.
+func TestGoneQueued(t *testing.T) {
+	b := newBlocked()
+	r := start(t, setup{serve: b.serve})
+	running := r.dial().ask("GET", "/1")
+	wait(t, "the first call", b.calls)
+	gone := r.dial().ask("POST", "/gone")
+	r.waitQueued(1)
+	gone.Close()
+	if x := r.over(statusGone); x.Sent != 0 || x.Pid != 0 {
+		t.Errorf("access: %+v", x)
+	}
+	r.waitQueued(0)
+	b.let <- struct{}{}
+	running.answer("GET").want(t, 200, "done")
+	running.wantUsable()
+	if len(b.calls) > 0 {
+		t.Errorf("%s ran", (<-b.calls).Path())
+	}
+}
+
+// TestGoneRunning: a running one is cancelled, and its slot comes back when the worker has ended it.
+func TestGoneRunning(t *testing.T) {
+	b := newBlocked()
+	r := start(t, setup{serve: b.serve})
+	gone := r.dial().ask("GET", "/gone")
+	call := wait(t, "the call", b.calls)
+	reset(t, gone)
+	x := r.over(statusGone)
+	if x.Sent != 0 {
+		t.Errorf("access: %+v", x)
+	}
+	wait(t, "CANCEL", call.Done())
+	if !call.Cancelled() {
+		t.Error("the worker was not told, it was cut off")
+	}
+	r.dial().wantUsable()
+}
+
+// TestGoneStreaming: a stream whose client has left ends at the worker, and the slot comes back.
+func TestGoneStreaming(t *testing.T) {
+	failed := make(chan error, 1)
+	begun := make(chan struct{})
+	r := start(t, setup{serve: func(c *workertest.Call) {
+		if usable(c) {
+			return
+		}
+		s := c.Stream("200 OK", "first")
+		close(begun)
+		var err error
+		for err == nil {
+			_, err = s.WriteString("more")
+		}
+		failed <- err
+		s.End(false)
+	}})
+	c := r.dial().ask("GET", "/")
+	c.head("GET")
+	wait(t, "the stream", begun)
+	c.Close()
+	wait(t, "the end of the stream", failed)
+	if x := r.over(200); x.Sent < int64(len("first")) {
+		t.Errorf("access: %+v", x)
+	}
+	r.dial().wantUsable()
+}
+
+// TestGoneSilentStream: also when the application has nothing to say meanwhile.
+func TestGoneSilentStream(t *testing.T) {
+	failed := make(chan error, 1)
+	r := start(t, setup{serve: func(c *workertest.Call) {
+		if usable(c) {
+			return
+		}
+		s := c.Stream("200 OK", "first")
+		_, err := s.Socket().Read(make([]byte, 1)) // until the front closes its end
+		failed <- err
+		s.End(true)
+	}})
+	c := r.dial().ask("GET", "/")
+	c.head("GET")
+	c.Close()
+	if err := wait(t, "the end of the stream", failed); !errors.Is(err, io.EOF) {
+		t.Errorf("the stream ended with %v", err)
+	}
+	r.over(200)
+	r.dial().wantUsable()
+}
+
+// TestGoneBeforeEnd: a client that leaves between the last byte of a stream and its end.
+func TestGoneBeforeEnd(t *testing.T) {
+	shut, end := make(chan struct{}), make(chan struct{})
+	r := start(t, setup{serve: func(c *workertest.Call) {
+		if usable(c) {
+			return
+		}
+		s := c.Stream("200 OK", "first")
+		s.Shut()
+		close(shut)
+		<-end
+		s.End(true)
+	}})
+	c := r.dial().ask("GET", "/")
+	a := c.head("GET")
+	wait(t, "the shut", shut)
+	c.closeWrite()
+	r.over(200)
+	close(end)
+	if rest, err := io.ReadAll(a.Body); err == nil {
+		t.Errorf("the client sees a whole body: %q", rest)
+	}
+	r.dial().wantUsable()
+}
+
+// TestGoneAtAnyTime: clients that leave whenever they like cost no slot and no goroutine, and every exchange is accounted for.
+func TestGoneAtAnyTime(t *testing.T) {
+	r := start(t, setup{slots: 3, pool: workers.Options{Workers: 2}, serve: func(c *workertest.Call) {
+		switch {
+		case usable(c):
+		case c.Path() == "/stream":
+			s := c.Stream("200 OK", "first")
+			_, err := s.Write(make([]byte, 200_000))
+			s.End(err == nil)
+		default:
+			c.Complete("200 OK", strings.Repeat("x", 20_000))
+		}
+	}})
+	text := "POST /stream HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhelloGET /complete HTTP/1.1\r\nHost: test\r\n\r\n"
+	for n := range 3 * len(text) {
+		c := r.dial().send(text[:min(n, len(text))])
+		if n > len(text) { // read a part of the answer
+			_, _ = io.CopyN(io.Discard, c.r, int64(n-len(text))*500)
+		}
+		if n%2 == 0 {
+			reset(t, c)
+		} else {
+			c.Close()
+		}
+	}
+	for range 6 {
+		r.dial().wantUsable()
+	}
+	if !eventually(func() bool { return r.pool.Status().Busy == 0 && r.pool.Status().Queued == 0 }) {
+		t.Errorf("requests are left: %+v", r.pool.Status())
+	}
+	for len(r.access) > 0 {
+		if x := <-r.access; x.Status != 200 && x.Status != statusGone {
+			t.Errorf("%s %s is logged with %d", x.Method, x.Target, x.Status)
+		}
+	}
+}
+
+// TestSlowReader: a client that does not read holds the application up once the kernel's buffers are full; nothing is piled up.
+func TestSlowReader(t *testing.T) {
+	const total = 64 << 20
+	held := make(chan int64, 1)
+	r := start(t, setup{serve: func(c *workertest.Call) {
+		s := c.Stream("200 OK", "")
+		chunk := make([]byte, 64<<10)
+		_ = s.Socket().SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+		for err := error(nil); err == nil && s.Count() < total; {
+			_, err = s.Write(chunk)
+		}
+		held <- s.Count()
+		_ = s.Socket().SetWriteDeadline(time.Time{})
+		_, err := s.Write(make([]byte, total-s.Count()))
+		s.End(err == nil)
+	}})
+	c := r.dial().ask("GET", "/")
+	if n := wait(t, "back-pressure", held); n > total/2 {
+		t.Errorf("%d bytes were taken from the application while nobody read", n)
+	}
+	a := c.answer("GET")
+	if len(a.body) != total || a.err != nil {
+		t.Errorf("%d bytes came, %v", len(a.body), a.err)
+	}
+	r.over(200)
+}
+
+// TestStuckReader: a client that reads nothing for long is hung up on, whatever kind of answer it has asked for.
+func TestStuckReader(t *testing.T) {
+	const size = 16 << 20
+	file := tempFile(t, make([]byte, size))
+	r := start(t, setup{Options: Options{StallTimeout: 100 * time.Millisecond}, serve: func(c *workertest.Call) {
+		switch {
+		case usable(c):
+		case c.Path() == "/file":
+			c.File("200 OK", file, 0, size)
+		case c.Path() == "/stream":
+			s := c.Stream("200 OK", "")
+			_, err := s.Write(make([]byte, size))
+			s.End(err == nil)
+		default:
+			c.Complete("200 OK", strings.Repeat("x", 3<<20))
+		}
+	}})
+	for _, path := range []string{"/file", "/stream"} {
+		r.dial().ask("GET", path)
+		if x := r.over(200); x.Sent >= size {
+			t.Errorf("%s: %d bytes sent", path, x.Sent)
+		}
+		r.dial().wantUsable()
+		r.over(200)
+	}
+	// Many small answers, none of which is read.
+	c := r.dial()
+	for range 20 {
+		c.ask("GET", "/complete")
+	}
+	if !eventually(func() bool { return r.server.conns.Load() <= 2 }) {
+		t.Errorf("%d connections are open", r.server.conns.Load())
+	}
+}

@@ -1,0 +1,286 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/kirin-server/kirin/workers/workertest"
+)
+
+// in runs f in a goroutine and gives what it returns.
+func in[T any](f func() T) <-chan T {
+	c := make(chan T, 1)
+	go func() { c <- f() }()
+	return c
+}
+
+func (r *rig) wantRefusal() {
+	r.t.Helper()
+	if c, err := net.Dial(r.addr.Network(), r.addr.String()); err == nil {
+		c.Close()
+		r.t.Error("a connection is accepted")
+	}
+}
+
+// TestStopAccepting: no new connections, while those that are there go on; Serve returns.
+func TestStopAccepting(t *testing.T) {
+	r := start(t, setup{serve: hello})
+	c := r.dial()
+	c.wantUsable()
+	r.server.StopAccepting()
+	if err := wait(t, "the end of Serve", r.served); err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	r.served <- nil // for the end of the rig
+	r.wantRefusal()
+	c.wantUsable()
+	if n := len(r.server.listeners); n > 0 {
+		t.Errorf("%d listeners are kept", n)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.server.Serve(l); err != nil {
+		t.Errorf("Serve after StopAccepting: %v", err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the listener is not closed: %v", err)
+	}
+}
+
+// TestServeMany: one engine serves several listeners, and forgets those that were closed from outside.
+func TestServeMany(t *testing.T) {
+	r := start(t, setup{serve: hello})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := in(func() error { return r.server.Serve(l) })
+	other := *r
+	other.addr = l.Addr()
+	other.dial().wantUsable()
+	r.dial().wantUsable()
+	l.Close()
+	if err := wait(t, "the end of Serve", served); err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	r.server.mu.Lock()
+	defer r.server.mu.Unlock()
+	if n := len(r.server.listeners); n != 1 {
+		t.Errorf("%d listeners are kept, want 1", n)
+	}
+}
+
+// brokenListener fails to accept.
+type brokenListener struct{ net.Listener }
+
+func (brokenListener) Accept() (net.Conn, error) { return nil, errors.New("out of order") }
+
+func TestServeFails(t *testing.T) {
+	r := start(t, setup{serve: hello})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.server.Serve(brokenListener{l}); err == nil || err.Error() != "out of order" {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
+// TestDrain: every answer is the last of its connection, also that of a request that ran before; an idle connection may still ask.
+func TestDrain(t *testing.T) {
+	b := newBlocked()
+	r := start(t, setup{slots: 2, serve: b.serve})
+	idle, running := r.dial(), r.dial()
+	idle.wantUsable()
+	running.ask("GET", "/1")
+	wait(t, "the call", b.calls)
+	r.server.StopAccepting()
+	_ = wait(t, "the end of Serve", r.served)
+	r.served <- nil
+	drained := in(func() bool { r.server.Drain(t.Context()); return true })
+	if !eventually(r.server.last.Load) {
+		t.Fatal("Drain has not begun")
+	}
+	if a := idle.ask("GET", "/usable").answer("GET").want(t, 200, "usable"); !a.Close {
+		t.Error("the connection is kept")
+	}
+	idle.wantEnd()
+	select {
+	case <-drained:
+		t.Error("Drain is over while a request runs")
+	default:
+	}
+	b.let <- struct{}{}
+	if a := running.answer("GET").want(t, 200, "done"); !a.Close {
+		t.Error("the connection of a request that ran before is kept")
+	}
+	running.wantEnd()
+	wait(t, "the end of Drain", drained)
+}
+
+// TestDrainBounded: connections that stay are left alone when the context ends.
+func TestDrainBounded(t *testing.T) {
+	r := start(t, setup{serve: hello})
+	c := r.dial()
+	c.wantUsable()
+	ctx, cancel := context.WithCancel(t.Context())
+	drained := in(func() bool { r.server.Drain(ctx); return true })
+	cancel()
+	wait(t, "the end of Drain", drained)
+	c.wantUsable()
+}
+
+// TestShutdown: what runs is finished; idle connections and those that never sent a byte end at once.
+func TestShutdown(t *testing.T) {
+	b := newBlocked()
+	r := start(t, setup{serve: b.serve})
+	idle, running, fresh := r.dial(), r.dial(), r.dial()
+	idle.wantUsable()
+	running.ask("GET", "/1")
+	wait(t, "the call", b.calls)
+	down := in(func() error { return r.server.Shutdown(t.Context()) })
+	idle.wantEnd()
+	fresh.wantEnd()
+	r.wantRefusal()
+	b.let <- struct{}{}
+	running.answer("GET").want(t, 200, "done")
+	running.wantEnd()
+	if err := wait(t, "the end of Shutdown", down); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if n := r.server.conns.Load(); n != 0 {
+		t.Errorf("%d connections are left", n)
+	}
+}
+
+// TestShutdownCut: when its time is over, connections are cut, the workers are told, and no exchange is left when it returns.
+func TestShutdownCut(t *testing.T) {
+	b := newBlocked()
+	r := start(t, setup{serve: b.serve})
+	running, queued, uploading := r.dial(), r.dial(), r.dial()
+	running.ask("GET", "/1")
+	call := wait(t, "the call", b.calls)
+	queued.ask("GET", "/2")
+	r.waitQueued(1)
+	uploading.send("POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+	if _, err := uploading.r.Peek(1); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	down := in(func() error { return r.server.Shutdown(ctx) })
+	cancel()
+	if err := wait(t, "the end of Shutdown", down); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	for range 3 {
+		r.over(statusGone)
+	}
+	if n := r.server.conns.Load(); n != 0 {
+		t.Errorf("%d connections are left", n)
+	}
+	wait(t, "CANCEL", call.Done())
+	running.wantEnd()
+	queued.wantEnd()
+}
+
+// TestConfigure: other settings hold for the exchanges that begin from then on.
+func TestConfigure(t *testing.T) {
+	b := newBlocked()
+	r := start(t, setup{serve: b.serve})
+	c := r.dial().ask("GET", "/a/b")
+	if path := wait(t, "the call", b.calls).Path(); path != "/a/b" {
+		t.Errorf("path %s", path)
+	}
+	seen := make(chan *Exchange, 1)
+	r.front.Configure(Options{ScriptName: "/a", Access: func(x *Exchange) { seen <- x }})
+	b.let <- struct{}{}
+	c.answer("GET").want(t, 200, "done")
+	r.over(200) // to the old one
+	c.ask("GET", "/a/b")
+	if path := wait(t, "the call", b.calls).Path(); path != "/b" {
+		t.Errorf("path %s", path)
+	}
+	b.let <- struct{}{}
+	c.answer("GET").want(t, 200, "done")
+	if x := wait(t, "access", seen); x.Status != 200 {
+		t.Errorf("status %d", x.Status)
+	}
+}
+
+// TestPanic: were the front to panic, the log would say so, and only that connection would end.
+func TestPanic(t *testing.T) {
+	r := start(t, setup{serve: hello})
+	other := r.dial()
+	other.wantUsable()
+	o := Options{Access: func(*Exchange) { panic("a mistake of ours") }}
+	r.front.Configure(o)
+	c := r.dial().ask("GET", "/")
+	_, _ = http.ReadResponse(c.r, nil)
+	r.logged("ERROR", "http: panic", "a mistake of ours")
+	r.front.Configure(Options{})
+	other.wantUsable()
+}
+
+// TestEngineLog: what net/http says of clients is for debugging; what it says of us is not.
+func TestEngineLog(t *testing.T) {
+	book := newLogBook()
+	s := NewServer(New(nil, Options{}), Options{Logger: newLogger(book)})
+	s.http.ErrorLog.Print("http: Accept error: accept4: too many open files; retrying in 5ms")
+	s.http.ErrorLog.Print("http: TLS handshake error from 192.0.2.1: EOF")
+	s.http.ErrorLog.Print("http: panic serving 192.0.2.1: oh\ngoroutine 1")
+	want := []string{
+		"WARN http: Accept error: accept4: too many open files; retrying in 5ms",
+		"ERROR http: panic serving 192.0.2.1: oh\ngoroutine 1",
+	}
+	if got := book.unexpected(); len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("logged %q", got)
+	}
+}
+
+// TestOptionsDefaults: the zero value works.
+func TestOptionsDefaults(t *testing.T) {
+	o := Options{}.withDefaults()
+	if o.Software != "kirin" || o.Logger == nil || o.SpoolDir == "" || o.HeadTimeout != 30*time.Second || o.StallTimeout != time.Minute {
+		t.Errorf("defaults: %+v", o)
+	}
+	o = Options{Software: "x", SpoolDir: "/y", HeadTimeout: 1, StallTimeout: 2, ScriptName: "/z"}.withDefaults()
+	if o.Software != "x" || o.SpoolDir != "/y" || o.HeadTimeout != 1 || o.StallTimeout != 2 || o.ScriptName != "/z" {
+		t.Errorf("what is set changes: %+v", o)
+	}
+}
+
+// TestAtOnce: many clients, workers that come and go, every answer to whom it belongs.
+func TestAtOnce(t *testing.T) {
+	r := start(t, setup{slots: 4, serve: func(c *workertest.Call) {
+		if c.Path() == "/die" {
+			c.Worker.Kill()
+			return
+		}
+		c.Complete("200 OK", c.Path())
+	}})
+	done := make(chan bool)
+	for i := range 8 {
+		c := r.dial()
+		go func() {
+			defer func() { done <- true }()
+			for range 50 {
+				path := "/" + string(rune('a'+i))
+				c.ask("GET", path).answer("GET").want(t, 200, path)
+			}
+		}()
+	}
+	killer := r.dial()
+	for range 5 {
+		killer.ask("POST", "/die").answer("POST").want(t, 502, "*")
+		r.logged("WARN", "502 for POST /die")
+	}
+	for range 8 {
+		wait(t, "a client", done)
+	}
+}
