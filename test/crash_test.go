@@ -93,7 +93,7 @@ func TestFaultIsTraced(t *testing.T) {
 	s := testkit.Start(t, options{App: "crash:app"})
 	wantStatus(t, s.Post("/segv", nil), 502)
 	s.Err.Wait(t, "Segmentation fault")
-	s.Err.Wait(t, `crash\.py", line \d+ in app`)
+	s.Err.Wait(t, `crash\.py", line \d+,? in app`)
 }
 
 // TestSafeRetry wants a GET whose worker died answered by another worker.
