@@ -12,7 +12,8 @@ import (
 
 // FindOptions says where to look for the application's interpreter.
 type FindOptions struct {
-	// Python is the user's choice: a path, or a name that is looked for on PATH. Empty for the search below.
+	// Python is the user's choice: the path of an interpreter or of a virtual environment, or a name that is looked for on PATH.
+	// Empty for the search below.
 	Python string
 	// Directory is the application's, where .venv and venv are looked for. Empty for the working directory.
 	Directory string
@@ -57,6 +58,9 @@ func findChosen(name string) (string, error) {
 			return "", fmt.Errorf("python interpreter %s is not on PATH", name)
 		}
 		return absolute(path)
+	}
+	if inside := filepath.Join(name, "bin", "python"); executable(inside) == nil {
+		return absolute(inside) // a virtual environment
 	}
 	if err := executable(name); err != nil {
 		return "", fmt.Errorf("python interpreter: %w", err)

@@ -22,7 +22,7 @@ def load(spec):
     if arguments is not None:
         target = _call(target, spec, *arguments)
     if not callable(target):
-        made = "%s in module %s" % (path, module_name) if arguments is None else "what the factory returned"
+        made = "what %s returned" % expression if arguments else "%s in module %s" % (path, module_name)
         raise LoadError("%s is not callable: %s %.60r" % (made, type(target).__name__, target))
     return target
 

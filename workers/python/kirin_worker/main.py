@@ -44,18 +44,19 @@ def serve(arguments):
     signals.install()
     faulthandler.enable(log.fd)
     kind = server_class(options)
+    early = accept_now(listener)
     try:
         prepare(options)
         app, reloader = application(options, log)
     except WorkerError as error:
-        return refuse(error, listener, options, log)
+        return refuse(error, early, listener, options, log)
     server = kind(app, listener, options, log, signals)
     server.watch = signals.watch = Watch(server, options, log, notifier)
     os.register_at_fork(after_in_child=server.abandon)
     if reloader is not None:
         reloader.changed = lambda path: server.tell({"changed": path})
         reloader.start()
-    return work(server, notifier, log)
+    return work(server, early, notifier, log)
 
 
 def server_class(options):
@@ -82,12 +83,14 @@ def application(options, log):
         return broken.application(error), reloader
 
 
-def work(server, notifier, log):
-    """Runs the server to its end."""
+def work(server, early, notifier, log):
+    """Runs the server to its end, beginning with the connection that was taken early."""
     try:
         log.info("Booting worker with pid: %d" % os.getpid())
         notifier.send("READY=1")
         server.watch.start()
+        if early is not None:
+            server.adopt(early)
         server.run()
         log.info("Worker exiting (pid: %d)" % os.getpid())
         server.signals.quitting = True      # from here on, INT and QUIT have nothing to unwind
@@ -97,24 +100,40 @@ def work(server, notifier, log):
     return 0
 
 
-def refuse(error, listener, options, log):
-    """Logs why the worker cannot start, tells the front that woke it, and returns the exit status."""
-    text = error.text() if isinstance(error, LoadError) else str(error)
-    log.error(text)
+def accept_now(listener, wait=0):
+    """The connection that woke this process, or None when there is none after ``wait`` seconds.
+
+    It is taken before the application is loaded: if that ends the process, the front sees it end. Left in the
+    backlog, the connection would have systemd start the next process at once, for ever.
+    """
     poller = poll()
     poller.register(listener.fileno(), POLLIN)
-    if poller.poll(COURTESY * 1000):
-        sock = accept(listener)
-        if sock is not None:
-            conn = Connection(sock)
-            conn.send(HELLO, dict(hello(options, 1), error=text, exit=error.status))
-            conn.close()
+    return accept(listener) if poller.poll(wait * 1000) else None
+
+
+def refuse(error, sock, listener, options, log):
+    """Tells the front that woke the worker why it cannot start, or else the log; returns the exit status."""
+    text = error.text() if isinstance(error, LoadError) else str(error)
+    if sock is None:
+        log.debug("the worker cannot start: waiting for the front to say why")
+        sock = accept_now(listener, COURTESY)
+    told = False
+    if sock is not None:
+        conn = Connection(sock)
+        conn.send(HELLO, dict(hello(options, 1), error=text, exit=error.status))
+        told = not conn.gone
+        conn.close()
+    if not told or log.journal:     # where each unit has a log of its own
+        log.error(text)
     return error.status
 
 
 def prepare(options):
     """The process as the application expects to find it: directory, umask, sys.path, title."""
     sys.argv = ["kirin"]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)     # logs are read line by line
     if options.umask >= 0:
         os.umask(options.umask)
     if options.chdir:

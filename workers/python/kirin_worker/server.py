@@ -141,8 +141,11 @@ class Server:
         if not self.accepting or self.drained:
             return
         sock = accept(self.listener)
-        if sock is None:
-            return
+        if sock is not None:
+            self.adopt(sock)
+
+    def adopt(self, sock):
+        """Takes a front's connection up."""
         conn = Connection(sock)
         self.connections[conn.fd] = conn
         self.poller.register(conn.fd, POLLIN)

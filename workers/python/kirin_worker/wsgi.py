@@ -314,8 +314,7 @@ class Exchange:
             close()
         except Quit:
             raise
-        except BaseException as error:
-            self.failed = True
+        except BaseException as error:      # the body is whole, or known not to be
             self.runner.report(error, "error in close() of the response")
 
     def finish(self):

@@ -237,6 +237,7 @@ class Worker:
         env.pop("JOURNAL_STREAM", None)
         self.notify = self._notify_socket(env) if settings.pop("notify", True) else None
         env.update(settings.pop("env", {}))
+        kept = settings.pop("keep_listener", False)
         command = settings.pop("command", None) or ["-m", "kirin_worker"]
         arguments = command + ["serve"] + list(options)
         if not any(option.startswith("--chdir") for option in options):
@@ -247,7 +248,9 @@ class Worker:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", BOOT, str(listener.fileno())] + arguments, env=env, stderr=log,
                 stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()])
-        listener.close()
+        self.listener = listener        # systemd keeps it open, too, when asked to
+        if not kept:
+            listener.close()
         self.wires = []
 
     def _notify_socket(self, env):
@@ -296,6 +299,7 @@ class Worker:
         self.process.wait()
         if self.notify is not None:
             self.notify.close()
+        self.listener.close()
         for name in os.listdir(self.directory):
             os.unlink(os.path.join(self.directory, name))
         os.rmdir(self.directory)

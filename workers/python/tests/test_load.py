@@ -86,7 +86,7 @@ class Load(unittest.TestCase):
                 ("kirin_test_shop:number()",
                  "the factory in 'kirin_test_shop:number()' is not callable: int 5"),
                 ("kirin_test_shop:returns_none()",
-                 "what the factory returned is not callable: NoneType None"),
+                 "what returns_none() returned is not callable: NoneType None"),
                 ("kirin_test_shop:takes_two(1)",
                  "TypeError: takes_two() missing 1 required positional argument: 'two'"),
                 ("kirin_test_file.py:app", "ModuleNotFoundError: No module named 'kirin_test_file.py'"),
