@@ -13,7 +13,7 @@ import (
 const maxBatch = 1 << 20
 
 // link is a connection to a worker that has said HELLO. Its output is gathered under the pool's lock; whoever finds no write
-// under way writes all there is, outside the lock.
+// under way writes all there is, outside the lock. Nobody waits for a worker that does not read, but for a goroutine of its own.
 type link struct {
 	conn     *wire.Conn
 	member   *member
@@ -89,11 +89,21 @@ func (o *outbox) drain() {
 	o.frames = wire.AppendDrain(o.frames)
 }
 
-// send writes the outbox and closes its descriptors. A worker is a process on this machine that reads as long as it lives, so
-// the write has no deadline; the end of the process ends it. The reader sees that end, after what the worker said before it.
-func (l *link) send(o *outbox) {
+// send writes the outbox as far as the socket takes it. When something is left, it gives a function that waits and writes that.
+func (l *link) send(o *outbox) (later func()) {
 	o.endFrame()
-	if err := l.conn.Write(o.frames, o.fds...); err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
+	rest, err := l.conn.TryWrite(o.frames, o.fds...)
+	if rest != nil {
+		return func() { l.sent(o, rest()) }
+	}
+	l.sent(o, err)
+	return nil
+}
+
+// sent closes the outbox's descriptors. A worker that is gone is the reader's affair: it sees the end after what the worker said
+// before it.
+func (l *link) sent(o *outbox, err error) {
+	if err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
 		l.conn.Close()
 	}
 	for _, fd := range o.fds {

@@ -145,8 +145,9 @@ func (p *Pool) Submit(r *Request) {
 	p.mu.Unlock()
 }
 
-// Cancel tells that nobody waits for r any more. When it reports true, r's Reply is not called again; when false, the
-// request has ended already, or its last call is under way. The worker may use r's memory on: it must not be reused.
+// Cancel tells that nobody waits for r any more. When it reports true, r's Reply need not expect any further call, but one that
+// is under way may still reach it; when false, the request has ended already, or its last call is under way. The worker may use r's
+// memory on: it must not be reused.
 func (p *Pool) Cancel(r *Request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -237,15 +238,34 @@ func (p *Pool) flush() {
 	}
 }
 
+// write writes what a link has to send. The lock is held, but not meanwhile.
 func (p *Pool) write(l *link) {
 	l.writing = true
 	for len(l.out.frames) > 0 {
 		l.out, l.spare = l.spare, l.out
 		p.mu.Unlock()
-		l.send(&l.spare)
+		later := l.send(&l.spare)
 		p.mu.Lock()
+		if later != nil {
+			p.writeLater(l, later)
+			return
+		}
 	}
 	l.writing = false
+}
+
+// writeLater has the rest of a write done by a goroutine, which then writes what has been gathered meanwhile. The lock is held.
+func (p *Pool) writeLater(l *link, later func()) {
+	if p.ctx.Err() != nil {
+		later() // it fails at once: Close has closed the connection
+		return
+	}
+	p.wg.Go(func() {
+		later()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.write(l)
+	})
 }
 
 // manage keeps the roster and the clock until the pool ends.

@@ -41,8 +41,8 @@ const (
 	ended
 )
 
-// A Responder receives what becomes of a request. Its methods are called one at a time, must not block, and must not call the
-// pool.
+// A Responder receives what becomes of a request. Its methods must not block, and must not call the pool. They are called one
+// after the other, but for Fail(Timeout), which may come while Respond passes an Interim on.
 type Responder interface {
 	// Respond passes a response on: any number of Interim, then Complete or File, or Stream and later End. Its slices are
 	// valid only during the call; its File is the responder's to close.

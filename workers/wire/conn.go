@@ -1,12 +1,12 @@
 package wire
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,8 +16,10 @@ const readSize = 64 << 10
 
 // A Conn sends and receives frames on a Unix stream socket. One goroutine may read while another writes.
 type Conn struct {
-	sock  *net.UnixConn
-	limit int
+	sock    *net.UnixConn
+	raw     syscall.RawConn
+	limit   int
+	attempt attempt // the writer's
 
 	buf   []byte // unread bytes are buf[start:end]
 	start int
@@ -29,12 +31,16 @@ type Conn struct {
 // NewConn makes a connection of sock. limit bounds the payload of a received frame: [MaxFromWorker] in a front,
 // [MaxFromFront] in a worker.
 func NewConn(sock *net.UnixConn, limit int) *Conn {
-	return &Conn{
+	raw, _ := sock.SyscallConn() // fails for a nil socket only
+	c := &Conn{
 		sock:  sock,
+		raw:   raw,
 		limit: limit,
 		buf:   make([]byte, readSize),
 		oob:   make([]byte, unix.CmsgSpace(MaxDescriptors*4)*2),
 	}
+	c.attempt.try = c.attempt.once
+	return c
 }
 
 // Pair returns two connected ends, the front's and the worker's.
@@ -199,45 +205,4 @@ func (c *Conn) claim(oob []byte, flags int) error {
 		return protocolErrorf("more descriptors than frames can use")
 	}
 	return nil
-}
-
-// Write sends whole frames with the descriptors that they announce. The descriptors stay the caller's.
-func (c *Conn) Write(frames []byte, descriptors ...int) error {
-	for len(descriptors) > 0 {
-		size, count := handful(frames)
-		if count == 0 || count > len(descriptors) {
-			return fmt.Errorf("write: %d descriptors are not those that the frames announce", len(descriptors))
-		}
-		n, _, err := c.sock.WriteMsgUnix(frames[:size], unix.UnixRights(descriptors[:count]...), nil)
-		if err == nil {
-			err = c.write(frames[n:size])
-		}
-		if err != nil {
-			return err
-		}
-		frames, descriptors = frames[size:], descriptors[count:]
-	}
-	return c.write(frames)
-}
-
-func (c *Conn) write(b []byte) error {
-	if len(b) == 0 {
-		return nil
-	}
-	_, err := c.sock.Write(b)
-	return err
-}
-
-// handful measures the frames at the head of b that go into one sendmsg: as many as need no more than MaxDescriptors
-// together. The kernel takes 253 at once (SCM_MAX_FD, unix(7)), and the receiver must have room for them.
-func handful(b []byte) (size, descriptors int) {
-	for size < len(b) {
-		n := int(b[size+5])
-		if size > 0 && descriptors+n > MaxDescriptors {
-			break
-		}
-		descriptors += n
-		size += HeaderSize + int(binary.LittleEndian.Uint32(b[size:]))
-	}
-	return size, descriptors
 }

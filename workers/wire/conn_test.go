@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"testing"
 
@@ -319,6 +320,90 @@ func TestWriteBeyondTheSocketBuffer(t *testing.T) {
 	expect(t, worker, 2, big, 0)
 	if err := <-done; err != nil {
 		t.Errorf("write: %v", err)
+	}
+}
+
+// TestTryWrite fills the socket: the rest, and the descriptors that were not sent, go when there is room.
+func TestTryWrite(t *testing.T) {
+	front, worker := pair(t)
+	var b []byte
+	var fds []int
+	const frames = 200
+	for i := range frames {
+		b = append(b, rawFrame(2, string(bytes.Repeat([]byte{byte(i)}, 5000+i)), i%2)...)
+		if i%2 == 1 {
+			fds = append(fds, int(tempFile(t, fmt.Sprint(i)).Fd()))
+		}
+	}
+	later, err := front.TryWrite(b, fds...)
+	if err != nil || later == nil {
+		t.Fatalf("a megabyte was sent at once: %v", err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- later() }()
+	for i := range frames {
+		f := expect(t, worker, 2, string(bytes.Repeat([]byte{byte(i)}, 5000+i)), i%2)
+		if i%2 == 1 {
+			if got := content(t, f.Files[0]); got != fmt.Sprint(i) {
+				t.Fatalf("frame %d has the descriptor of %s", i, got)
+			}
+		}
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if later, err := front.TryWrite(rawFrame(2, "small", 0)); later != nil || err != nil {
+		t.Errorf("a small frame is not sent at once: %v", err)
+	}
+	expect(t, worker, 2, "small", 0)
+}
+
+// TestTryWriteWhenFull has a socket that takes nothing at all: the descriptor goes with the frame, later.
+func TestTryWriteWhenFull(t *testing.T) {
+	front, worker := pair(t)
+	filler := rawFrame(3, "small enough to be sent whole or not at all", 0)
+	fillers := 0
+	for {
+		n, err := front.sendmsg(filler, nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+		fillers++
+	}
+	file := tempFile(t, "the file")
+	later, err := front.TryWrite(rawFrame(4, "with a file", 1), int(file.Fd()))
+	if later == nil {
+		t.Fatalf("written to a full socket: %v", err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- later() }()
+	for range fillers {
+		expect(t, worker, 3, string(filler[HeaderSize:]), 0)
+	}
+	f := expect(t, worker, 4, "with a file", 1)
+	if got := content(t, f.Files[0]); got != "the file" {
+		t.Errorf("the descriptor's file holds %q", got)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTryWriteIsCutOff closes the connection while the rest waits.
+func TestTryWriteIsCutOff(t *testing.T) {
+	front, _ := pair(t)
+	later, err := front.TryWrite(rawFrame(2, string(make([]byte, 1<<20)), 0))
+	if later == nil {
+		t.Fatalf("a megabyte was sent at once: %v", err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- later() }()
+	front.Close()
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v", err)
 	}
 }
 

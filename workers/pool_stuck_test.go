@@ -1,0 +1,67 @@
+package workers
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kirin-server/kirin/workers/wire"
+)
+
+// TestWorkerThatDoesNotRead has more on its way to a worker than the socket holds: nobody else is held up by it, neither who
+// submits, nor the other worker, nor the pool's own clock.
+func TestWorkerThatDoesNotRead(t *testing.T) {
+	const slots = 16
+	p, f, ws := startPool(t, Options{Workers: 2, Timeout: 500 * time.Millisecond, GracefulTimeout: time.Millisecond}, slots)
+	done := make(chan []*client, 1)
+	go func() {
+		var clients []*client
+		for range 2 * slots {
+			r, c := ask(false)
+			r.Body = make([]byte, 64<<10)
+			p.Submit(r)
+			clients = append(clients, c)
+		}
+		done <- clients
+	}()
+	clients := receive(t, done, "end of Submit")
+	lively, stuck := ws[0], ws[1]
+	for range slots {
+		lively.respond(complete(lively.take().ID, "answered"))
+	}
+	answered := 0
+	for _, c := range clients {
+		switch got := receive(t, c.heard, "answer"); { // or the front's clock goes off
+		case got.failure == Timeout:
+		case got.body == "answered":
+			answered++
+		default:
+			t.Errorf("heard %+v", got)
+		}
+	}
+	if answered != slots {
+		t.Errorf("%d requests were answered, want %d", answered, slots)
+	}
+	p.Scale(1) // the stuck one has the higher number
+	if n := receive(t, f.aborted, "abort"); n != stuck.number {
+		t.Errorf("worker %d is aborted", n)
+	}
+	for range slots { // it reads at last, and all that was sent is whole
+		if r := stuck.take(); len(r.Body) != 64<<10 {
+			t.Errorf("a body of %d bytes", len(r.Body))
+		}
+	}
+	stuck.expect(wire.TypeDrain)
+}
+
+// TestCloseWithAWriteUnderWay closes while a write waits for a worker that does not read.
+func TestCloseWithAWriteUnderWay(t *testing.T) {
+	const slots = 16
+	p, _, ws := startPool(t, Options{}, slots)
+	for range slots {
+		r, _ := ask(false)
+		r.Body = make([]byte, 64<<10)
+		p.Submit(r)
+	}
+	p.Close()
+	ws[0].die()
+}
