@@ -191,8 +191,9 @@ func (b *Box) WaitJournal(q Query, what string, ok func(Entry) bool) Entry {
 	if err := cmd.Start(); err != nil {
 		b.t.Fatal(err)
 	}
-	defer func() { cancel(); _ = cmd.Wait() }()
 	found, seen, err := firstEntry(out, func(e Entry) bool { return !q.marked(e) && ok(e) })
+	cancel()
+	_ = cmd.Wait() // it was killed
 	if err != nil {
 		b.t.Fatalf("not within %v in the journal: %s (%v) %s; the entries were:\n%s", testkit.Patience, what, err, &errs, lastLines(seen))
 	}
