@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/kirin-server/kirin/activation"
 	"github.com/kirin-server/kirin/internal/config"
 )
 
@@ -13,7 +12,7 @@ func checkApplication(ctx context.Context, cfg *config.Config) error {
 	one := *cfg
 	one.Workers, one.Reload = 1, false
 	one.AccessLog, one.ErrorLog, one.LogLevel, one.CaptureOutput = "", "-", "critical", false
-	s := &server{newCrew: newOwnCrew, cfg: &one, notify: activation.Notifier{}, reloads: make(chan string, 1)}
+	s := newServer(&one, newOwnCrew)
 	defer s.release()
 	if err := s.openLogs(ctx, &one); err != nil {
 		return err

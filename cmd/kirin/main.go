@@ -7,8 +7,13 @@ package main
 import (
 	"context"
 	"os"
+
+	"github.com/kirin-server/kirin/internal/config"
 )
 
 func main() {
+	if runsAsGenerator() {
+		os.Exit(generate(context.Background(), os.Args[1:], config.AppOptions{}, generatorLog()))
+	}
 	os.Exit(execute(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }

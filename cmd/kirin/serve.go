@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
 	"time"
@@ -20,20 +21,25 @@ import (
 // server is one front: its listeners, its pool, and the crew that starts the workers.
 type server struct {
 	newCrew  func(*server) (crew, error)
+	app      string   // the name under systemd, empty for kirin run
+	control  *control // nil for kirin run
 	load     func(context.Context) (*config.Config, error)
 	log      *slog.Logger
 	logs     *logSet
+	progress *progress
 	handover *activation.Handover
 	notify   activation.Notifier
 	crew     crew
 	current  io.Closer // what the crew's launcher uses
 	stats    stats
+	life     context.Context // ends with the server
+	end      context.CancelFunc
 	pool     *workers.Pool
 	front    *front.Front
 	engine   *front.Server
 	sockets  *socketSet
 	pidfile  *pidfile
-	reloads  chan string // reasons to reload
+	reloads  chan reloadOrder
 	wg       sync.WaitGroup
 
 	mu  sync.Mutex // protects the field below
@@ -47,11 +53,15 @@ func serve(ctx context.Context, load func(context.Context) (*config.Config, erro
 		return err
 	}
 	defer handover.Close()
-	s := &server{
-		newCrew: newOwnCrew, load: load, cfg: cfg, handover: handover, notify: activation.NewNotifier(),
-		reloads: make(chan string, 1),
-	}
+	s := newServer(cfg, newOwnCrew)
+	s.load, s.handover, s.notify = load, handover, activation.NewNotifier()
 	return s.serve(ctx, cfg)
+}
+
+func newServer(cfg *config.Config, newCrew func(*server) (crew, error)) *server {
+	s := &server{cfg: cfg, newCrew: newCrew, reloads: make(chan reloadOrder, 1)}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s
 }
 
 // serve starts, and serves until a signal ends it.
@@ -87,7 +97,8 @@ func (s *server) start(ctx context.Context, cfg *config.Config) error {
 func (s *server) openLogs(_ context.Context, cfg *config.Config) (err error) {
 	s.logs, err = openLogs(cfg)
 	if err == nil {
-		s.log = s.logs.logger
+		s.progress = newProgress(s.logs.logger.Handler())
+		s.log = slog.New(s.progress)
 		s.log.Info("Starting kirin " + version())
 	}
 	return err
@@ -101,7 +112,7 @@ func (s *server) claimPidfile(_ context.Context, cfg *config.Config) (err error)
 }
 
 func (s *server) bind(ctx context.Context, cfg *config.Config) (err error) {
-	s.sockets, err = openSockets(ctx, cfg)
+	s.sockets, err = openSockets(ctx, cfg, s.app)
 	return err
 }
 
@@ -130,9 +141,43 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 	if err := s.handover.Ready(); err != nil {
 		return err
 	}
+	if err := s.openControl(); err != nil {
+		return err
+	}
 	s.accept(s.sockets.all())
-	s.tellReady()
+	s.wg.Go(s.sayLive)
 	return s.pidfile.write()
+}
+
+// statusEvery is how often STATUS= gets new figures.
+const statusEvery = 5 * time.Second
+
+// sayLive tells the service manager that we are ready, once a predecessor has told it who we are, and then how things stand; it also
+// answers its watchdog as long as the pool answers us.
+func (s *server) sayLive() {
+	select {
+	case <-s.handover.PredecessorDone():
+	case <-s.life.Done():
+		return
+	}
+	s.tellReady()
+	if interval, err := activation.WatchdogInterval(); err == nil && interval > 0 {
+		alive := func() bool { s.pool.Status(); return true } // waits for ever when the pool is stuck
+		s.wg.Go(func() { s.notify.RunWatchdog(s.life, interval, alive, func(err error) { s.log.Warn(err.Error()) }) })
+	}
+	if s.notify.Socket == "" {
+		return
+	}
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.tellStatus()
+		case <-s.life.Done():
+			return
+		}
+	}
 }
 
 // accept serves the sockets until the engine is shut down.
@@ -172,15 +217,16 @@ func (s *server) tell(_ bool, err error) {
 }
 
 // reload takes the configuration and the application in anew. What fails leaves everything as it was.
-func (s *server) reload(ctx context.Context, why string) {
+func (s *server) reload(ctx context.Context, why string) error {
 	s.log.Info(why)
 	s.tell(s.notify.Reloading())
 	defer s.tellReady()
 	if err := s.takeIn(ctx); err != nil {
 		s.logFailure("reload failed: ", err)
-		return
+		return err
 	}
 	s.log.Info("reloaded")
+	return nil
 }
 
 func (s *server) takeIn(ctx context.Context) error {
@@ -271,6 +317,10 @@ func (s *server) release() {
 	if s.sockets != nil {
 		s.sockets.close()
 	}
+	s.end()
+	if s.control != nil {
+		s.control.close()
+	}
 	s.wg.Wait()
 	if s.current != nil {
 		s.current.Close()
@@ -296,7 +346,7 @@ func (s *server) config() *config.Config {
 
 // handOver starts the installed program again, gives it the sockets, and ends this process's own work. It reports whether that
 // was done, and the status to exit with.
-func (s *server) handOver(ctx context.Context) (done bool, exit int) {
+func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done bool, exit int) {
 	s.log.Info("handing over to a new process")
 	follows := s.notify.Socket == "" // somebody may follow our pid: stay in its place
 	successor, err := s.handover.Start(ctx, activation.StartOptions{Sockets: s.sockets.all(), Keep: follows})
@@ -304,8 +354,10 @@ func (s *server) handOver(ctx context.Context) (done bool, exit int) {
 		s.log.Error("hand-over failed: " + err.Error() + ": this process serves on")
 		return false, 0
 	}
+	signal.Stop(signals) // the keeper passes them on
 	s.log.Info(fmt.Sprintf("process %d has taken over", successor.PID))
 	s.tell(s.notify.MainPID(successor.PID))
+	s.tell(s.notify.Barrier(ctx)) // before we end, or systemd would not know whose message it was
 	s.sockets.handedOver()
 	kept := s.pidfile // names us: the keeper's, or the successor's by now
 	s.pidfile = nil

@@ -91,8 +91,11 @@ func (s *server) loop(ctx context.Context, signals chan os.Signal) error {
 func (s *server) reloadLoop(ctx context.Context) {
 	for {
 		select {
-		case why := <-s.reloads:
-			s.reload(ctx, why)
+		case o := <-s.reloads:
+			err := s.reload(ctx, o.why)
+			if o.done != nil {
+				o.done <- err
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -102,9 +105,15 @@ func (s *server) reloadLoop(ctx context.Context) {
 // askReload asks for a reload; several that are asked for at once become one.
 func (s *server) askReload(why string) {
 	select {
-	case s.reloads <- why:
+	case s.reloads <- reloadOrder{why: why}:
 	default:
 	}
+}
+
+// reloadOrder is a reason to reload, and who waits for the result; nil: nobody.
+type reloadOrder struct {
+	why  string
+	done chan error // with room for the result
 }
 
 // heed does what a signal asks for. It reports whether the server has ended.
@@ -123,10 +132,8 @@ func (s *server) heed(ctx context.Context, cancel func(), sig os.Signal, signals
 	case unix.SIGWINCH:
 		s.log.Debug("Ignored: SIGWINCH")
 	case unix.SIGUSR2:
-		signal.Stop(signals) // the keeper passes them on
-		done, exit := s.handOver(ctx)
+		done, exit := s.handOver(ctx, signals)
 		if !done {
-			signal.Notify(signals, handled()...)
 			return false, nil
 		}
 		cancel()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"slices"
@@ -19,10 +20,13 @@ type socketSet struct {
 }
 
 // openSockets takes the sockets that were handed over, and binds the rest.
-func openSockets(ctx context.Context, cfg *config.Config) (*socketSet, error) {
+func openSockets(ctx context.Context, cfg *config.Config, app string) (*socketSet, error) {
 	given, err := activation.Sockets()
 	if err != nil {
 		return nil, err
+	}
+	if app != "" && len(given) == 0 {
+		return nil, fmt.Errorf("no socket was handed over: start kirin@%s.service, or use kirin run without systemd", app)
 	}
 	inherited := map[string]net.Listener{}
 	for _, s := range given {

@@ -40,7 +40,7 @@ type Config struct {
 	PIDFile    string // empty: none
 	ProcName   string // empty: the application's own
 
-	AccessLog       string // a path, "-" for standard output, or empty: none
+	AccessLog       string // a path, "-" for standard output, or empty: none; of an application file also "journal"
 	AccessLogFormat string
 	ErrorLog        string // a path, or "-" for standard error
 	LogLevel        string // debug, info, warning, error, critical
@@ -86,7 +86,7 @@ func (m *merge) config() (*Config, error) {
 // place fills what depends on the directory. It comes first: later paths are relative to Chdir.
 func (m *merge) place(c *Config) error {
 	c.Chdir = absolute(m.in.Dir, m.text("chdir"))
-	if info, err := os.Stat(c.Chdir); err != nil || !info.IsDir() {
+	if info, err := os.Stat(c.Chdir); !m.remote && (err != nil || !info.IsDir()) {
 		return &Error{Setting: "chdir", Source: m.values["chdir"].source, Problem: fmt.Sprintf("%q is not a directory", m.text("chdir"))}
 	}
 	m.values["chdir"] = value{v: c.Chdir, source: m.values["chdir"].source}

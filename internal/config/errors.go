@@ -15,12 +15,13 @@ const (
 	FromFile
 	FromCmdArgs
 	FromCommandLine
+	FromApp // an application file, for units
 )
 
 // Source is the place that a value comes from.
 type Source struct {
 	Origin Origin
-	Name   string // the variable, the file or the flag as it was written; may be empty
+	Name   string // the variable, the file (of an application: with the line) or the flag as it was written; may be empty
 }
 
 // String says where, for a person: "--workers on the command line", "gunicorn.conf.py".
@@ -34,6 +35,8 @@ func (s Source) String() string {
 		return join(s.Name, "GUNICORN_CMD_ARGS", " in ")
 	case FromCommandLine:
 		return join(s.Name, "the command line", " on ")
+	case FromApp:
+		return s.Name
 	default:
 		return "the default"
 	}
@@ -54,7 +57,12 @@ type Error struct {
 	Problem string // what is wrong
 	Mend    string // what to do, a sentence without a full stop; may be empty
 	Detail  string // lines that belong below the message, such as a traceback; may be empty
+
+	cause error // for errors.Is; may be nil
 }
+
+// Unwrap gives what errors.Is may look for.
+func (e *Error) Unwrap() error { return e.cause }
 
 // Error is one line: what is wrong and where.
 func (e *Error) Error() string {
@@ -63,6 +71,9 @@ func (e *Error) Error() string {
 	}
 	if e.Setting == "" {
 		return fmt.Sprintf("%s: %s", e.Source, e.Problem)
+	}
+	if e.Source.Origin == FromApp {
+		return fmt.Sprintf("%s: %s: %s", e.Source, e.Setting, e.Problem)
 	}
 	return fmt.Sprintf("%s: %s (%s)", e.Setting, e.Problem, e.Source)
 }

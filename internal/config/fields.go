@@ -26,7 +26,7 @@ func (m *merge) process(c *Config) error {
 func (m *merge) extraFiles(c *Config) error {
 	for _, file := range m.list("reload_extra_files") {
 		path := absolute(c.Chdir, file)
-		if _, err := os.Stat(path); err != nil && !strings.ContainsAny(file, "*?[") {
+		if _, err := os.Stat(path); err != nil && !m.remote && !strings.ContainsAny(file, "*?[") {
 			return &Error{
 				Setting: "reload_extra_files", Source: m.values["reload_extra_files"].source,
 				Problem: fmt.Sprintf("%q cannot be read: %v", file, plainCause(err)),
@@ -56,7 +56,9 @@ func (m *merge) workers(c *Config) error {
 
 // logs fills what the log room needs.
 func (m *merge) logs(c *Config) error {
-	c.AccessLog = logPath(c.Chdir, m.text("accesslog"))
+	if c.AccessLog = m.text("accesslog"); !m.remote || c.AccessLog != "journal" {
+		c.AccessLog = logPath(c.Chdir, c.AccessLog)
+	}
 	c.AccessLogFormat = m.text("access_log_format")
 	c.ErrorLog = logPath(c.Chdir, m.text("errorlog"))
 	c.LogLevel = m.text("loglevel")

@@ -34,6 +34,7 @@ type merge struct {
 	in       Inputs
 	values   map[string]value
 	fileName string // the configuration file that was read
+	remote   bool   // the values are for processes elsewhere: nothing is looked for here
 	warnings []string
 }
 

@@ -119,7 +119,7 @@ class Refused(WorkerCase):
         self.assertEqual(error, "app in module there is not callable: str 'text'")
 
     def test_import_that_ends_the_process(self):
-        """The front sees the end at once: its connection does not stay in the backlog for the next process."""
+        """The front sees the end at once: its connection is not left in the backlog for the next process."""
         with tempfile.TemporaryDirectory() as directory:
             with open(os.path.join(directory, "deadly.py"), "w") as file:
                 file.write("import os, time\ntime.sleep(0.3)\nos._exit(9)\n")

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+
+	"github.com/kirin-server/kirin/workers"
+)
+
+// The control socket of a front: one JSON object a line. A client sends one order; the answer is any number of lines with log, and
+// last one with done or error.
+type (
+	order struct {
+		Do      string `json:"do"` // status, reload, scale
+		Workers int    `json:"workers,omitempty"`
+	}
+	answer struct {
+		Log    string      `json:"log,omitempty"`
+		Error  string      `json:"error,omitempty"`
+		Detail string      `json:"detail,omitempty"`
+		Done   bool        `json:"done,omitempty"`
+		Status *liveStatus `json:"status,omitempty"`
+	}
+	// liveStatus is what kirin status shows of a front.
+	liveStatus struct {
+		App       string         `json:"app"`
+		Pid       int            `json:"pid"`
+		PerSecond float64        `json:"requests_per_second"`
+		P95       float64        `json:"p95_seconds"`
+		Pool      workers.Status `json:"pool"`
+	}
+)
+
+// controlPath is the control socket of an application's front.
+func controlPath(app string) string { return "/run/kirin/" + app + "/control" }
+
+// control serves orders.
+type control struct {
+	listener *net.UnixListener
+	handle   func(context.Context, order, func(answer)) answer
+	wg       sync.WaitGroup
+}
+
+// openControl listens at path, in whose directory nobody else may write.
+func openControl(path string, handle func(context.Context, order, func(answer)) answer) (*control, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	return &control{listener: l, handle: handle}, nil
+}
+
+// serve accepts until close.
+func (c *control) serve(ctx context.Context) {
+	for {
+		conn, err := c.listener.Accept()
+		if err != nil {
+			return
+		}
+		c.wg.Go(func() { c.converse(ctx, conn) })
+	}
+}
+
+// maxOrder bounds what a client may send.
+const maxOrder = 4 << 10
+
+func (c *control) converse(ctx context.Context, conn net.Conn) {
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	out := json.NewEncoder(conn)
+	var o order
+	line, err := bufio.NewReader(io.LimitReader(conn, maxOrder)).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &o)
+	}
+	if err != nil {
+		_ = out.Encode(answer{Error: "an order is one JSON object on one line"}) // who does not listen need not know
+		return
+	}
+	last := c.handle(ctx, o, func(a answer) { _ = out.Encode(a) })
+	last.Done = last.Error == ""
+	_ = out.Encode(last)
+}
+
+func (c *control) close() {
+	c.listener.Close()
+	c.wg.Wait()
+}
+
+// ask sends an order to an application's front and gives its last answer. each is called with the lines before.
+func ask(ctx context.Context, path string, o order, each func(answer)) (answer, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return answer{}, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if err := json.NewEncoder(conn).Encode(o); err != nil {
+		return answer{}, err
+	}
+	in := json.NewDecoder(conn)
+	for {
+		var a answer
+		if err := in.Decode(&a); err != nil {
+			return answer{}, fmt.Errorf("the front ended before it had answered: %w", err)
+		}
+		if a.Done || a.Error != "" {
+			return a, nil
+		}
+		each(a)
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/units"
+)
+
+// generatorName is the name under which systemd runs this program (systemd.generator(7)).
+const generatorName = "kirin-generator"
+
+// installedPath is where the package puts this program.
+const installedPath = "/usr/bin/kirin"
+
+// generate writes drop-ins for every application below the first of the three directories that systemd names. An
+// application with a mistake gets units that say so; the others are not touched by it. The exit status is 1 then.
+func generate(ctx context.Context, args []string, o config.AppOptions, stderr io.Writer) int {
+	if len(args) != 1 && len(args) != 3 {
+		fmt.Fprintf(stderr, "%s: error: systemd runs this with three directories; use kirin units NAME to see what it writes\n", generatorName)
+		return exitUsage
+	}
+	names, err := config.Apps(o)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: error: %v\n", generatorName, err)
+		return exitFailure
+	}
+	if len(names) == 0 {
+		return exitOK
+	}
+	status := exitOK
+	version, err := systemdVersion(ctx, o.Root)
+	for _, name := range names {
+		files, broken := generateOne(name, version, err, o)
+		if broken != nil {
+			status = exitFailure
+			fmt.Fprintf(stderr, "%s: error: %s\n", generatorName, oneLine(broken.Error()))
+		}
+		if err := units.Write(args[0], files); err != nil {
+			status = exitFailure
+			fmt.Fprintf(stderr, "%s: error: %s: %v\n", generatorName, name, err)
+		}
+	}
+	return status
+}
+
+// generateOne makes the files of one application, and says why it is broken.
+func generateOne(name string, version int, unknown error, o config.AppOptions) ([]units.File, error) {
+	app, err := config.LoadApp(name, o)
+	err = errors.Join(err, unknown)
+	var files []units.File
+	if err == nil {
+		files, err = dropIns(app, version)
+	}
+	if err == nil {
+		return files, nil
+	}
+	if units.CheckName(name) != nil {
+		return nil, err // nor can it have units that say so
+	}
+	b := units.Broken{Name: name, Reason: reason(name, err), Say: []string{installedPath, "refuse"}}
+	if app != nil {
+		b.Sources = app.Files
+	}
+	return b.DropIns(), err
+}
+
+func dropIns(app *config.App, version int) ([]units.File, error) {
+	u, err := app.Units(software())
+	if err != nil {
+		return nil, err
+	}
+	return u.DropIns(version)
+}
+
+// reason is an error of an application's file on one line: the first of several.
+func reason(name string, err error) string {
+	if all, ok := errors.AsType[config.Errors](err); ok {
+		return fmt.Sprintf("%s (and %d more: kirin check %s)", all[0].Line(), len(all)-1, name)
+	}
+	if one, ok := errors.AsType[*config.Error](err); ok {
+		return one.Line()
+	}
+	return err.Error()
+}
+
+// newRefuse is what the units of a broken application run.
+func newRefuse() *cobra.Command {
+	return &cobra.Command{
+		Use: "refuse REASON", Short: "Fail with a reason", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return &exitError{code: exitUsage, err: errors.New(args[0]), hint: "after that: systemctl daemon-reload"}
+		},
+	}
+}
+
+// versionTime is how long systemctl may take to say its version.
+const versionTime = 5 * time.Second
+
+// systemdVersion is the version of the systemd that is installed. The name of its own library says it; a generator has
+// no time for more, unless a distribution names that otherwise.
+func systemdVersion(ctx context.Context, root string) (int, error) {
+	for _, place := range []string{"usr/lib/*/systemd", "usr/lib/systemd", "usr/lib64/systemd", "lib/systemd"} {
+		found, _ := filepath.Glob(filepath.Join(root, "/", place, "libsystemd-core-*.so")) // the pattern is right
+		for _, path := range found {
+			name := strings.TrimPrefix(filepath.Base(path), "libsystemd-core-")
+			if version, err := leadingNumber(name); err == nil {
+				return version, nil
+			}
+		}
+	}
+	return askSystemctl(ctx)
+}
+
+// askSystemctl reads the first line of systemctl --version: "systemd 252 (252.39-1)".
+func askSystemctl(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, versionTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "systemctl", "--version").Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return 0, errors.New("there is no systemd here: use kirin run")
+	}
+	fields := strings.Fields(string(out))
+	if err == nil && len(fields) < 2 {
+		err = errors.New("it says nothing")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ask systemctl for its version: %w", err)
+	}
+	return leadingNumber(fields[1])
+}
+
+func leadingNumber(text string) (int, error) {
+	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	return strconv.Atoi(text[:digits])
+}
+
+// generatorLog is standard error and the kernel's log (kmsg(4)): journald may not be there yet.
+func generatorLog() io.Writer {
+	kernel, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
+	if err != nil {
+		return os.Stderr
+	}
+	return io.MultiWriter(os.Stderr, kernel)
+}
+
+// runsAsGenerator reports whether systemd has started this program as its generator.
+func runsAsGenerator() bool { return filepath.Base(os.Args[0]) == generatorName }

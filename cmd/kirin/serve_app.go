@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/kirin-server/kirin/activation"
+	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/workers"
+)
+
+func newServe() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve NAME",
+		Short: "Be the front of an application (what kirin@NAME.service runs)",
+		Args:  oneName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return serveApp(cmd.Context(), args[0])
+		},
+	}
+}
+
+// serveApp is the front of an application under systemd, which owns its sockets and its workers.
+func serveApp(ctx context.Context, name string) error {
+	load := func(context.Context) (*config.Config, error) {
+		app, err := config.LoadApp(name, config.AppOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return app.Config, nil
+	}
+	handover, err := activation.NewHandover() // before anything changes the environment
+	if err != nil {
+		return err
+	}
+	defer handover.Close()
+	cfg, err := load(ctx)
+	if err != nil {
+		return err
+	}
+	s := newServer(cfg, func(*server) (crew, error) { return &socketCrew{name}, nil })
+	s.load, s.handover, s.notify, s.app = load, handover, activation.NewNotifier(), name
+	return s.serve(ctx, cfg)
+}
+
+// workerSockets is where the kirin-worker@ sockets of systemd listen, each named by its instance.
+const workerSockets = "/run/kirin-workers"
+
+// socketCrew has systemd start the workers: connecting to a worker's socket does.
+type socketCrew struct{ app string }
+
+func (c *socketCrew) launcher(context.Context, *config.Config) (workers.Launcher, io.Closer, error) {
+	return &socketLauncher{dir: workerSockets, app: c.app}, io.NopCloser(nil), nil
+}
+
+// close leaves the workers alone: systemd ends them with the front (PartOf=), or the next front finds them.
+func (c *socketCrew) close() {}
+
+// socketLauncher is a [workers.Launcher] for workers that systemd starts.
+type socketLauncher struct{ dir, app string }
+
+// dialPatience is how long a socket unit may take to be there.
+const dialPatience = 10 * time.Second
+
+func (l *socketLauncher) path(number int) string {
+	return filepath.Join(l.dir, l.app+":"+strconv.Itoa(number))
+}
+
+// Launch connects to the worker's socket. The unit may just be starting, so it tries for a while.
+func (l *socketLauncher) Launch(ctx context.Context, number int) (*net.UnixConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialPatience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, "unix", l.path(number))
+		if err == nil {
+			return c.(*net.UnixConn), nil
+		}
+		if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ECONNREFUSED) {
+			return nil, l.explain(number, err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, l.explain(number, err)
+		}
+	}
+}
+
+func (l *socketLauncher) explain(number int, err error) error {
+	return fmt.Errorf("cannot reach kirin-worker@%s:%d.socket: is it active? (%w)", l.app, number, err)
+}
+
+// Abort can do nothing: the front has no power over another unit. The worker's own time-outs and its watchdog end it.
+func (l *socketLauncher) Abort(int) {}
+
+// Fate is in the journal of the worker's unit.
+func (l *socketLauncher) Fate(_ context.Context, number int) string {
+	return fmt.Sprintf("see journalctl -u kirin-worker@%s:%d", l.app, number)
+}

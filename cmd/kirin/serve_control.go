@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// openControl listens for orders, where there is a place for that.
+func (s *server) openControl() (err error) {
+	if s.app == "" {
+		return nil
+	}
+	s.control, err = openControl(controlPath(s.app), func(ctx context.Context, o order, tell func(answer)) answer {
+		return s.obey(ctx, s.app, o, tell)
+	})
+	if err == nil {
+		s.wg.Go(func() { s.control.serve(s.life) })
+	}
+	return err
+}
+
+// obey carries out an order that came by the control socket.
+func (s *server) obey(ctx context.Context, app string, o order, tell func(answer)) answer {
+	switch o.Do {
+	case "status":
+		return answer{Status: s.live(app)}
+	case "reload":
+		return s.obeyReload(ctx, tell)
+	case "scale":
+		if o.Workers < 1 {
+			return answer{Error: "the number of workers is at least 1"}
+		}
+		s.log.Info(fmt.Sprintf("%d workers wanted", o.Workers))
+		s.pool.Scale(o.Workers)
+		s.tellStatus()
+		return answer{}
+	}
+	return answer{Error: fmt.Sprintf("there is no order %q: use status, reload or scale", o.Do)}
+}
+
+func (s *server) live(app string) *liveStatus {
+	perSec, p95 := s.stats.rates(time.Now())
+	return &liveStatus{App: app, Pid: os.Getpid(), PerSecond: perSec, P95: p95.Seconds(), Pool: s.pool.Status()}
+}
+
+// obeyReload reloads and passes on meanwhile what is logged.
+func (s *server) obeyReload(ctx context.Context, tell func(answer)) answer {
+	defer s.progress.follow(func(text string) { tell(answer{Log: text}) })()
+	done := make(chan error, 1)
+	select {
+	case s.reloads <- reloadOrder{why: "reloading", done: done}:
+	case <-ctx.Done():
+		return answer{Error: "the front is stopping"}
+	}
+	select {
+	case err := <-done:
+		if err != nil {
+			return answer{Error: err.Error(), Detail: classify(err).detail}
+		}
+		return answer{}
+	case <-ctx.Done():
+		return answer{Error: "the front is stopping"}
+	}
+}
+
+// progress is an [slog.Handler] that shows what is logged to those who follow, too.
+type progress struct {
+	slog.Handler
+	crowd *crowd
+}
+
+// crowd is those who follow.
+type crowd struct {
+	mu        sync.Mutex // protects the fields below
+	next      int
+	followers map[int]func(string)
+}
+
+func newProgress(h slog.Handler) *progress {
+	return &progress{h, &crowd{followers: map[int]func(string){}}}
+}
+
+func (p *progress) Handle(ctx context.Context, r slog.Record) error {
+	p.crowd.mu.Lock()
+	for _, f := range p.crowd.followers {
+		f(r.Message)
+	}
+	p.crowd.mu.Unlock()
+	return p.Handler.Handle(ctx, r)
+}
+
+// follow has f called with every message until the function that it returns is called.
+func (p *progress) follow(f func(string)) (leave func()) {
+	c := p.crowd
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := c.next
+	c.next++
+	c.followers[id] = f
+	return func() {
+		c.mu.Lock()
+		delete(c.followers, id)
+		c.mu.Unlock()
+	}
+}

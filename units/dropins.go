@@ -1,0 +1,166 @@
+package units
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DropIns are the drop-ins that make instances of the template units this application. version is systemd's: newer
+// directives are only there where it has them, and one below [Oldest] is an error. So is what [App.Check] refuses.
+func (a *App) DropIns(version int) ([]File, error) {
+	if version < Oldest {
+		return nil, fmt.Errorf("systemd %d is too old: kirin needs %d or later (use kirin run)", version, Oldest)
+	}
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	files := []File{a.socket(version), a.front(version)}
+	for number := 1; number <= a.total(); number++ {
+		files = append(files, a.workerSocket(number, version), a.worker(number, version))
+	}
+	return append(files, a.slice()), nil
+}
+
+// head is the comment above every file.
+func (a *App) head() string {
+	text := "# Made by kirin-generator"
+	for i, source := range a.Sources {
+		text += map[bool]string{true: " from ", false: ", "}[i == 0] + source
+	}
+	return text + ". Change that, then: systemctl daemon-reload\n"
+}
+
+// sourced begins a drop-in. SourcePath= lets systemctl say when the file has changed since.
+func (a *App) sourced(section string) sections {
+	s := newSections("Unit", section)
+	if len(a.Sources) > 0 {
+		s.add("Unit", "SourcePath", noSpecifier(a.Sources[0]))
+	}
+	return s
+}
+
+func (a *App) socket(version int) File {
+	s := a.sourced("Socket")
+	for _, address := range a.Listen {
+		s.add("Socket", "ListenStream", noSpecifier(address))
+	}
+	if a.IPv6Only {
+		s.add("Socket", "BindIPv6Only", "ipv6-only")
+	}
+	if a.Backlog > 0 {
+		s.add("Socket", "Backlog", strconv.Itoa(a.Backlog))
+	}
+	s.addPollLimit(version)
+	s.addAll("Socket", a.Socket)
+	return s.file(a.names().Socket(), a.head())
+}
+
+// addPollLimit lifts the limit that systemd 255 has on how often a socket wakes it, which would only delay.
+func (s sections) addPollLimit(version int) {
+	if version >= 255 {
+		s.add("Socket", "PollLimitIntervalSec", "0")
+	}
+}
+
+// stopMargin is how much longer than the graceful time-out a process has to end by itself.
+const stopMargin = 5 * time.Second
+
+func (a *App) front(version int) File {
+	s := a.sourced("Service")
+	if a.total() > 0 {
+		var sockets []string
+		for number := 1; number <= a.total(); number++ {
+			sockets = append(sockets, a.names().WorkerSocket(number))
+		}
+		s.add("Unit", "Wants", strings.Join(sockets, " "))
+		s.add("Unit", "After", strings.Join(sockets, " "))
+	}
+	s.add("Service", "Slice", a.names().Slice())
+	s.add("Service", "TimeoutStopSec", span(a.Graceful+stopMargin))
+	if version >= 248 {
+		s.add("Service", "PrivateIPC", "yes")
+	}
+	if version >= 254 {
+		s.add("Service", "RestartSteps", "8")
+		s.add("Service", "RestartMaxDelaySec", "10s")
+	}
+	s.addAll("Service", a.Front)
+	return s.file(a.names().Front(), a.head())
+}
+
+func (a *App) workerSocket(number, version int) File {
+	s := a.sourced("Socket")
+	s.add("Unit", "PartOf", a.names().Front())
+	s.addPollLimit(version)
+	return s.file(a.names().WorkerSocket(number), a.head())
+}
+
+// worker is ordered before the front, so that at a stop the front is the first to go.
+func (a *App) worker(number, _ int) File {
+	s := a.sourced("Service")
+	s.add("Unit", "PartOf", a.names().Front())
+	s.add("Unit", "Before", a.names().Front())
+	if a.Directory != "" && a.Directory != "/" {
+		s.add("Unit", "RequiresMountsFor", word(a.Directory))
+	}
+	s.add("Service", "ExecStart", command(a.Python, append([]string{script}, a.Args...)...))
+	s.add("Service", "Slice", a.names().Slice())
+	s.add("Service", "SyslogIdentifier", a.Name)
+	s.addTimes(a)
+	s.addIdentity(a)
+	s.addAll("Service", a.Worker)
+	return s.file(a.names().Worker(number), a.head())
+}
+
+func (s sections) addTimes(a *App) {
+	if a.Watchdog > 0 {
+		s.add("Service", "WatchdogSec", span(a.Watchdog))
+	}
+	s.add("Service", "TimeoutStopSec", span(a.Graceful+stopMargin))
+}
+
+// addIdentity adds as whom and where a worker runs. All workers of an application share its directories.
+func (s sections) addIdentity(a *App) {
+	if a.User != "" {
+		s.add("Service", "User", noSpecifier(a.User))
+	} else {
+		s.add("Service", "DynamicUser", "yes")
+		s.add("Service", "User", a.names().DynamicUser())
+	}
+	if a.Group != "" {
+		s.add("Service", "Group", noSpecifier(a.Group))
+	}
+	if a.Umask != "" {
+		s.add("Service", "UMask", a.Umask)
+	}
+	s.add("Service", "StateDirectory", "kirin/"+a.Name)
+	s.add("Service", "CacheDirectory", "kirin/"+a.Name)
+	if a.Directory != "" {
+		s.add("Service", "WorkingDirectory", noSpecifier(a.Directory))
+	}
+	if atHome(a.Directory) || atHome(a.Python) {
+		s.add("Service", "ProtectHome", "read-only")
+	}
+	for _, pair := range a.Env {
+		s.add("Service", "Environment", word(pair))
+	}
+}
+
+// atHome reports whether a path is one that ProtectHome= would hide.
+func atHome(file string) bool {
+	for _, home := range []string{"/home/", "/root/", "/run/user/"} {
+		if strings.HasPrefix(file+"/", home) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *App) slice() File {
+	s := a.sourced("Slice")
+	s.add("Unit", "Description", "Processes of "+a.Name)
+	s.addAll("Slice", a.Slice)
+	return s.file(a.names().Slice(), a.head())
+}
