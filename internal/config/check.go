@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/kirin-server/kirin/internal/front"
 	"github.com/kirin-server/kirin/internal/logs"
@@ -58,6 +59,9 @@ func checkBind(v any) (any, error) {
 // checkApp refuses a file in place of a module. The rest is the interpreter's to find out.
 func checkApp(v any) (any, error) {
 	app, _ := v.(string)
+	if strings.ContainsFunc(app, unicode.IsControl) {
+		return nil, fmt.Errorf("%q holds a control character", app)
+	}
 	module, name, _ := strings.Cut(app, ":")
 	if !strings.Contains(module, "/") && !strings.HasSuffix(module, ".py") {
 		return v, nil
