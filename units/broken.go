@@ -1,6 +1,7 @@
 package units
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -13,24 +14,34 @@ type Broken struct {
 	Reason  string   // one line
 	// Say is the command that writes its last argument, the reason, to standard error and fails.
 	Say []string
+	// Kept are the files of the application as it was before the mistake; empty: there are none.
+	Kept []File
 }
 
-// DropIns are drop-ins for the socket, which binds nothing, and for the front. A front that runs is left alone.
+// DropIns are drop-ins that keep the socket and the front from being started. When the application was whole before,
+// all else stays as it was, so that one that runs goes on, and can start workers anew.
 func (b Broken) DropIns() []File {
 	a := App{Name: b.Name, Sources: each(b.Sources, printable)}
 	reason := printable(b.Reason)
 	head := a.head() + "# " + reason + "\n"
 	say := command(b.Say[0], append(b.Say[1:len(b.Say):len(b.Say)], reason)...)
-
-	socket := a.sourced("Socket")
-	socket.add("Socket", "ListenStream", "/run/kirin-workers/"+b.Name+".broken") // one must be there; it comes after the next line
+	socket, front := a.sourced("Socket"), a.sourced("Service")
 	socket.add("Socket", "ExecStartPre", say)
-	front := a.sourced("Service")
-	for _, d := range []Directive{{"ExecStart", ""}, {"ExecStart", say}, {"Restart", "no"}} {
-		front.add("Service", d.Name, d.Value)
+	front.add("Service", "ExecStartPre", say)
+	front.add("Service", "Restart", "no")
+	// A connection that waits would start it again and again: after three times the socket gives up.
+	front.add("Unit", "StartLimitIntervalSec", "10s")
+	front.add("Unit", "StartLimitBurst", "3")
+	if len(b.Kept) == 0 { // one address must be there; it comes after the command
+		socket.add("Socket", "ListenStream", "/run/kirin-workers/"+b.Name+".broken")
 	}
-	return []File{socket.file(a.names().Socket(), head), front.file(a.names().Front(), head)}
+	return append(slices.Clone(b.Kept),
+		File{a.names().Socket() + ".d/" + brokenDropIn, socket.text(head)},
+		File{a.names().Front() + ".d/" + brokenDropIn, front.text(head)})
 }
+
+// brokenDropIn comes after the others.
+const brokenDropIn = "90-kirin-broken.conf"
 
 // printable keeps a text on its line.
 func printable(text string) string {

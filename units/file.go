@@ -48,9 +48,13 @@ func (s sections) addAll(own string, directives []Directive) {
 
 // file writes the sections as a drop-in of a unit.
 func (s sections) file(unitName, head string) File {
+	return File{Path: unitName + ".d/" + dropIn, Content: s.text(head)}
+}
+
+func (s sections) text(head string) string {
 	full := slices.DeleteFunc(slices.Clone(s), func(u *unit.UnitSection) bool { return len(u.Entries) == 0 })
 	text, _ := io.ReadAll(unit.SerializeSections(full)) // reads from memory
-	return File{Path: unitName + ".d/" + dropIn, Content: head + "\n" + string(text)}
+	return head + "\n" + string(text)
 }
 
 // isUnitDirective reports whether a directive is one of the section [Unit] (systemd.unit(5)).
@@ -66,6 +70,27 @@ var unitDirectives = []string{
 	"CollectMode", "FailureAction", "SuccessAction", "FailureActionExitStatus", "SuccessActionExitStatus", "JobTimeoutSec",
 	"JobRunningTimeoutSec", "JobTimeoutAction", "JobTimeoutRebootArgument", "StartLimitIntervalSec", "StartLimitBurst",
 	"StartLimitAction", "RebootArgument",
+}
+
+// Read reads the files that Write has written below dir: none when it is not there.
+func Read(dir string) ([]File, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.d", "*.conf"))
+	if err != nil {
+		return nil, fmt.Errorf("read units: %w", err)
+	}
+	var files []File
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read units: %w", err)
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return nil, fmt.Errorf("read units: %w", err)
+		}
+		files = append(files, File{Path: name, Content: string(text)})
+	}
+	return files, nil
 }
 
 // Write writes files below dir. A path that leads out of it is refused.

@@ -39,41 +39,57 @@ func generate(ctx context.Context, args []string, o config.AppOptions, stderr io
 	if len(names) == 0 {
 		return exitOK
 	}
+	g := generator{dir: args[0], options: o}
+	g.version, g.unknown = systemdVersion(ctx, o.Root)
 	status := exitOK
-	version, err := systemdVersion(ctx, o.Root)
 	for _, name := range names {
-		files, broken := generateOne(name, version, err, o)
-		if broken != nil {
+		if err := g.one(name); err != nil {
 			status = exitFailure
-			fmt.Fprintf(stderr, "%s: error: %s\n", generatorName, oneLine(broken.Error()))
-		}
-		if err := units.Write(args[0], files); err != nil {
-			status = exitFailure
-			fmt.Fprintf(stderr, "%s: error: %s: %v\n", generatorName, name, err)
+			fmt.Fprintf(stderr, "%s: error: %s\n", generatorName, oneLine(reason(name, err)))
 		}
 	}
 	return status
 }
 
-// generateOne makes the files of one application, and says why it is broken.
-func generateOne(name string, version int, unknown error, o config.AppOptions) ([]units.File, error) {
-	app, err := config.LoadApp(name, o)
-	err = errors.Join(err, unknown)
-	var files []units.File
+// keptFiles is where the units of applications are kept between two runs: systemd empties the directories that it gives
+// a generator, and nothing but /run can be written to.
+const keptFiles = "/run/kirin.kept"
+
+// generator writes units below dir.
+type generator struct {
+	dir     string
+	options config.AppOptions
+	version int   // of systemd
+	unknown error // why the version is not known
+}
+
+// one writes the units of one application. The error is of an application with a mistake, whose units say so.
+func (g *generator) one(name string) error {
+	kept := filepath.Join(g.options.Root, keptFiles, name)
+	files, err := g.make(name)
 	if err == nil {
-		files, err = dropIns(app, version)
-	}
-	if err == nil {
-		return files, nil
+		return errors.Join(units.Write(g.dir, files), os.RemoveAll(kept), units.Write(kept, files))
 	}
 	if units.CheckName(name) != nil {
-		return nil, err // nor can it have units that say so
+		return err // nor can it have units that say so
 	}
-	b := units.Broken{Name: name, Reason: reason(name, err), Say: []string{installedPath, "refuse"}}
-	if app != nil {
-		b.Sources = app.Files
+	b := units.Broken{
+		Name: name, Sources: []string{config.AppDirs()[0] + "/" + name + ".conf"}, Reason: reason(name, err),
+		Say: []string{installedPath, "refuse"},
 	}
-	return b.DropIns(), err
+	b.Kept, _ = units.Read(kept) // without them it is as if there were none
+	return errors.Join(err, units.Write(g.dir, b.DropIns()))
+}
+
+func (g *generator) make(name string) ([]units.File, error) {
+	app, err := config.LoadApp(name, g.options)
+	if err != nil {
+		return nil, err
+	}
+	if g.unknown != nil {
+		return nil, g.unknown
+	}
+	return dropIns(app, g.version)
 }
 
 func dropIns(app *config.App, version int) ([]units.File, error) {
