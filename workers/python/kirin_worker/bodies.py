@@ -49,8 +49,6 @@ def regular(filelike):
     else:
         return None
     try:
-        if kind is BufferedRandom:
-            inner.flush()
         fd = inner.fileno()
         status = os.fstat(fd)
         offset = inner.tell()

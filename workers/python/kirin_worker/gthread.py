@@ -27,9 +27,9 @@ class GThread(Server):
             request = conn.requests.popleft()
             self.count()
             conn.queued.add(request[0])
-            conn.running.add(request[0])
             self.handed += 1
-            self.queue.put((conn, request))
+            conn.running.add(self.handed)
+            self.queue.put((conn, self.handed, request))
             if len(self.runners) < self.slots and self.unfinished() > len(self.runners):
                 self.hire()
 
@@ -45,15 +45,18 @@ class GThread(Server):
     def work(self, runner):
         """The life of a thread."""
         while True:
-            conn, request = self.queue.get()
+            conn, serial, request = self.queue.get()
             try:
-                self.handle(runner, conn, request)
+                self.handle(runner, conn, serial, request)
             except BaseException as error:
                 self.log.critical("the worker itself failed\n%s" % format_error(error))
                 os._exit(1)
 
-    def handle(self, runner, conn, request):
-        """Takes one request to its end. It counts as running until its response was sent."""
+    def handle(self, runner, conn, serial, request):
+        """Takes one request to its end. It counts as running until its response was sent.
+
+        It counts by a number of its own: its id may be that of the next request as soon as the front has the response.
+        """
         ident = request[0]
         conn.queued.discard(ident)
         if conn.gone:
@@ -64,7 +67,7 @@ class GThread(Server):
             runner.run(conn, request, monotonic())
         runner.done += 1
         conn.flush()
-        conn.running.discard(ident)
+        conn.running.discard(serial)
         if self.orphan:
             os._exit(0)
         if conn.draining or self.signals.stopping:

@@ -171,8 +171,6 @@ class Server:
 
     def finished(self):
         """Whether the loop ends."""
-        if self.orphan:
-            os._exit(0)             # a child that came back from the application: not its place
         if self.signals.stopping:
             self.announce_stop("SIGTERM")
         if self.announced.locked():

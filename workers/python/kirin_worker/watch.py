@@ -108,7 +108,7 @@ class Watch:
             self.find_overtime(now)
         if self.end_at and now >= self.end_at:
             self.end()
-        if self.notifier.interval and not self.stuck and now >= self.next_ping:
+        if self.notifier.interval and now >= self.next_ping:
             self.next_ping = now + self.notifier.interval
             self.notifier.send("WATCHDOG=1")
 

@@ -278,6 +278,7 @@ class Exchange:
         self.sent = len(first)
         self.conn.post((self.ident, STREAM, self.status, self.headers, first, far.detach()))
         self.conn.flush()
+        self.runner.clock = monotonic()
         if not first:
             self.push(block)
 

@@ -272,6 +272,13 @@ class Worker:
             if wanted in self.notify.recv(4096).decode().split("\n"):
                 return
 
+    def notified_so_far(self):
+        """The notifications that are there."""
+        found = []
+        while select.select([self.notify], [], [], 0)[0]:
+            found.append(self.notify.recv(4096).decode())
+        return found
+
     def log(self):
         with open(self.log_path, encoding="utf-8") as file:
             return file.read()

@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 import tempfile
+import time
 
 from tests.case import ServedCase
 from tests.front import COMPLETE, END, FILE, REQUEST, RESPONSE, STREAM, environ
@@ -95,6 +96,20 @@ class NoRoom(ServedCase):
             self.assertEqual((response.kind, len(response.body), response.whole), (STREAM, size, True))
 
 
+class Timeouts(ServedCase):
+    """An application that sets a default timeout for sockets does not cut its own streams."""
+
+    application = "timeouts:app"
+
+    def test_slow_client(self):
+        response = self.wire.answer(self.wire.request("/stream?30,100000"), read_stream=False)
+        time.sleep(0.5)
+        self.wire.finish(response)
+        self.assertEqual((len(response.body), response.whole), (3000000, True))
+        time.sleep(0.3)
+        self.assertEqual(self.body("/tuple_"), b"one two")
+
+
 class Files(ServedCase):
     """wsgi.file_wrapper."""
 
@@ -159,6 +174,15 @@ class Streams(ServedCase):
             steps.write(b".")
             self.wire.finish(response)
         self.assertTrue(response.whole)
+
+    def test_complete_response_does_not_wait_for_what_the_application_does_afterwards(self):
+        fifo = os.path.join(self.worker.directory, "after")
+        os.mkfifo(fifo)
+        for target in ("/wait_after", "/wait_in_close"):
+            with self.subTest(target):
+                self.assertEqual(self.get(target + "?" + fifo).body, b"body")
+                with open(fifo, "wb", 0) as step:
+                    step.write(b".")
 
     def test_client_that_goes_away(self):
         self.get("/log")

@@ -143,6 +143,14 @@ class Children(WorkerCase):
         worker.process.kill()
         self.assertRaises((Gone, ConnectionResetError), wire.read)
 
+    def test_child_of_a_library_does_not_hold_the_connection_either(self):
+        worker, wire = self.served("forks:app")
+        pid = int(wire.get("/hidden").body)
+        self.addCleanup(os.kill, pid, signal.SIGKILL)
+        wire.drain()
+        self.assertTrue(wire.ended())
+        self.assertEqual(worker.wait(), 0)
+
     def test_child_dies_of_term(self):
         classes = [()]
         if sys.implementation.name != "pypy":   # which cannot set a handler in a child of a thread

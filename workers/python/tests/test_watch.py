@@ -57,30 +57,37 @@ class Streams(WorkerCase):
         time.sleep(1)
         wire.finish(response)
         self.assertEqual((len(response.body), response.whole), (3000000, True))
+        self.assertEqual(wire.inbox, [])
 
     def test_slow_but_steady_application(self):
         worker, wire = self.served("slow:trickle", "--timeout=0.5")
-        response = wire.get("/?0.2,5")
-        self.assertEqual((response.body, response.whole), (b".....", True))
+        response = wire.get("/?0.3,0.3,0.3,0.3")
+        self.assertEqual((response.body, response.whole), (b"....", True))
+        self.assertEqual(wire.inbox, [])
 
     def test_stuck_between_blocks(self):
-        worker, wire = self.served("slow:trickle", "--timeout=0.3")
-        ident = wire.request("/?30,5")
-        wire.answer(ident, read_stream=False).pipe.close()
-        self.assertEqual(wire.expect(STATUS), {"overtime": [ident]})
-        worker.notified("WATCHDOG=trigger")
+        for pauses in ("30", "0,30", "0,0.1,30"):
+            with self.subTest(pauses):
+                worker, wire = self.served("slow:trickle", "--timeout=0.3")
+                ident = wire.request("/?" + pauses)
+                self.assertEqual(wire.expect(STATUS), {"overtime": [ident]})
+                worker.notified("WATCHDOG=trigger")
 
 
 class GThread(WorkerCase):
     """Several slots: no innocent request dies."""
 
     def test_others_finish_first(self):
-        worker, wire = self.served("slow:app", "--class=gthread", "--threads=4", "--timeout=0.6")
+        worker, wire = self.served("slow:app", "--class=gthread", "--threads=4", "--timeout=1",
+                                   env={"WATCHDOG_USEC": "150000"})
         stuck = wire.request("/sleep?30")
-        time.sleep(0.3)
-        good = wire.request("/sleep?0.5")
+        time.sleep(0.7)
+        good = wire.request("/sleep?0.9")
         self.assertEqual(wire.expect(STATUS), {"overtime": [stuck]})
         self.assertEqual(wire.expect(STATUS), {"stopping": "a request is over its time"})
+        worker.notified_so_far()
+        time.sleep(0.2)
+        self.assertEqual(set(worker.notified_so_far()), {"WATCHDOG=1"})     # not aborted, and alive
         begun = time.monotonic()
         self.assertEqual(wire.answer(good).body, b"/sleep")
         worker.notified("WATCHDOG=trigger")

@@ -1,5 +1,6 @@
 """An application with children."""
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -19,6 +20,12 @@ def respond(path, query):
             time.sleep(60)
             os._exit(0)
         PIDS.append(pid)
+        return str(pid)
+    if path == "/hidden":
+        pid = ctypes.PyDLL(None).fork()     # as a library in C does it: no hook of Python's runs
+        if not pid:
+            time.sleep(60)
+            os._exit(0)
         return str(pid)
     if path == "/terminate":
         os.kill(PIDS[-1], signal.SIGTERM)

@@ -295,6 +295,30 @@ def step(environ, start_response):
             fifo.read(1)
 
 
+class Waiting(Blocks):
+    """Its close() waits for a byte in a FIFO."""
+
+    def __init__(self, fifo):
+        self.fifo = fifo
+        Blocks.__init__(self, b"body")
+
+    def close(self):
+        with open(self.fifo, "rb", 0) as fifo:
+            fifo.read(1)
+
+
+def wait_after(environ, start_response):
+    """The response is complete, but the generator is not at its end."""
+    start_response("200 OK", TEXT + [("Content-Length", "4")])
+    yield b"body"
+    Waiting(environ["QUERY_STRING"]).close()
+
+
+def wait_in_close(environ, start_response):
+    start_response("200 OK", TEXT + [("Content-Length", "4")])
+    return Waiting(environ["QUERY_STRING"])
+
+
 def file(environ, start_response):
     """/file?PATH,OFFSET,LENGTH through wsgi.file_wrapper."""
     path, offset, length = environ["QUERY_STRING"].split(",")

@@ -14,10 +14,8 @@ def app(environ, start_response):
 
 
 def trickle(environ, start_response):
-    """/?PAUSE,COUNT: a block, and again after each pause."""
-    pause, count = environ["QUERY_STRING"].split(",")
+    """/?PAUSE,PAUSE,...: a block after each pause."""
     start_response("200 OK", [("Content-Type", "text/plain")])
-    for number in range(int(count)):
-        if number:
-            time.sleep(float(pause))
+    for pause in environ["QUERY_STRING"].split(","):
+        time.sleep(float(pause))
         yield b"."
