@@ -29,6 +29,10 @@ type StartOptions struct {
 	// Keep prepares this process to be the keeper of its successors: Keep is called after
 	// Start. It has no effect on one that has a keeper already.
 	Keep bool
+	// Sibling makes the successor a child of this process's parent rather than of this process (CLONE_PARENT of
+	// clone(2)). systemd needs that: it does not wait for a main process (MAINPID=) that was not its own child when it
+	// heard of it, and ends such a service without grace. It does not go with Keep.
+	Sibling bool
 }
 
 func (o StartOptions) timeout() time.Duration {
@@ -51,6 +55,7 @@ type Successor struct {
 	PID int
 
 	process *os.Process
+	sibling bool
 	done    *os.File // closing it, or exiting, tells the successor that we have finished
 	keeper  *os.File // our end of the socket on which the newest front says its pid; nil unless we keep
 	signals chan os.Signal
@@ -111,7 +116,7 @@ func (h *Handover) start(ctx context.Context, opts StartOptions) (*Successor, er
 	if err := l.prepare(h, opts); err != nil {
 		return nil, fmt.Errorf("cannot prepare the hand-over: %w", err)
 	}
-	s, err := l.fork(h)
+	s, err := l.fork(h, opts.Sibling && !opts.Keep)
 	if err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", h.program, err)
 	}
@@ -259,12 +264,16 @@ func (l *launch) keeperSocket(h *Handover, keep bool, p *handedPipes) error {
 }
 
 // fork starts the child with standard input, output and error as they are now.
-func (l *launch) fork(h *Handover) (*Successor, error) {
+func (l *launch) fork(h *Handover, sibling bool) (*Successor, error) {
 	files := []uintptr{0, 1, 2}
 	for _, fd := range l.theirs {
 		files = append(files, uintptr(fd))
 	}
-	pid, err := syscall.ForkExec(h.program, h.args, &syscall.ProcAttr{Dir: h.dir, Env: l.env, Files: files})
+	attr := &syscall.ProcAttr{Dir: h.dir, Env: l.env, Files: files, Sys: &syscall.SysProcAttr{}}
+	if sibling {
+		attr.Sys.Cloneflags = unix.CLONE_PARENT
+	}
+	pid, err := syscall.ForkExec(h.program, h.args, attr)
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +281,7 @@ func (l *launch) fork(h *Handover) (*Successor, error) {
 	if err != nil {
 		return nil, err // never on Linux
 	}
-	s := &Successor{PID: pid, process: process, done: l.done, keeper: l.keeper}
+	s := &Successor{PID: pid, process: process, sibling: sibling, done: l.done, keeper: l.keeper}
 	l.done, l.keeper = nil, nil
 	for _, fd := range l.theirs { // else the answer's pipe would never end
 		_ = unix.Close(fd)
@@ -306,13 +315,28 @@ func (l *launch) await(ctx context.Context, timeout time.Duration) error {
 // errNoAnswer is completed by the exit status.
 var errNoAnswer = errors.New("it ended before it was ready")
 
+// wait waits for the end of a successor. The state is nil when it is somebody else's to reap.
+func (s *Successor) wait() *os.ProcessState {
+	if !s.sibling {
+		state, _ := s.process.Wait()
+		return state
+	}
+	fd, err := unix.PidfdOpen(s.PID, 0)
+	if err != nil {
+		return nil // gone
+	}
+	defer unix.Close(fd)
+	for {
+		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); n > 0 || !errors.Is(err, unix.EINTR) {
+			return nil
+		}
+	}
+}
+
 // abandon ends a child that is of no use, and says why it was none.
 func (s *Successor) abandon(why error, stopTimeout time.Duration) error {
 	exited := make(chan *os.ProcessState, 1)
-	go func() {
-		state, _ := s.process.Wait() // nil when somebody else has reaped it
-		exited <- state
-	}()
+	go func() { exited <- s.wait() }()
 	_ = s.process.Signal(unix.SIGTERM)
 	kill := time.AfterFunc(stopTimeout, func() { _ = s.process.Kill() })
 	state := <-exited

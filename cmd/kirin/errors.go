@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/logs"
 )
 
 // The exit statuses; 3 and 4 are Gunicorn's.
@@ -50,14 +52,23 @@ func classify(err error) *exitError {
 // report writes an error for a person and returns the exit status.
 func report(w io.Writer, err error) int {
 	e := classify(err)
-	fmt.Fprintf(w, "kirin: error: %s\n", oneLine(e.Error()))
+	text := fmt.Sprintf("kirin: error: %s\n", oneLine(e.Error()))
 	if e.hint != "" {
-		fmt.Fprintf(w, "kirin: hint: %s\n", e.hint)
+		text += fmt.Sprintf("kirin: hint: %s\n", e.hint)
 	}
 	if detail := strings.TrimRight(e.detail, "\n"); detail != "" {
-		fmt.Fprintln(w, detail)
+		text += detail + "\n"
 	}
+	if f, ok := w.(*os.File); ok && logs.ToJournal(f) {
+		text = journalLines(text)
+	}
+	_, _ = io.WriteString(w, text) // there is nowhere else to say it
 	return e.code
+}
+
+// journalLines gives every line the priority of an error (sd-daemon(3)).
+func journalLines(text string) string {
+	return "<3>" + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n<3>") + "\n"
 }
 
 // oneLine keeps a message on its line, whatever was quoted in it.

@@ -150,7 +150,7 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 }
 
 // statusEvery is how often STATUS= gets new figures.
-const statusEvery = 5 * time.Second
+const statusEvery = time.Second
 
 // sayLive tells the service manager that we are ready, once a predecessor has told it who we are, and then how things stand; it also
 // answers its watchdog as long as the pool answers us.
@@ -222,7 +222,9 @@ func (s *server) reload(ctx context.Context, why string) error {
 	s.tell(s.notify.Reloading())
 	defer s.tellReady()
 	if err := s.takeIn(ctx); err != nil {
-		s.logFailure("reload failed: ", err)
+		if ctx.Err() == nil { // else the end has overtaken it
+			s.logFailure("reload failed: ", err)
+		}
 		return err
 	}
 	s.log.Info("reloaded")
@@ -349,7 +351,7 @@ func (s *server) config() *config.Config {
 func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done bool, exit int) {
 	s.log.Info("handing over to a new process")
 	follows := s.notify.Socket == "" // somebody may follow our pid: stay in its place
-	successor, err := s.handover.Start(ctx, activation.StartOptions{Sockets: s.sockets.all(), Keep: follows})
+	successor, err := s.handover.Start(ctx, activation.StartOptions{Sockets: s.sockets.all(), Keep: follows, Sibling: !follows})
 	if err != nil {
 		s.log.Error("hand-over failed: " + err.Error() + ": this process serves on")
 		return false, 0
