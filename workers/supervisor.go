@@ -39,15 +39,17 @@ type Command struct {
 // as descriptor 3 with LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES, NOTIFY_SOCKET with READY=1 and WATCHDOG=1, WATCHDOG_USEC, SIGABRT
 // on a missed watchdog. So a worker cannot tell the two apart. Processes end with the supervisor.
 type Supervisor struct {
-	log    *slog.Logger
-	notify *notifySocket
-	spawns chan func() // performed on one locked thread: PR_SET_PDEATHSIG follows the thread
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	reaped sync.WaitGroup // one for every process
+	log      *slog.Logger
+	patience time.Duration // from SIGABRT to SIGKILL
+	notify   *notifySocket
+	spawns   chan func() // performed on one locked thread: PR_SET_PDEATHSIG follows the thread
+	ctx      context.Context
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
+	reaped   sync.WaitGroup // one for every process
 
 	mu        sync.Mutex       // protects the fields below
+	closing   bool             // no process is started any more
 	processes map[int]*process // that run, by pid
 	latest    map[int]*process // by number
 }
@@ -62,14 +64,20 @@ type process struct {
 	expected bool          // somebody asked for its end
 }
 
-// NewSupervisor makes a supervisor. Close ends it and every process that it started.
+// NewSupervisor makes a supervisor; a nil log discards. Close ends it and every process that it started.
 func NewSupervisor(log *slog.Logger) (*Supervisor, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	notify, err := newNotifySocket()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &Supervisor{log: log, notify: notify, spawns: make(chan func()), ctx: ctx, cancel: cancel, processes: map[int]*process{}, latest: map[int]*process{}}
+	s := &Supervisor{
+		log: log, patience: abortPatience, notify: notify, spawns: make(chan func()),
+		processes: map[int]*process{}, latest: map[int]*process{},
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.spawnLoop)
 	s.wg.Go(s.notifyLoop)
 	s.wg.Go(s.watchLoop)
@@ -125,32 +133,49 @@ func (l *commandLauncher) Fate(ctx context.Context, number int) string {
 
 // start runs the command as worker number.
 func (s *Supervisor) start(number int, c *Command, listener *os.File) error {
-	cmd := c.build(s.notify.path, listener)
+	p := &process{
+		number: number, cmd: c.build(s.notify.path, listener), done: make(chan struct{}),
+		watchdog: watchdog{limit: c.Watchdog, patience: s.patience},
+	}
 	result := make(chan error, 1)
-	spawn := func() { result <- cmd.Start() }
 	select {
-	case s.spawns <- spawn:
+	case s.spawns <- func() { result <- s.spawn(p) }:
 	case <-s.ctx.Done():
-		return errors.New("the supervisor is closed")
+		return errClosed
 	}
 	if err := <-result; err != nil {
-		return startError(c.Path, err)
+		return c.startError(err)
 	}
-	p := &process{number: number, cmd: cmd, watchdog: watchdog{limit: c.Watchdog, patience: abortPatience}, done: make(chan struct{})}
+	return nil
+}
+
+var errClosed = errors.New("the supervisor is closed")
+
+// spawn starts a process and enters it, before anything that it says is heeded.
+func (s *Supervisor) spawn(p *process) error {
 	s.mu.Lock()
-	s.latest[number] = p
-	s.processes[cmd.Process.Pid] = p
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return errClosed
+	}
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	s.latest[p.number] = p
+	s.processes[p.cmd.Process.Pid] = p
 	s.reaped.Go(func() { s.reap(p) })
 	return nil
 }
 
-func startError(path string, err error) error {
+func (c *Command) startError(err error) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return fmt.Errorf("cannot run %s: %w", path, err)
+	if info, statErr := os.Stat(c.Dir); c.Dir != "" && (statErr != nil || !info.IsDir()) {
+		return fmt.Errorf("cannot run %s in the directory %s: %w", c.Path, c.Dir, err)
+	}
+	return fmt.Errorf("cannot run %s: %w", c.Path, err)
 }
 
 // shell sets what the Go runtime cannot set for a child alone: its own pid in LISTEN_PID (sd_listen_fds(3)), its umask, and no core file.
@@ -338,6 +363,9 @@ func (s *Supervisor) Signal(sig syscall.Signal) {
 
 // Close ends every process, with SIGTERM first and SIGKILL when ctx ends, and then the supervisor.
 func (s *Supervisor) Close(ctx context.Context) {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
 	s.Signal(syscall.SIGTERM)
 	done := make(chan struct{})
 	go func() {

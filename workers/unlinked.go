@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +22,12 @@ func listenUnlinked() (*unlinked, error) {
 		return nil, fmt.Errorf("no place for a worker's socket (set TMPDIR): %w", err)
 	}
 	defer os.RemoveAll(dir)
-	name := filepath.Join(dir, "s")
+	place, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("a worker's socket: %w", err)
+	}
+	defer place.Close()
+	name := fmt.Sprintf("/proc/self/fd/%d/s", place.Fd()) // a socket's path may have 107 bytes, TMPDIR's any number (unix(7))
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("a worker's socket: %w", err)
