@@ -85,8 +85,11 @@ func (a *App) Check() error {
 // checkTexts refuses what cannot be written on a line of a unit file.
 func (a *App) checkTexts() error {
 	texts := []string{a.Python, a.Directory, a.User, a.Group, a.Umask}
-	for _, list := range [][]string{a.Sources, a.Listen, a.Args, a.Env} {
+	for _, list := range [][]string{a.Sources, a.Listen, a.Args} {
 		texts = append(texts, list...)
+	}
+	for _, pair := range a.Env { // which may have several lines: they are quoted
+		texts = append(texts, strings.ReplaceAll(pair, "\n", " "))
 	}
 	for _, text := range texts {
 		if err := checkText(text); err != nil {

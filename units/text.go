@@ -24,10 +24,10 @@ func noSpecifier(text string) string { return strings.ReplaceAll(text, "%", "%%"
 // word writes a text as one word of a line that systemd splits (systemd.syntax(7)).
 func word(text string) string {
 	text = noSpecifier(text)
-	if text != "" && !strings.ContainsAny(text, " \t\"'\\;") {
+	if text != "" && !strings.ContainsAny(text, " \t\n\"'\\;") {
 		return text
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\t", `\t`).Replace(text) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\t", `\t`, "\n", `\n`).Replace(text) + `"`
 }
 
 // argument writes a text as one word of a command line, where systemd also replaces variables.

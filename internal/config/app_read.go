@@ -177,10 +177,7 @@ func (r *appReader) items(s *Setting, text string) ([]string, error) {
 	case s.Kind == CommaList:
 		return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' || c == '\t' }), nil
 	}
-	plain, err := unquote(text)
-	if err == nil {
-		plain, err = s.plainText(plain)
-	}
+	plain, err := s.plainText(unquote(text))
 	return []string{plain}, err
 }
 

@@ -11,15 +11,15 @@ import (
 
 // unquote takes the quotes off a value that is one quoted word, and reads the escapes in it (systemd.syntax(7)). Any
 // other value stands as it is, so that app:create("x") needs none.
-func unquote(value string) (string, error) {
+func unquote(value string) string {
 	if value == "" || value[0] != '"' && value[0] != '\'' {
-		return value, nil
+		return value
 	}
 	word, rest, err := unitWord(value)
-	if err != nil || rest != "" {
-		return value, nil //nolint:nilerr // not one word: quotes of the value's own
+	if err != nil || rest != "" { // not one word: the quotes are the value's own
+		return value
 	}
-	return word, nil
+	return word
 }
 
 // unitWords splits a value into words, as systemd splits Environment=.
