@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kirin-server/kirin/internal/testkit"
 )
@@ -113,6 +114,9 @@ func TestCommandDiesWithCaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.(*os.File).SetReadDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if rest, err := io.ReadAll(out); err != nil || len(rest) > 0 { // ends when nobody has the pipe
