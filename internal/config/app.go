@@ -85,7 +85,7 @@ func LoadAppFile(path string) (*App, error) {
 	}
 	files := []appFile{{shown: path, path: path}}
 	for _, file := range beside {
-		full := filepath.Join(path+".d", file)
+		full := path + ".d/" + file
 		files = append(files, appFile{shown: full, path: full})
 	}
 	return readApp(name, files, AppOptions{})
