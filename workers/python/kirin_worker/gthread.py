@@ -55,7 +55,8 @@ class GThread(Server):
     def handle(self, runner, conn, serial, request):
         """Takes one request to its end. It counts as running until its response was sent.
 
-        It counts by a number of its own: its id may be that of the next request as soon as the front has the response.
+        It counts by a number of its own: its id may be that of the next request as soon as the front has the
+        response.
         """
         ident = request[0]
         conn.queued.discard(ident)

@@ -9,7 +9,8 @@ import _socket
 
 from .errors import WorkerError
 
-FIRST = 3   # SD_LISTEN_FDS_START
+FIRST = 3       # SD_LISTEN_FDS_START
+PATIENCE = 5.0  # seconds
 
 
 def _take(*names):
@@ -45,14 +46,16 @@ class Notifier:
         self.interval = interval    # seconds between two WATCHDOG=1, 0 for none
         self.connected = bool(path)
 
-    def send(self, message):
-        """Sends one message. A manager that does not listen is no reason to stop."""
+    def send(self, message, patience=PATIENCE):
+        """Sends one message; False when it could not be sent. A manager that does not listen is no reason
+        to stop, and one that is busy is waited for at most ``patience`` seconds.
+        """
         if not self.connected:
             return False
         kind = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC
         sock = _socket.socket(_socket.AF_UNIX, kind)
         try:
-            sock.settimeout(5)
+            sock.settimeout(patience)
             sock.sendto(message.encode(), self.path)
         except OSError:
             return False

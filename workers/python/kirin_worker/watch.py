@@ -110,7 +110,7 @@ class Watch:
             self.end()
         if self.notifier.interval and now >= self.next_ping:
             self.next_ping = now + self.notifier.interval
-            self.notifier.send("WATCHDOG=1")
+            self.notifier.send("WATCHDOG=1", 0.0)   # the next will do; waiting would stop the watch
 
     def send_late(self, now):
         """Sends the responses that have waited long enough for company."""

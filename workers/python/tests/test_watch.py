@@ -148,6 +148,14 @@ class Pings(WorkerCase):
         worker.notify.settimeout(0.3)
         self.assertRaises(OSError, worker.notify.recv, 100)
 
+    def test_a_manager_that_is_busy_does_not_stop_the_watch(self):
+        """The queue of a datagram socket is short (net.unix.max_dgram_qlen)."""
+        worker, wire = self.served("slow:app", "--timeout=1", env={"WATCHDOG_USEC": "30000"})
+        begun = time.monotonic()
+        ident = wire.request("/sleep?30")
+        self.assertEqual(wire.expect(STATUS), {"overtime": [ident]})
+        self.assertLess(time.monotonic() - begun, 3)
+
     def test_none_after_overtime(self):
         worker, wire = self.served("slow:app", "--timeout=0.3", env={"WATCHDOG_USEC": "300000"})
         wire.request("/sleep?30")
