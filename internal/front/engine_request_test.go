@@ -92,7 +92,7 @@ func TestUploadsAtOnce(t *testing.T) {
 
 // TestContinue: 100 comes when the body is wanted, and only then.
 func TestContinue(t *testing.T) {
-	r := start(t, setup{Options: Options{FieldCount: 5}, serve: describe})
+	r := start(t, setup{Options: Options{FieldCount: 5, StallTimeout: time.Second}, serve: describe})
 	post := func(fields string) string {
 		return "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n" + fields + "\r\n"
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/kirin-server/kirin/workers/wire"
 )
 
 // A Field is one header field, its value without surrounding white space.
@@ -36,43 +38,37 @@ type Exchange struct {
 	Sent     int64 // bytes of the response body
 	Response []Field
 	Pid      int // of the worker, 0 when none answered
+
+	options *Options          // that it is served under
+	size    int64             // CONTENT_LENGTH, -1: none
+	environ map[string]string // by names in capitals, once somebody has asked
 }
 
-// Field gives the values of the named field, joined by commas, or "" when there is none. The name's case does not matter.
+// Field gives the values of the named field, joined as in the environ, or "" when there is none. The name's case does not matter.
 func (x *Exchange) Field(name string) string { return find(x.Fields, name) }
 
 // ResponseField gives a field of the response in the same way.
 func (x *Exchange) ResponseField(name string) string { return find(x.Response, name) }
 
-// Variable gives a variable of the environ that the front has made, or "". The name's case does not matter.
+// Variable gives a variable of the environ that the front has made, as Latin-1, or "". The name's case does not matter.
 func (x *Exchange) Variable(name string) string {
-	if equalFold(name, "wsgi.url_scheme") {
-		return x.Scheme
+	if x.environ == nil {
+		x.environ = x.variables()
 	}
-	name = strings.ToUpper(name)
-	if header, ok := strings.CutPrefix(name, "HTTP_"); ok && header != "HOST" {
-		return x.Field(strings.ReplaceAll(header, "_", "-"))
+	return x.environ[strings.ToUpper(name)]
+}
+
+// variables makes the environ anew: the access log rarely asks for it.
+func (x *Exchange) variables() map[string]string {
+	o, vars := x.options, map[string]string{}
+	if o == nil {
+		o = &Options{}
 	}
-	path, query := splitTarget(x.Target)
-	switch name {
-	case "HTTP_HOST":
-		return x.Host
-	case "REQUEST_METHOD":
-		return x.Method
-	case "RAW_URI":
-		return x.Target
-	case "PATH_INFO":
-		return unescape(path)
-	case "QUERY_STRING":
-		return query
-	case "SERVER_PROTOCOL":
-		return x.Proto
-	case "CONTENT_TYPE":
-		return x.Field("Content-Type")
-	case "REMOTE_ADDR":
-		return x.RemoteAddr()
-	}
-	return ""
+	_ = wire.EachEnviron(o.appendEnviron(nil, x, x.size), func(key, value []byte) { // its own work, which parses
+		text, _ := wire.Latin1(value)
+		vars[strings.ToUpper(string(key))] = string(text)
+	})
+	return vars
 }
 
 // RemoteAddr is the peer's address, "" behind a Unix socket.
@@ -102,7 +98,7 @@ func find(fields []Field, name string) string {
 			continue
 		}
 		if found {
-			value += ","
+			value += separator(name)
 		}
 		value, found = value+fields[i].Value, true
 	}

@@ -58,6 +58,7 @@ type service struct {
 // Serve answers one exchange.
 func (f *Front) Serve(x *Exchange, w Writer) {
 	s := &service{f: f, o: f.options.Load(), x: x, w: w}
+	x.options, x.size = s.o, -1
 	if s.check() {
 		s.run()
 	}
@@ -172,11 +173,10 @@ func (s *service) run() {
 	if b.inline != nil {
 		mem.body = b.inline
 	}
-	length := b.size
-	if s.x.Length == 0 && s.x.Field("Content-Length") == "" {
-		length = -1
+	if s.x.Length != 0 || s.x.Field("Content-Length") != "" {
+		s.x.size = b.size
 	}
-	mem.environ = s.o.appendEnviron(mem.environ[:0], s.x, length)
+	mem.environ = s.o.appendEnviron(mem.environ[:0], s.x, s.x.size)
 	s.box = newMailbox()
 	s.req = &workers.Request{
 		Environ: mem.environ, Body: b.inline, File: b.file, Size: b.size,

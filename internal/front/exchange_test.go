@@ -1,0 +1,157 @@
+package front
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+
+	"github.com/kirin-server/kirin/workers"
+	"github.com/kirin-server/kirin/workers/workertest"
+)
+
+// sheet is a Writer that takes down what it is told.
+type sheet struct {
+	bytes.Buffer
+	status          int
+	length          int64
+	fields          []Field
+	interims        int
+	closed, aborted bool
+}
+
+func (s *sheet) Interim(int, []Field) { s.interims++ }
+func (s *sheet) Flush() error         { return nil }
+func (s *sheet) Close()               { s.closed = true }
+func (s *sheet) Abort()               { s.aborted = true }
+
+func (s *sheet) Begin(status int, _ string, fields []Field, length int64) {
+	s.status, s.fields, s.length = status, fields, length
+}
+
+func (s *sheet) WriteFile(f *os.File, offset, count int64) (int64, error) {
+	return io.Copy(s, io.NewSectionReader(f, offset, count))
+}
+
+// serveOnce gives one exchange to a front, whatever the engine.
+func serveOnce(t *testing.T, o Options, x *Exchange, serve func(*workertest.Call)) *sheet {
+	t.Helper()
+	checkLeaks(t)
+	pool := workers.New(workertest.New(t, 1, serve), workers.Options{})
+	if err := pool.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	if x.Context == nil {
+		x.Context = t.Context()
+	}
+	s := &sheet{}
+	New(pool, o).Serve(x, s)
+	return s
+}
+
+// TestExchange: an exchange needs no engine.
+func TestExchange(t *testing.T) {
+	x := get("/", Field{"Content-Length", "5"})
+	x.Method, x.Body, x.Length = "POST", strings.NewReader("hello"), 5
+	s := serveOnce(t, Options{}, x, echo)
+	if s.status != 200 || s.String() != "hello" || s.length != 5 || s.closed || s.aborted {
+		t.Errorf("got %+v", s)
+	}
+	if x.Status != 200 || x.Sent != 5 || x.Scheme != "http" || x.Pid == 0 {
+		t.Errorf("the exchange: %+v", x)
+	}
+}
+
+// TestExchangeBodyFails: who is to blame when a body cannot be read, by the error alone.
+func TestExchangeBodyFails(t *testing.T) {
+	cut := &net.OpError{Op: "read", Err: syscall.ECONNRESET}
+	slow := &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}
+	for _, c := range []struct {
+		name   string
+		err    error
+		status int
+	}{
+		{"early end", io.ErrUnexpectedEOF, statusGone},
+		{"end", io.EOF, statusGone},
+		{"connection lost", cut, statusGone},
+		{"too slow", slow, 408},
+		{"malformed", errors.New("bad chunk"), 400},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := get("/", Field{"Content-Length", "5"})
+			x.Method, x.Length = "POST", 5
+			x.Body = io.MultiReader(strings.NewReader("he"), iotest.ErrReader(c.err))
+			var logged int
+			s := serveOnce(t, Options{Access: func(*Exchange) { logged++ }}, x, echo)
+			wantAbort := c.status == statusGone
+			if x.Status != c.status || s.aborted != wantAbort || s.closed == wantAbort || logged != 1 || (s.status == c.status) == wantAbort {
+				t.Errorf("status %d, logged %d times, %+v", x.Status, logged, s)
+			}
+		})
+	}
+}
+
+// TestExchangeGone: an exchange whose client was gone before it began never runs.
+func TestExchangeGone(t *testing.T) {
+	x := get("/")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	x.Context = ctx
+	began := make(chan *workertest.Call, 1)
+	s := serveOnce(t, Options{}, x, func(c *workertest.Call) {
+		began <- c
+		<-c.Done()
+	})
+	if x.Status != statusGone || s.status != 0 || !s.aborted {
+		t.Errorf("status %d, %+v", x.Status, s)
+	}
+	select {
+	case c := <-began: // it may have been sent, and was cancelled then
+		wait(t, "CANCEL", c.Done())
+	default:
+	}
+}
+
+// TestExchangeVariables: the access log can have every variable that the worker got, by its name in any case.
+func TestExchangeVariables(t *testing.T) {
+	x := get("/app/a%20b?q=1", Field{"X-Y", "1"}, Field{"x-y", "2"}, Field{"Content-Type", "t"}, Field{"Accept", ""}, Field{"Cookie", "a"},
+		Field{"cookie", "caf\xe9"}, Field{"Content-Length", "5"})
+	x.Method, x.Body, x.Length, x.Response = "POST", strings.NewReader("hello"), 5, []Field{{"Set-Cookie", "a"}, {"set-cookie", "b"}}
+	environs, seen := make(chan map[string]string, 1), 0
+	o := Options{ScriptName: "/app", Software: "kirin/7", Access: func(x *Exchange) {
+		for name, value := range <-environs {
+			seen++
+			if v := x.Variable(name); v != value {
+				t.Errorf("%s is %q, in the environ %q", name, v, value)
+			}
+			if v := x.Variable(strings.ToLower(name)); v != value {
+				t.Errorf("%s is %q, in the environ %q", strings.ToLower(name), v, value)
+			}
+		}
+		if v := x.Variable("NOTHING") + x.Field("Nothing"); v != "" {
+			t.Errorf("what is not there is %q", v)
+		}
+		if v := x.Field("COOKIE"); v != "a; caf\xe9" {
+			t.Errorf("cookies: %q", v)
+		}
+	}}
+	serveOnce(t, o, x, func(c *workertest.Call) {
+		environs <- c.Environ
+		hello(c)
+	})
+	if seen < 18 {
+		t.Errorf("%d variables", seen)
+	}
+	x = get("/a?b")
+	x.Response = []Field{{"Set-Cookie", "a"}, {"set-cookie", "b"}}
+	if got := x.Variable("PATH_INFO") + x.ResponseField("SET-COOKIE"); got != "/aa,b" {
+		t.Errorf("an exchange that was not served: %q", got)
+	}
+}
