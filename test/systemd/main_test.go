@@ -101,7 +101,7 @@ func startShop(t *testing.T, o options) *shop {
 
 // checkRaces fails the test when a binary built with the race detector has reported anything.
 func (s *shop) checkRaces() {
-	if races := s.find(box.Query{}, "DATA RACE|^panic:|^goroutine 1 "); len(races) > 0 {
+	if races := s.find(box.Query{}, "DATA RACE|^panic:|^fatal error:"); len(races) > 0 {
 		s.t.Errorf("a data race or a panic: %v", races)
 	}
 }

@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"fmt"
 	"strconv"
 	"testing"
 
@@ -125,4 +126,47 @@ func TestUpgradeFails(t *testing.T) {
 	l.Wait(100)
 	s.unharmed(l)
 	s.want(map[string]string{"MainPID": front, "NRestarts": "0", "ActiveState": "active"})
+}
+
+// TestStopAfterUpgrade wants a front that has taken over to be systemd's own child: told
+// to stop, it finishes what is in flight.
+func TestStopAfterUpgrade(t *testing.T) {
+	t.Parallel()
+	s := startShop(t, options{Socket: true})
+	old := s.Property(service, "MainPID")
+	mark := s.Mark()
+	s.Systemctl("kill", "--kill-whom=main", "--signal=SIGUSR2", service)
+	s.WaitProperty(service, "MainPID", func(pid string) bool { return pid != old })
+	testkit.Eventually(t, "the old front is gone", func() bool { return s.Try("test", "-e", "/proc/"+old).Status != 0 })
+	c := s.Conn(address)
+	c.Send("POST /?ms=1000 HTTP/1.1\r\nHost: test\r\nX-Request-Id: flight\r\nContent-Length: 0\r\n\r\n")
+	s.trace.Wait(t, 1, "begin", "POST", "flight")
+	s.Systemctl("stop", service)
+	if r, err := c.ReadResponse("POST"); err != nil || r.Status != 200 {
+		t.Errorf("in flight: %v, %v", r, err)
+	}
+	s.want(map[string]string{"ActiveState": "inactive", "Result": "success"})
+	if left := s.processes(); len(left) > 0 {
+		t.Errorf("left running: %v", left)
+	}
+	for _, complaint := range []string{"not our child", "reception only permitted", "SIGKILL"} {
+		if found := s.find(box.Query{Unit: service, After: mark}, complaint); len(found) > 0 {
+			t.Errorf("in the journal: %v", found)
+		}
+	}
+}
+
+// TestScale wants TTIN and TTOU to change what systemctl status says.
+func TestScale(t *testing.T) {
+	t.Parallel()
+	s := startShop(t, options{})
+	signal := func(name string, want int) {
+		s.Systemctl("kill", "--kill-whom=main", "--signal="+name, service)
+		s.WaitProperty(service, "StatusText", func(text string) bool {
+			return matches(fmt.Sprintf(`\b%d of %d workers ready`, want, want), text)
+		})
+	}
+	signal("TTIN", 3)
+	signal("TTOU", 2)
+	signal("TTOU", 1)
 }

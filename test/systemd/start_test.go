@@ -48,8 +48,9 @@ func TestStartFails(t *testing.T) {
 	}
 	s.want(map[string]string{"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "4", "NRestarts": "0"})
 	for _, line := range []string{"RuntimeError: not today", `File "/srv/shop/bad.py", line 1`} {
-		if found := s.find(box.Query{Unit: service}, line); len(found) == 0 {
-			t.Errorf("%q is not in the journal", line)
+		found := s.find(box.Query{Unit: service}, line)
+		if len(found) == 0 || len(box.Find(found, func(e box.Entry) bool { return e.Priority() != 3 })) > 0 {
+			t.Errorf("%q in the journal: %v; want it at level 3", line, found)
 		}
 	}
 	if left := s.processes(); len(left) > 0 {
