@@ -1,0 +1,132 @@
+package systemd
+
+import (
+	"strings"
+	"testing"
+)
+
+// sqliteApp is a Flask application with its data in the unit's state directory.
+const sqliteApp = `
+import os, sqlite3, tempfile, getpass, subprocess, socket, struct
+from flask import Flask, request
+
+app = Flask(__name__)
+state = os.environ["STATE_DIRECTORY"]
+
+def db():
+    c = sqlite3.connect(os.path.join(state, "shop.sqlite3"), timeout=20)
+    c.execute("create table if not exists visits (path text)")
+    return c
+
+@app.route("/visit")
+def visit():
+    with db() as c:
+        c.execute("insert into visits values ('x')")
+        return str(c.execute("select count(*) from visits").fetchone()[0])
+
+@app.route("/tools")
+def tools():
+    with tempfile.NamedTemporaryFile(dir=os.environ["CACHE_DIRECTORY"]) as f, tempfile.NamedTemporaryFile() as g:
+        f.write(b"x"), g.write(b"y")
+    return subprocess.run(["echo", "child"], capture_output=True, text=True, check=True).stdout.strip()
+
+@app.route("/peer")
+def peer():
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(10)
+    s.connect("/run/peer.sock")
+    return s.recv(100).decode()
+
+@app.route("/loopback")
+def loopback():
+    a = socket.create_server(("127.0.0.1", 0))
+    b = socket.create_connection(a.getsockname(), timeout=10)
+    return "%d" % len([socket.getaddrinfo("localhost", 80), b])
+
+def attempt(path):
+    try:
+        with open(path, "a"):
+            return "open"
+    except OSError as error:
+        return type(error).__name__
+
+@app.route("/forbidden")
+def forbidden():
+    found = [attempt(p) for p in ("/etc/passwd", "/srv/shop/x", "/usr/x", "/var/lib/x", "/run/x")]
+    found += ["seen" if os.path.exists(p) else "hidden" for p in ("/home/somebody/secret", "/dev/fuse", "/proc/1/comm")]
+    return " ".join(found)
+`
+
+// peerServer answers with the user of whoever connects, as PostgreSQL's peer authentication finds it.
+const peerServer = `
+import os, pwd, socket, struct
+s = socket.socket(socket.AF_UNIX)
+s.bind("/run/peer.sock")
+os.chmod("/run/peer.sock", 0o777)
+s.listen()
+while True:
+    c, _ = s.accept()
+    uid = struct.unpack("3i", c.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = "unknown: %d" % uid
+    c.sendall(name.encode())
+    c.close()
+`
+
+const peerUnit = "[Service]\nExecStart=/usr/bin/python3 /srv/peer.py\n"
+
+// TestSandboxedApplication wants an ordinary application to find what it needs, and nothing else.
+func TestSandboxedApplication(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, map[string]string{
+		"/etc/kirin/shop.conf":              strings.Replace(shopConf, "hello:app", "site1:app", 1),
+		"/srv/shop/site1.py":                sqliteApp,
+		"/etc/systemd/system/peer.service":  peerUnit,
+		"/srv/peer.py":                      peerServer,
+		"/home/somebody/secret":             "x",
+		"/etc/kirin/shop.conf.d/later.conf": "",
+	})
+	h.Systemctl("start", "peer.service", "kirin@shop.socket")
+	h.wantGet("/visit", "1")
+	h.wantGet("/visit", "2")
+	h.wantGet("/tools", "child")
+	h.wantGet("/peer", "shop")
+	h.wantGet("/loopback", "2")
+	const all = "PermissionError OSError OSError OSError OSError hidden hidden hidden"
+	if _, got := h.get("/forbidden"); strings.ReplaceAll(got, "PermissionError", "OSError") != strings.ReplaceAll(all, "PermissionError", "OSError") {
+		t.Errorf("it sees %s", got)
+	}
+	h.Systemctl("restart", "kirin@shop.service")
+	h.wantGet("/visit", "3")
+
+	h.WriteFile("/etc/kirin/shop.conf.d/later.conf", "[Worker]\nProtectSystem=no\nReadWritePaths=/srv/shop\nProtectHome=no\nPrivateDevices=no\n")
+	h.Exec("chmod", "777", "/srv/shop", "/home/somebody")
+	h.Systemctl("daemon-reload")
+	h.Systemctl("restart", "kirin@shop.service")
+	if _, got := h.get("/forbidden"); !strings.Contains(got, "open") || !strings.Contains(got, "seen") {
+		t.Errorf("what was turned off still holds: %s", got)
+	}
+}
+
+// TestDynamicUser wants an application without a user of its own to have one, with one state for all its workers.
+func TestDynamicUser(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, map[string]string{
+		"/etc/kirin/shop.conf":             "[App]\nApplication=site1:app\nDirectory=/srv/shop\nWorkers=2\n",
+		"/srv/shop/site1.py":               sqliteApp,
+		"/etc/systemd/system/peer.service": peerUnit,
+		"/srv/peer.py":                     peerServer,
+	})
+	h.Systemctl("start", "peer.service", "kirin@shop.socket", "kirin@shop.service")
+	for range 2 {
+		h.wantGet("/peer", "kirin-shop")
+	}
+	h.wantGet("/visit", "1")
+	h.Systemctl("restart", "kirin@shop.service")
+	h.wantGet("/visit", "2")
+	if user := h.Output("stat", "-L", "-c", "%U", "/var/lib/kirin/shop/shop.sqlite3"); user != "kirin-shop" {
+		t.Errorf("the data belong to %s", user)
+	}
+}
