@@ -55,6 +55,7 @@ type Handover struct {
 	answered    sync.Once     // guards the one answer on ready
 	done        *os.File      // ends when the predecessor has finished
 	doneC       chan struct{} // closed then
+	followedC   chan struct{} // closed when the service manager follows us, at the latest then
 	keeper      *os.File      // socket to the keeper above, nil when there is none
 	keeperGoneC chan struct{} // closed when it has died
 	watchers    sync.WaitGroup
@@ -77,12 +78,12 @@ func NewHandover() (*Handover, error) {
 	}
 	h := &Handover{
 		program: program, args: slices.Clone(os.Args), env: cleanEnviron(), dir: dir,
-		doneC: make(chan struct{}), keeperGoneC: make(chan struct{}),
+		doneC: make(chan struct{}), followedC: make(chan struct{}), keeperGoneC: make(chan struct{}),
 	}
 	if err := h.join(); err != nil {
 		return nil, err
 	}
-	h.watch(h.done, h.doneC)
+	h.watchDone()
 	if h.keeper != nil {
 		h.watch(h.keeper, h.keeperGoneC)
 	}
@@ -195,6 +196,27 @@ func adoptPipe(fd int, mode uint32) (*os.File, error) {
 	return adopt(fd, envPredecessor), nil
 }
 
+// watchDone closes followedC at the first byte from the predecessor ([Successor.Follow]), and both channels at its end.
+func (h *Handover) watchDone() {
+	if h.done == nil {
+		close(h.followedC)
+		return
+	}
+	h.watchers.Go(func() {
+		n, err := h.done.Read(make([]byte, 1))
+		if errors.Is(err, os.ErrClosed) {
+			return
+		}
+		close(h.followedC)
+		if n > 0 {
+			_, err = io.Copy(io.Discard, h.done)
+		}
+		if !errors.Is(err, os.ErrClosed) {
+			close(h.doneC)
+		}
+	})
+}
+
 // watch closes c when f is at its end. Close ends it too, without closing c.
 func (h *Handover) watch(f *os.File, c chan struct{}) {
 	if f == nil {
@@ -215,6 +237,10 @@ func (h *Handover) Predecessor() int { return h.predecessor }
 // the main process alone where NotifyAccess= is main, may still drop those of a [Notifier] with a warning in the
 // journal: READY=1 is not due from a successor anyway.
 func (h *Handover) PredecessorDone() <-chan struct{} { return h.doneC }
+
+// Followed is closed when the predecessor has told that the service manager follows this process now
+// ([Successor.Follow]), or has ended; at once when there is none. Messages to the manager are lost before that.
+func (h *Handover) Followed() <-chan struct{} { return h.followedC }
 
 // Kept reports whether a keeper stands above this process ([Handover.Keep]).
 func (h *Handover) Kept() bool { return h.keeper != nil }

@@ -61,6 +61,12 @@ type Successor struct {
 	signals chan os.Signal
 }
 
+// Follow tells the successor that the service manager follows it: MAINPID= has been sent and taken in ([Notifier.Barrier]).
+func (s *Successor) Follow() error {
+	_, err := s.done.Write([]byte{1})
+	return err
+}
+
 // Release tells the successor that this process has finished, so that it may hand over in its turn.
 // To exit does the same.
 func (s *Successor) Release() error { return s.done.Close() }

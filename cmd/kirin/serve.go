@@ -156,7 +156,7 @@ const statusEvery = time.Second
 // answers its watchdog as long as the pool answers us.
 func (s *server) sayLive() {
 	select {
-	case <-s.handover.PredecessorDone():
+	case <-s.handover.Followed():
 	case <-s.life.Done():
 		return
 	}
@@ -359,7 +359,10 @@ func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done boo
 	signal.Stop(signals) // the keeper passes them on
 	s.log.Info(fmt.Sprintf("process %d has taken over", successor.PID))
 	s.tell(s.notify.MainPID(successor.PID))
-	s.tell(s.notify.Barrier(ctx)) // before we end, or systemd would not know whose message it was
+	s.tell(s.notify.Barrier(ctx)) // or systemd would not know whose message it was when we have ended
+	if err := successor.Follow(); err != nil {
+		s.log.Warn(fmt.Sprintf("the successor cannot be told that it is followed: %v", err))
+	}
 	s.sockets.handedOver()
 	kept := s.pidfile // names us: the keeper's, or the successor's by now
 	s.pidfile = nil
