@@ -6,13 +6,15 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
+	"syscall"
 )
 
 // CheckHost looks for what the file names on this machine: the user, the group, the directory, the interpreter. It is
 // for a person who asks; a generator must not wait for any of it.
 func (a *App) CheckHost() error {
 	var errs Errors
-	for _, check := range []func() *Error{a.checkUser, a.checkGroup, a.checkDirectory, a.checkPython} {
+	for _, check := range []func() *Error{a.checkReadable, a.checkUser, a.checkGroup, a.checkDirectory, a.checkPython} {
 		if err := check(); err != nil {
 			errs = append(errs, err)
 		}
@@ -21,6 +23,35 @@ func (a *App) CheckHost() error {
 		return nil
 	}
 	return errs.orOne()
+}
+
+// frontUser is the user that the fronts run as (packaging/systemd).
+const frontUser = "kirin"
+
+// checkReadable wants the front to be able to read the files, too.
+func (a *App) checkReadable() *Error {
+	for _, file := range a.Files {
+		info, err := os.Stat(filepath.Join(a.root, file))
+		if err == nil && !readableByFront(info) {
+			return &Error{
+				Source: Source{Origin: FromApp, Name: file}, Problem: "the front, which is user kirin, may not read it",
+				Mend: "chgrp kirin " + file + " and chmod 640 " + file,
+			}
+		}
+	}
+	return nil
+}
+
+func readableByFront(info os.FileInfo) bool {
+	if info.Mode()&0o004 != 0 {
+		return true
+	}
+	owner, known := info.Sys().(*syscall.Stat_t)
+	kirin, err := user.Lookup(frontUser)
+	if !known || err != nil {
+		return false
+	}
+	return info.Mode()&0o040 != 0 && kirin.Gid == strconv.Itoa(int(owner.Gid)) || info.Mode()&0o400 != 0 && kirin.Uid == strconv.Itoa(int(owner.Uid))
 }
 
 func (a *App) checkUser() *Error {

@@ -337,6 +337,53 @@ func TestAppPython(t *testing.T) {
 	}
 }
 
+// TestAppReadable wants a file that only root may read to be told of: the front is another user.
+func TestAppReadable(t *testing.T) {
+	o := root(t, map[string]string{"etc/kirin/shop.conf": "[App]\nApplication=shop:app\n", "usr/bin/python3": "x"})
+	for mode, want := range map[os.FileMode]int{0o644: 0, 0o640: 1, 0o600: 1} {
+		for path, m := range map[string]os.FileMode{"etc/kirin/shop.conf": mode, "usr/bin/python3": 0o755} {
+			if err := os.Chmod(filepath.Join(o.Root, path), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		app, err := LoadApp("shop", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := errorLines(app.CheckHost())
+		if len(lines) != want || want > 0 && !strings.HasPrefix(lines[0], "/etc/kirin/shop.conf: the front, which is user kirin, may not read it: chgrp kirin") {
+			t.Errorf("%o: %q", mode, lines)
+		}
+	}
+}
+
+// TestAppDocs wants the page about application files to be true: its first example is taken, and its keys are known.
+func TestAppDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/units.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := regexp.MustCompile(`(?m)^    # /etc/kirin/shop\.conf\n((?:    .*\n)+)`).FindSubmatch(page)
+	if example == nil {
+		t.Fatal("there is no example")
+	}
+	text := regexp.MustCompile(`(?m)^    `).ReplaceAllString(string(example[1]), "")
+	if _, err := LoadApp("shop", root(t, map[string]string{"etc/kirin/shop.conf": text})); err != nil {
+		t.Error(err)
+	}
+	_, table, _ := strings.Cut(string(page), "\n### [App]\n")
+	table, _, _ = strings.Cut(table, "\n### ")
+	keys := regexp.MustCompile("`([A-Z][A-Za-z]+)=`").FindAllStringSubmatch(table, -1)
+	if len(keys) < 10 {
+		t.Fatalf("%d keys", len(keys))
+	}
+	for _, key := range keys {
+		if _, ok := lookupAppKey(key[1]); !ok {
+			t.Errorf("there is no key %s", key[1])
+		}
+	}
+}
+
 func TestSharedAddresses(t *testing.T) {
 	o := root(t, map[string]string{
 		"etc/kirin/a.conf": "[App]\nApplication=a:b\n",

@@ -1,8 +1,6 @@
 package systemd
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -98,14 +96,4 @@ func unitsOfShop() []string {
 		units = append(units, "kirin-worker@shop:"+n+".socket", "kirin-worker@shop:"+n+".service")
 	}
 	return append(units, "kirin-shop.slice")
-}
-
-// sourceOf returns a file of the checkout.
-func sourceOf(t *testing.T, path ...string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(append([]string{testkit.Root()}, path...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
