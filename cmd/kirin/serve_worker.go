@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -51,7 +54,34 @@ func (c *ownCrew) launcher(ctx context.Context, cfg *config.Config) (workers.Lau
 		runtime.Close()
 		return nil, nil, err
 	}
-	return c.super.Launcher(command), runtime, nil
+	l := &runtimeLauncher{Launcher: c.super.Launcher(command), runtime: runtime}
+	return l, l, nil
+}
+
+// runtimeLauncher keeps the runtime open as long as a launch is under way: a reload that has failed or is over closes it, and a worker may
+// just be starting.
+type runtimeLauncher struct {
+	workers.Launcher
+	mu      sync.RWMutex // held by launches; protects the fields below
+	runtime *python.Runtime
+	closed  bool
+}
+
+func (l *runtimeLauncher) Launch(ctx context.Context, number int) (*net.UnixConn, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.closed {
+		return nil, errors.New("this version of the application has been replaced")
+	}
+	return l.Launcher.Launch(ctx, number)
+}
+
+// Close refuses launches from now on.
+func (l *runtimeLauncher) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	return l.runtime.Close()
 }
 
 // quickTime is how long a worker has that is told to end at once.
