@@ -26,15 +26,15 @@ func (b Broken) DropIns() []File {
 	head := a.head() + "# " + reason + "\n"
 	say := command(b.Say[0], append(b.Say[1:len(b.Say):len(b.Say)], reason)...)
 	socket, front := a.sourced("Socket"), a.sourced("Service")
+	if len(b.Kept) == 0 { // the template's address stays: one must be there, and the command comes before it
+		socket.add("Socket", "ExecStartPre", "")
+	}
 	socket.add("Socket", "ExecStartPre", say)
 	front.add("Service", "ExecStartPre", say)
 	front.add("Service", "Restart", "no")
 	// A connection that waits would start it again and again: after three times the socket gives up.
 	front.add("Unit", "StartLimitIntervalSec", "10s")
 	front.add("Unit", "StartLimitBurst", "3")
-	if len(b.Kept) == 0 { // one address must be there; it comes after the command
-		socket.add("Socket", "ListenStream", "/run/kirin-workers/"+b.Name+".broken")
-	}
 	return append(slices.Clone(b.Kept),
 		File{a.names().Socket() + ".d/" + brokenDropIn, socket.text(head)},
 		File{a.names().Front() + ".d/" + brokenDropIn, front.text(head)})

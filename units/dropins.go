@@ -43,6 +43,8 @@ func (a *App) sourced(section string) sections {
 
 func (a *App) socket(version int) File {
 	s := a.sourced("Socket")
+	s.add("Socket", "ExecStartPre", "") // the template's, for an application that is not there
+	s.add("Socket", "ListenStream", "")
 	for _, address := range a.Listen {
 		s.add("Socket", "ListenStream", noSpecifier(address))
 	}

@@ -36,7 +36,7 @@ func TestDropIns(t *testing.T) {
 	const sockets = "kirin-worker@shop:1.socket kirin-worker@shop:2.socket kirin-worker@shop:3.socket"
 	m := made(t, shop(), 247)
 	for path, want := range map[string]string{
-		"kirin@shop.socket.d/50-kirin.conf":          "\n[Socket]\nListenStream=127.0.0.1:8000\n",
+		"kirin@shop.socket.d/50-kirin.conf":          "\n[Socket]\nExecStartPre=\nListenStream=\nListenStream=127.0.0.1:8000\n",
 		"kirin@shop.service.d/50-kirin.conf":         "Wants=" + sockets + "\nAfter=" + sockets + "\n\n[Service]\nSlice=kirin-shop.slice\nTimeoutStopSec=35s\n",
 		"kirin-worker@shop:3.socket.d/50-kirin.conf": "PartOf=kirin@shop.service\n",
 		"kirin-worker@shop:3.service.d/50-kirin.conf": "PartOf=kirin@shop.service\nBefore=kirin@shop.service\n\n[Service]\n" +
@@ -201,7 +201,7 @@ func TestBroken(t *testing.T) {
 			t.Error(f.Content)
 		}
 	}
-	if !strings.Contains(files[0].Content, "\nListenStream=/run/") || !strings.Contains(files[1].Content, "\nRestart=no\n") {
+	if !strings.Contains(files[0].Content, "\nExecStartPre=\n") || !strings.Contains(files[1].Content, "\nRestart=no\n") {
 		t.Error(files)
 	}
 	whole, err := shop().DropIns(252)
@@ -210,7 +210,7 @@ func TestBroken(t *testing.T) {
 	}
 	b.Kept = whole
 	files = b.DropIns()
-	if !slices.Equal(files[:len(whole)], whole) || len(files) != len(whole)+2 || strings.Contains(files[len(whole)].Content, "ListenStream") {
+	if !slices.Equal(files[:len(whole)], whole) || len(files) != len(whole)+2 || strings.Contains(files[len(whole)].Content, "ExecStartPre=\n") {
 		t.Error(files)
 	}
 }

@@ -138,6 +138,11 @@ func TestBrokenFile(t *testing.T) {
 	if r := h.Conn("127.0.0.1:8001").Get("/"); string(r.Body) != "hello" {
 		t.Errorf("the other application: %d, %q", r.Status, r.Body)
 	}
+	if r := h.Try("systemctl", "start", "kirin@nobody.socket"); r.Status == 0 {
+		t.Error("an application that is not there was started")
+	}
+	wantIn(t, "the status", h.Try("systemctl", "--no-pager", "--full", "status", "kirin@nobody.socket").Stdout,
+		"there is no application nobody: write /etc/kirin/nobody.conf")
 	h.WriteFile("/etc/kirin/shop.conf", shopConf)
 	h.Systemctl("daemon-reload")
 	h.Systemctl("start", "kirin@shop.socket")
