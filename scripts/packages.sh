@@ -7,6 +7,7 @@ TEST_PACKAGES=(
     shellcheck pyflakes3 pycodestyle
     gcc libc6-dev curl git ca-certificates
     systemd dbus iproute2 procps util-linux
+    postgresql python3-psycopg2
 )
 # shellcheck disable=SC2034
 BENCH_PACKAGES=(python3 gunicorn uwsgi-core uwsgi-plugin-python3 wrk procps)

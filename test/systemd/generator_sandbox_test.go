@@ -130,3 +130,55 @@ func TestDynamicUser(t *testing.T) {
 		t.Errorf("the data belong to %s", user)
 	}
 }
+
+// djangoApp keeps visits in PostgreSQL, over its Unix socket, as the user that it runs as.
+const djangoApp = `
+import django
+from django.conf import settings
+from django.db import connection
+from django.http import HttpResponse
+from django.urls import path
+
+settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="only a test", CONN_MAX_AGE=60, DATABASES={
+    "default": {"ENGINE": "django.db.backends.postgresql", "NAME": "shop", "HOST": "/run/postgresql"}})
+django.setup()
+
+def visit(request):
+    with connection.cursor() as c:
+        c.execute("create table if not exists visits (path text)")
+        c.execute("insert into visits values (%s)", [request.path])
+        c.execute("select current_user, count(*) from visits")
+        return HttpResponse("%s %d" % c.fetchone())
+
+urlpatterns = [path("visit", visit)]
+
+from django.core.wsgi import get_wsgi_application
+app = get_wsgi_application()
+`
+
+const postgresUnit = `[Service]
+Type=notify
+User=postgres
+RuntimeDirectory=postgresql
+StateDirectory=database
+ExecStartPre=/bin/sh -ec 'exec $$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)/initdb -D /var/lib/database/data --auth-local=peer --no-sync'
+ExecStart=/bin/sh -ec 'exec $$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)/postgres -D /var/lib/database/data -c listen_addresses= -c unix_socket_directories=/run/postgresql -c fsync=off'
+`
+
+// TestDjangoWithPostgreSQL wants a project with a database on the same machine to work in the sandbox, and tighter: with no network.
+func TestDjangoWithPostgreSQL(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, map[string]string{
+		"/etc/kirin/shop.conf": strings.Replace(shopConf, "hello:app", "site2:app", 1) +
+			"[Worker]\nAfter=database.service\nPrivateNetwork=yes\nRestrictAddressFamilies=\nRestrictAddressFamilies=AF_UNIX\n",
+		"/srv/shop/site2.py":                   djangoApp,
+		"/etc/systemd/system/database.service": postgresUnit,
+	})
+	h.Systemctl("start", "database.service")
+	for _, sql := range []string{"create role shop login", "create database shop owner shop"} {
+		h.Exec("runuser", "-u", "postgres", "--", "psql", "-q", "-h", "/run/postgresql", "-d", "postgres", "-c", sql)
+	}
+	h.Systemctl("start", "kirin@shop.socket")
+	h.wantGet("/visit", "shop 1")
+	h.wantGet("/visit", "shop 2")
+}
