@@ -141,12 +141,15 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 	if err := s.handover.Ready(); err != nil {
 		return err
 	}
+	if err := s.pidfile.write(); err != nil {
+		return err
+	}
 	if err := s.openControl(); err != nil {
 		return err
 	}
 	s.accept(s.sockets.all())
 	s.wg.Go(s.sayLive)
-	return s.pidfile.write()
+	return nil
 }
 
 // statusEvery is how often STATUS= gets new figures.

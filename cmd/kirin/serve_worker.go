@@ -87,8 +87,14 @@ func (l *runtimeLauncher) Close() error {
 // quickTime is how long a worker has that is told to end at once.
 const quickTime = 2 * time.Second
 
+// partingTime is how long a worker that was drained has to say good-bye.
+const partingTime = 100 * time.Millisecond
+
 func (c *ownCrew) close() {
-	c.super.Signal(syscall.SIGQUIT) // those that were drained are gone already
+	for over := time.Now().Add(partingTime); len(c.super.Pids()) > 0 && time.Now().Before(over); {
+		time.Sleep(partingTime / 20)
+	}
+	c.super.Signal(syscall.SIGQUIT)
 	ctx, cancel := context.WithTimeout(context.Background(), quickTime)
 	defer cancel()
 	c.super.Close(ctx)
