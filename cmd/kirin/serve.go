@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"strings"
 	"sync"
 	"time"
 
@@ -152,37 +149,6 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 	return nil
 }
 
-// statusEvery is how often STATUS= gets new figures.
-const statusEvery = time.Second
-
-// sayLive tells the service manager that we are ready, once a predecessor has told it who we are, and then how things stand; it also
-// answers its watchdog as long as the pool answers us.
-func (s *server) sayLive() {
-	select {
-	case <-s.handover.Followed():
-	case <-s.life.Done():
-		return
-	}
-	s.tellReady()
-	if interval, err := activation.WatchdogInterval(); err == nil && interval > 0 {
-		alive := func() bool { s.pool.Status(); return true } // waits for ever when the pool is stuck
-		s.wg.Go(func() { s.notify.RunWatchdog(s.life, interval, alive, func(err error) { s.log.Warn(err.Error()) }) })
-	}
-	if s.notify.Socket == "" {
-		return
-	}
-	tick := time.NewTicker(statusEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			s.tellStatus()
-		case <-s.life.Done():
-			return
-		}
-	}
-}
-
 // accept serves the sockets until the engine is shut down.
 func (s *server) accept(sockets []activation.Socket) {
 	for _, socket := range sockets {
@@ -195,15 +161,6 @@ func (s *server) accept(sockets []activation.Socket) {
 	}
 }
 
-func (s *server) tellReady() {
-	s.tell(s.notify.Ready())
-	s.tellStatus()
-}
-
-func (s *server) tellStatus() {
-	s.tell(s.notify.Status(s.stats.summary(s.pool.Status(), time.Now())))
-}
-
 // over notes an exchange that is over, and logs it.
 func (s *server) over(x *front.Exchange) {
 	s.stats.record(time.Since(x.Began))
@@ -212,178 +169,8 @@ func (s *server) over(x *front.Exchange) {
 	}
 }
 
-// tell logs what could not be told to the service manager.
-func (s *server) tell(_ bool, err error) {
-	if err != nil {
-		s.log.Warn(err.Error())
-	}
-}
-
-// reload takes the configuration and the application in anew. What fails leaves everything as it was.
-func (s *server) reload(ctx context.Context, why string) error {
-	s.log.Info(why)
-	s.tell(s.notify.Reloading())
-	defer s.tellReady()
-	if err := s.takeIn(ctx); err != nil {
-		if ctx.Err() == nil { // else the end has overtaken it
-			s.logFailure("reload failed: ", err)
-		}
-		return err
-	}
-	s.log.Info("reloaded")
-	return nil
-}
-
-func (s *server) takeIn(ctx context.Context) error {
-	cfg, err := s.load(ctx)
-	if err != nil {
-		return err
-	}
-	for _, w := range cfg.Warnings {
-		s.log.Warn(w)
-	}
-	added, err := s.sockets.change(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	if err := s.roll(ctx, cfg); err != nil {
-		s.sockets.revert()
-		return err
-	}
-	s.front.Configure(s.frontOptions(cfg))
-	s.accept(added)
-	s.sockets.dropOld()
-	s.mu.Lock()
-	s.cfg = cfg
-	s.mu.Unlock()
-	return s.logs.change(cfg)
-}
-
-// roll replaces the workers by new ones by cfg.
-func (s *server) roll(ctx context.Context, cfg *config.Config) error {
-	launcher, uses, err := s.crew.launcher(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	if err := s.pool.Reload(ctx, launcher, s.poolOptions(cfg)); err != nil {
-		uses.Close()
-		return err
-	}
-	s.current.Close()
-	s.current = uses
-	return nil
-}
-
-// logFailure logs an error with the detail that report would show.
-func (s *server) logFailure(prefix string, err error) {
-	text := prefix + err.Error()
-	if boot, ok := errors.AsType[*workers.BootError](err); ok {
-		text = prefix + boot.Error() + ": the old workers serve on"
-	}
-	if detail := strings.TrimRight(classify(err).detail, "\n"); detail != "" {
-		text += "\n" + detail
-	}
-	s.log.Error(text)
-}
-
-// scale changes the number of workers by one, as TTIN and TTOU do.
-func (s *server) scale(by int) {
-	n := max(s.pool.Status().Wanted+by, 1)
-	s.log.Info(fmt.Sprintf("%d workers wanted", n))
-	s.pool.Scale(n)
-	s.tellStatus()
-}
-
-// drainTime is how long idle connections are left alone at the end, so that a request that is on its way is still answered.
-const drainTime = time.Second
-
-// finish ends what is under way: accepting, connections, requests, workers. When ctx ends first, it cuts what is left.
-func (s *server) finish(ctx context.Context) {
-	s.engine.StopAccepting()
-	short, cancel := context.WithTimeout(ctx, drainTime)
-	defer cancel()
-	s.engine.Drain(short)
-	if err := s.engine.Shutdown(ctx); err != nil {
-		s.log.Warn(fmt.Sprintf("connections were cut: %v", err))
-	}
-	if err := s.pool.Shutdown(ctx); err != nil && ctx.Err() == nil {
-		s.log.Warn(err.Error())
-	}
-}
-
-// release gives up whatever start has brought up, as far as it came.
-func (s *server) release() {
-	if s.pool != nil {
-		s.pool.Close()
-	}
-	if s.crew != nil {
-		s.crew.close()
-	}
-	if s.sockets != nil {
-		s.sockets.close()
-	}
-	s.end()
-	if s.control != nil {
-		s.control.close()
-	}
-	s.wg.Wait()
-	if s.current != nil {
-		s.current.Close()
-	}
-	s.pidfile.remove()
-	if s.logs != nil {
-		s.logs.close()
-	}
-}
-
-// stop ends the server: gracefully until ctx ends.
-func (s *server) stop(ctx context.Context) {
-	s.finish(ctx)
-	s.log.Info("Shutting down: kirin")
-	s.release()
-}
-
 func (s *server) config() *config.Config {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cfg
-}
-
-// handOver starts the installed program again, gives it the sockets, and ends this process's own work. It reports whether that
-// was done, and the status to exit with.
-func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done bool, exit int) {
-	s.log.Info("handing over to a new process")
-	follows := s.notify.Socket == "" // somebody may follow our pid: stay in its place
-	successor, err := s.handover.Start(ctx, activation.StartOptions{Sockets: s.sockets.all(), Keep: follows, Sibling: !follows})
-	if err != nil {
-		s.log.Error("hand-over failed: " + err.Error() + ": this process serves on")
-		return false, 0
-	}
-	signal.Stop(signals) // the keeper passes them on
-	s.log.Info(fmt.Sprintf("process %d has taken over", successor.PID))
-	s.tell(s.notify.MainPID(successor.PID))
-	s.tell(s.notify.Barrier(ctx)) // or systemd would not know whose message it was when we have ended
-	if err := successor.Follow(); err != nil {
-		s.log.Warn(fmt.Sprintf("the successor cannot be told that it is followed: %v", err))
-	}
-	s.sockets.handedOver()
-	kept := s.pidfile // names us: the keeper's, or the successor's by now
-	s.pidfile = nil
-	drained := make(chan struct{})
-	go func() { // Keep waits for it, or we do
-		defer close(drained)
-		ctx, cancel := context.WithTimeout(context.Background(), max(s.config().GracefulTimeout, drainTime))
-		defer cancel()
-		s.stop(ctx)
-	}()
-	if !follows {
-		<-drained
-		return true, 0
-	}
-	code, err := s.handover.Keep(ctx, successor, activation.KeepOptions{Drained: drained})
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "kirin: error: %v\n", err)
-	}
-	kept.remove()
-	return true, code
 }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/kirin-server/kirin/activation"
+)
+
+// drainTime is how long idle connections are left alone at the end, so that a request that is on its way is still answered.
+const drainTime = time.Second
+
+// finish ends what is under way: accepting, connections, requests, workers. When ctx ends first, it cuts what is left.
+func (s *server) finish(ctx context.Context) {
+	s.engine.StopAccepting()
+	short, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	s.engine.Drain(short)
+	if err := s.engine.Shutdown(ctx); err != nil {
+		s.log.Warn(fmt.Sprintf("connections were cut: %v", err))
+	}
+	if err := s.pool.Shutdown(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn(err.Error())
+	}
+}
+
+// release gives up whatever start has brought up, as far as it came.
+func (s *server) release() {
+	if s.pool != nil {
+		s.pool.Close()
+	}
+	if s.crew != nil {
+		s.crew.close()
+	}
+	if s.sockets != nil {
+		s.sockets.close()
+	}
+	s.end()
+	if s.control != nil {
+		s.control.close()
+	}
+	s.wg.Wait()
+	if s.current != nil {
+		s.current.Close()
+	}
+	s.pidfile.remove()
+	if s.logs != nil {
+		s.logs.close()
+	}
+}
+
+// stop ends the server: gracefully until ctx ends.
+func (s *server) stop(ctx context.Context) {
+	s.finish(ctx)
+	s.log.Info("Shutting down: kirin")
+	s.release()
+}
+
+// handOver starts the installed program again, gives it the sockets, and ends this process's own work. It reports whether that
+// was done, and the status to exit with.
+func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done bool, exit int) {
+	s.log.Info("handing over to a new process")
+	follows := s.notify.Socket == "" // somebody may follow our pid: stay in its place
+	successor, err := s.handover.Start(ctx, activation.StartOptions{Sockets: s.sockets.all(), Keep: follows, Sibling: !follows})
+	if err != nil {
+		s.log.Error("hand-over failed: " + err.Error() + ": this process serves on")
+		return false, 0
+	}
+	signal.Stop(signals) // the keeper passes them on
+	s.log.Info(fmt.Sprintf("process %d has taken over", successor.PID))
+	s.tell(s.notify.MainPID(successor.PID))
+	s.tell(s.notify.Barrier(ctx)) // or systemd would not know whose message it was when we have ended
+	if err := successor.Follow(); err != nil {
+		s.log.Warn(fmt.Sprintf("the successor cannot be told that it is followed: %v", err))
+	}
+	s.sockets.handedOver()
+	kept := s.pidfile // names us: the keeper's, or the successor's by now
+	s.pidfile = nil
+	drained := make(chan struct{})
+	go func() { // Keep waits for it, or we do
+		defer close(drained)
+		ctx, cancel := context.WithTimeout(context.Background(), max(s.config().GracefulTimeout, drainTime))
+		defer cancel()
+		s.stop(ctx)
+	}()
+	if !follows {
+		<-drained
+		return true, 0
+	}
+	code, err := s.handover.Keep(ctx, successor, activation.KeepOptions{Drained: drained})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "kirin: error: %v\n", err)
+	}
+	kept.remove()
+	return true, code
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"time"
+
+	"github.com/kirin-server/kirin/activation"
+)
+
+// statusEvery is how often STATUS= gets new figures.
+const statusEvery = time.Second
+
+// sayLive tells the service manager that we are ready, once a predecessor has told it who we are, and then how things stand; it also
+// answers its watchdog as long as the pool answers us.
+func (s *server) sayLive() {
+	select {
+	case <-s.handover.Followed():
+	case <-s.life.Done():
+		return
+	}
+	s.tellReady()
+	if interval, err := activation.WatchdogInterval(); err == nil && interval > 0 {
+		alive := func() bool { s.pool.Status(); return true } // waits for ever when the pool is stuck
+		s.wg.Go(func() { s.notify.RunWatchdog(s.life, interval, alive, func(err error) { s.log.Warn(err.Error()) }) })
+	}
+	if s.notify.Socket == "" {
+		return
+	}
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.tellStatus()
+		case <-s.life.Done():
+			return
+		}
+	}
+}
+
+func (s *server) tellReady() {
+	s.tell(s.notify.Ready())
+	s.tellStatus()
+}
+
+func (s *server) tellStatus() {
+	s.tell(s.notify.Status(s.stats.summary(s.pool.Status(), time.Now())))
+}
+
+// tell logs what could not be told to the service manager.
+func (s *server) tell(_ bool, err error) {
+	if err != nil {
+		s.log.Warn(err.Error())
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/workers"
+)
+
+// reload takes the configuration and the application in anew. What fails leaves everything as it was.
+func (s *server) reload(ctx context.Context, why string) error {
+	s.log.Info(why)
+	s.tell(s.notify.Reloading())
+	defer s.tellReady()
+	if err := s.takeIn(ctx); err != nil {
+		if ctx.Err() == nil { // else the end has overtaken it
+			s.logFailure("reload failed: ", err)
+		}
+		return err
+	}
+	s.log.Info("reloaded")
+	return nil
+}
+
+func (s *server) takeIn(ctx context.Context) error {
+	cfg, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range cfg.Warnings {
+		s.log.Warn(w)
+	}
+	added, err := s.sockets.change(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.roll(ctx, cfg); err != nil {
+		s.sockets.revert()
+		return err
+	}
+	s.front.Configure(s.frontOptions(cfg))
+	s.accept(added)
+	s.sockets.dropOld()
+	s.mu.Lock()
+	s.cfg = cfg
+	s.mu.Unlock()
+	return s.logs.change(cfg)
+}
+
+// roll replaces the workers by new ones by cfg.
+func (s *server) roll(ctx context.Context, cfg *config.Config) error {
+	launcher, uses, err := s.crew.launcher(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.pool.Reload(ctx, launcher, s.poolOptions(cfg)); err != nil {
+		uses.Close()
+		return err
+	}
+	s.current.Close()
+	s.current = uses
+	return nil
+}
+
+// logFailure logs an error with the detail that report would show.
+func (s *server) logFailure(prefix string, err error) {
+	text := prefix + err.Error()
+	if boot, ok := errors.AsType[*workers.BootError](err); ok {
+		text = prefix + boot.Error() + ": the old workers serve on"
+	}
+	if detail := strings.TrimRight(classify(err).detail, "\n"); detail != "" {
+		text += "\n" + detail
+	}
+	s.log.Error(text)
+}
+
+// scale changes the number of workers by one, as TTIN and TTOU do.
+func (s *server) scale(by int) {
+	n := max(s.pool.Status().Wanted+by, 1)
+	s.log.Info(fmt.Sprintf("%d workers wanted", n))
+	s.pool.Scale(n)
+	s.tellStatus()
+}
