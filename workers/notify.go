@@ -21,6 +21,14 @@ type notifySocket struct {
 type notification struct {
 	pid  int
 	vars map[string]string
+	fds  []int
+}
+
+// close closes the descriptors that came along. Who waits for that (sd_notify_barrier(3)) knows that the message has been heeded.
+func (m *notification) close() {
+	for _, fd := range m.fds {
+		unix.Close(fd)
+	}
 }
 
 func newNotifySocket() (*notifySocket, error) {
@@ -49,7 +57,8 @@ func (n *notifySocket) receive() (notification, error) {
 	if err != nil {
 		return notification{}, err
 	}
-	m := notification{pid: sender(n.oob[:oobn]), vars: map[string]string{}}
+	m := notification{vars: map[string]string{}}
+	m.pid, m.fds = sender(n.oob[:oobn])
 	for line := range strings.SplitSeq(string(n.buf[:size]), "\n") {
 		if key, value, ok := strings.Cut(line, "="); ok {
 			m.vars[key] = value
@@ -58,22 +67,20 @@ func (n *notifySocket) receive() (notification, error) {
 	return m, nil
 }
 
-// sender reads the credentials in a control message, and closes descriptors that came along (FDSTORE, BARRIER).
-func sender(oob []byte) (pid int) {
+// sender reads the credentials in a control message, and the descriptors (of BARRIER=1, say).
+func sender(oob []byte) (pid int, fds []int) {
 	msgs, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
-		return 0
+		return 0, nil
 	}
 	for i := range msgs {
 		if cred, err := unix.ParseUnixCredentials(&msgs[i]); err == nil {
 			pid = int(cred.Pid)
-		} else if fds, err := unix.ParseUnixRights(&msgs[i]); err == nil {
-			for _, fd := range fds {
-				unix.Close(fd)
-			}
+		} else if rights, err := unix.ParseUnixRights(&msgs[i]); err == nil {
+			fds = append(fds, rights...)
 		}
 	}
-	return pid
+	return pid, fds
 }
 
 func (n *notifySocket) close() { n.sock.Close() }

@@ -25,12 +25,21 @@ type fake struct {
 	launched chan *fakeWorker
 	aborted  chan int
 
-	mu     sync.Mutex // protects the field below
-	refuse error      // Launch fails with it
+	mu     sync.Mutex    // protects the fields below
+	refuse error         // Launch fails with it
+	all    []*fakeWorker // so that none is collected, and with it closed, before its time
 }
 
 func newFake(t *testing.T) *fake {
-	return &fake{t: t, launched: make(chan *fakeWorker, 1000), aborted: make(chan int, 1000)}
+	f := &fake{t: t, launched: make(chan *fakeWorker, 1000), aborted: make(chan int, 1000)}
+	t.Cleanup(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, w := range f.all {
+			w.die()
+		}
+	})
+	return f
 }
 
 func (f *fake) Launch(_ context.Context, number int) (*net.UnixConn, error) {
@@ -43,7 +52,9 @@ func (f *fake) Launch(_ context.Context, number int) (*net.UnixConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.launched <- &fakeWorker{t: f.t, number: number, pid: 1000 + number, conn: worker}
+	w := &fakeWorker{t: f.t, number: number, pid: 1000 + number, conn: worker}
+	f.all = append(f.all, w)
+	f.launched <- w
 	return front.Sock(), nil
 }
 

@@ -298,6 +298,7 @@ func (s *Supervisor) notifyLoop() {
 			s.heed(p, m, time.Now())
 		}
 		s.mu.Unlock()
+		m.close()
 	}
 }
 

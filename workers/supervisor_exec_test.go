@@ -32,9 +32,10 @@ func superviseForEver() {
 		panic(err)
 	}
 	c := oneLiner(`
-signal.signal(signal.SIGTERM, lambda *_: (say("terminated"), os._exit(0)))
+block(signal.SIGTERM)
 say("up")
-while True: signal.pause()
+wait(signal.SIGTERM)
+say("terminated")
 `)
 	for n := range 2 {
 		conn, err := s.Launcher(c).Launch(context.Background(), n+1)

@@ -22,10 +22,20 @@ def front():
     listener = socket.socket(fileno=os.dup(3))
     listener.setblocking(True)
     return listener.accept()[0]
-def notify(text):
+def notify(text): # and waits until it is heeded: sd_notify_barrier(3)
+    r, w = os.pipe()
     s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    s.sendto(text.encode(), "\0" + os.environ["NOTIFY_SOCKET"][1:])
+    address = "\0" + os.environ["NOTIFY_SOCKET"][1:]
+    s.sendto(text.encode(), address)
+    s.sendmsg([b"BARRIER=1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, w.to_bytes(4, sys.byteorder))], 0, address)
     s.close()
+    os.close(w)
+    os.read(r, 1)
+    os.close(r)
+def block(number): # so that wait(number) does not miss it
+    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+def wait(number):
+    signal.sigwait({number})
 def say(text):
     os.write(1, (text + "\n").encode())
 `

@@ -299,9 +299,11 @@ func TestEndsInTheLog(t *testing.T) {
 func TestWatchdogOfAProcess(t *testing.T) {
 	s, log := newSupervisor(t)
 	c := oneLiner(`
-signal.signal(signal.SIGABRT, lambda *_: say("aborted"))
+block(signal.SIGABRT)
 notify("READY=1")
-while True: signal.pause()
+wait(signal.SIGABRT)
+say("aborted")
+wait(signal.SIGABRT) # for ever
 `)
 	c.Watchdog = 30 * time.Millisecond
 	p := launch(t, s, c, 1)
@@ -424,10 +426,11 @@ func TestStrangersDescriptors(t *testing.T) {
 func TestCloseEndsProcesses(t *testing.T) {
 	s, log := newSupervisor(t)
 	polite := oneLiner(`
-signal.signal(signal.SIGTERM, lambda *_: (say("terminated"), os._exit(0)))
+block(signal.SIGTERM)
 notify("READY=1")
 say("up")
-while True: signal.pause()
+wait(signal.SIGTERM)
+say("terminated")
 `)
 	a, b := launch(t, s, polite, 1), launch(t, s, polite, 2)
 	a.says()
@@ -450,9 +453,11 @@ while True: signal.pause()
 func TestCloseKillsTheStubborn(t *testing.T) {
 	s, _ := newSupervisor(t)
 	p := launch(t, s, oneLiner(`
-signal.signal(signal.SIGTERM, lambda *_: say("no"))
+block(signal.SIGTERM)
 say("up")
-while True: signal.pause()
+wait(signal.SIGTERM)
+say("no")
+wait(signal.SIGTERM) # for ever
 `), 1)
 	p.says()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -500,9 +505,10 @@ func TestCloseWhileStarting(t *testing.T) {
 func TestSignal(t *testing.T) {
 	s, _ := newSupervisor(t)
 	p := launch(t, s, oneLiner(`
-signal.signal(signal.SIGUSR1, lambda *_: (say("usr1"), os._exit(0)))
+block(signal.SIGUSR1)
 say("up")
-while True: signal.pause()
+wait(signal.SIGUSR1)
+say("usr1")
 `), 1)
 	p.says()
 	s.Signal(syscall.SIGUSR1)
