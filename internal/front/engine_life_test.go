@@ -154,8 +154,8 @@ func TestShutdown(t *testing.T) {
 	if err := wait(t, "the end of Shutdown", down); err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
-	if n := r.server.conns.Load(); n != 0 {
-		t.Errorf("%d connections are left", n)
+	if !eventually(func() bool { return r.server.conns.Load() == 0 }) {
+		t.Errorf("%d connections are left", r.server.conns.Load())
 	}
 }
 

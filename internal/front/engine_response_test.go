@@ -314,11 +314,7 @@ func TestMailboxClose(t *testing.T) {
 		return f
 	}
 	before, box := openFiles(t), newMailbox()
-	give := func() {
-		r := wire.Response{ID: 1, Kind: wire.File, Status: []byte("200 x"), File: file()}
-		r.Encoded = wire.AppendResponse(nil, &r)
-		box.Respond(&r)
-	}
+	give := func() { box.Respond(withFile(file())) }
 	give()
 	give()
 	box.close()
@@ -430,8 +426,10 @@ func TestFileOdd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close()
-	defer writer.Close()
+	t.Cleanup(func() { // after the worker's end
+		reader.Close()
+		writer.Close()
+	})
 	r := start(t, setup{serve: func(c *workertest.Call) {
 		if !usable(c) {
 			c.File("200 OK", reader, 0, 5)

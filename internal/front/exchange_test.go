@@ -13,6 +13,7 @@ import (
 	"testing/iotest"
 
 	"github.com/kirin-server/kirin/workers"
+	"github.com/kirin-server/kirin/workers/wire"
 	"github.com/kirin-server/kirin/workers/workertest"
 )
 
@@ -154,4 +155,50 @@ func TestExchangeVariables(t *testing.T) {
 	if got := x.Variable("PATH_INFO") + x.ResponseField("SET-COOKIE"); got != "/aa,b" {
 		t.Errorf("an exchange that was not served: %q", got)
 	}
+}
+
+// TestExchangeHead: the front's own pages have no body for HEAD either.
+func TestExchangeHead(t *testing.T) {
+	x := get("/elsewhere")
+	x.Method = "HEAD"
+	s := serveOnce(t, Options{ScriptName: "/app"}, x, hello)
+	if s.status != 404 || s.Len() > 0 || s.length <= 0 || x.Sent != 0 {
+		t.Errorf("got %+v, sent %d", s, x.Sent)
+	}
+}
+
+// TestAbandon: what a worker has answered while its client left is closed, whether it has come already or comes later.
+func TestAbandon(t *testing.T) {
+	checkLeaks(t)
+	b := newBlocked()
+	pool := workers.New(workertest.New(t, 1, b.serve), workers.Options{})
+	if err := pool.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	f, w, box := New(pool, Options{}), &sheet{}, newMailbox()
+	s := &service{f: f, o: f.options.Load(), x: get("/"), w: w, box: box}
+	s.req = &workers.Request{Environ: s.o.appendEnviron(nil, s.x, -1), Reply: box}
+	pool.Submit(s.req)
+	wait(t, "the call", b.calls)
+	before, after := tempFile(t, nil), tempFile(t, nil)
+	box.Respond(withFile(before))
+	if !s.abandon() || !w.aborted || s.x.Status != statusGone {
+		t.Errorf("abandoned: %+v, status %d", w, s.x.Status)
+	}
+	box.Respond(withFile(after))
+	for when, file := range map[string]*os.File{"before": before, "after": after} {
+		if _, err := file.Stat(); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("what came %s is not closed: %v", when, err)
+		}
+	}
+	if s.abandon() {
+		t.Error("abandoned twice")
+	}
+}
+
+func withFile(f *os.File) *wire.Response {
+	r := &wire.Response{ID: 1, Kind: wire.File, Status: []byte("200 x"), File: f}
+	r.Encoded = wire.AppendResponse(nil, r)
+	return r
 }
