@@ -13,6 +13,7 @@ import (
 type Options struct {
 	Workers         int           // how many; 0 means 1
 	Surge           int           // how many more while one is replaced; 0 drains before it starts
+	MaxNumber       int           // no worker has a higher number: a start waits for a free one; at least Workers + Surge; 0: no limit
 	Prefetch        int           // safe requests sent ahead to a busy quick worker; 0: none
 	QueueLimit      int           // requests that wait at most; 0: no limit
 	QueueTimeout    time.Duration // how long one waits at most; 0: for ever
@@ -27,6 +28,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Workers == 0 {
 		o.Workers = 1
+	}
+	if o.MaxNumber > 0 {
+		o.MaxNumber = max(o.MaxNumber, o.Workers+o.Surge)
 	}
 	if o.BootTimeout == 0 {
 		o.BootTimeout = 90 * time.Second
@@ -98,7 +102,7 @@ func New(launcher Launcher, opts Options) *Pool {
 func (p *Pool) setOptions(o Options) {
 	p.opts = o
 	p.d.prefetch, p.d.queueLimit, p.d.queueTimeout, p.d.timeout = o.Prefetch, o.QueueLimit, o.QueueTimeout, o.Timeout
-	p.r.want, p.r.surge, p.r.grace = o.Workers, o.Surge, o.GracefulTimeout
+	p.r.want, p.r.surge, p.r.maxNumber, p.r.grace = o.Workers, o.Surge, o.MaxNumber, o.GracefulTimeout
 }
 
 // Start launches the workers and returns when the first one is ready. When the first to finish its start has failed, Start

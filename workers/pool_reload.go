@@ -5,15 +5,23 @@ import (
 	"errors"
 )
 
-// Scale sets the number of workers, until the next Reload.
+// Scale sets the number of workers, until the next Reload. Where their numbers are bounded, the bound becomes n + Surge.
 func (p *Pool) Scale(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range p.eras {
-		e.opts.Workers = n
+		e.opts.scale(n)
 	}
-	p.opts.Workers, p.r.want = n, n
+	p.opts.scale(n)
+	p.r.want, p.r.maxNumber = n, p.opts.MaxNumber
 	p.announce()
+}
+
+func (o *Options) scale(n int) {
+	o.Workers = n
+	if o.MaxNumber > 0 {
+		o.MaxNumber = n + o.Surge
+	}
 }
 
 // Reload replaces every worker by one of launcher's, the successor first, and returns when that is over. When a new worker does not come

@@ -41,12 +41,14 @@ const (
 //
 //   - a worker of the wanted generation that does not retire is good, any other ready one is old;
 //   - good and starting ones are brought up to the wanted number, while all together stay within wanted + surge;
+//   - one that drains keeps its number, and no number is above the highest, so that a start may wait for an end;
 //   - an old one is drained as soon as the wanted number of ready ones is there without it;
 //   - a roll is over when the wanted number is good and no old one is left, but for those that drain.
 type roster struct {
 	want       int
 	surge      int
 	generation int           // wanted
+	maxNumber  int           // the highest that a worker may have; 0: no limit
 	grace      time.Duration // a draining one is killed after this long
 	closing    bool
 
@@ -122,10 +124,14 @@ func (s *roster) next(now time.Time) (*task, time.Time) {
 	case t.good+t.starting >= want:
 		return nil, time.Time{}
 	case t.all() < want+s.surge:
-		if now.Before(s.retryAt) {
+		switch number := s.freeNumber(); {
+		case s.maxNumber > 0 && number > s.maxNumber: // until one that drains is gone
+			return nil, time.Time{}
+		case now.Before(s.retryAt):
 			return nil, s.retryAt
+		default:
+			return s.start(number, now), time.Time{}
 		}
-		return s.start(now), time.Time{}
 	case s.surge == 0 && t.old > 0 && t.starting+t.stale == 0:
 		return s.drain(now), time.Time{}
 	}
@@ -156,8 +162,8 @@ func (s *roster) drain(now time.Time) *task {
 	return &task{doDrain, pick}
 }
 
-func (s *roster) start(now time.Time) *task {
-	m := &member{number: s.freeNumber(), generation: s.generation, since: now}
+func (s *roster) start(number int, now time.Time) *task {
+	m := &member{number: number, generation: s.generation, since: now}
 	s.members = append(s.members, m)
 	return &task{doStart, m}
 }

@@ -10,7 +10,7 @@ import (
 
 // TestRosterAtRandom plays whatever may happen to workers, in any order, and holds the roster to what it promises:
 //
-//   - numbers are used once at a time;
+//   - numbers are used once at a time, none above the highest;
 //   - no worker is started beyond wanted + surge, nor before a back-off is over;
 //   - none is drained below the wanted number of ready ones (but for one at a time without a surge);
 //   - when nothing more happens, the wanted number of good ones is there and nothing else.
@@ -19,6 +19,9 @@ func TestRosterAtRandom(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s := &staff{t: t, rand: rand.New(rand.NewPCG(seed, 7)), now: epoch}
 			s.r = roster{want: s.rand.IntN(5), surge: s.rand.IntN(3), grace: time.Duration(s.rand.IntN(2)) * 10 * time.Second}
+			if s.rand.IntN(2) == 0 {
+				s.r.maxNumber = mostWanted + s.r.surge
+			}
 			for range 200 {
 				s.plan()
 				s.event()
@@ -36,6 +39,9 @@ type staff struct {
 	now        time.Time
 	generation int // of the last roll
 }
+
+// mostWanted is the highest number of workers that is ever wanted.
+const mostWanted = 5
 
 var errBroken = errors.New("broken")
 
@@ -56,7 +62,7 @@ func (s *staff) event() {
 			s.r.stopping(m, s.now)
 		}
 	case n < 90:
-		s.r.want = s.rand.IntN(6)
+		s.r.want = s.rand.IntN(mostWanted + 1)
 	default:
 		s.generation++
 		s.r.roll(s.generation)
@@ -150,8 +156,8 @@ func (s *staff) plan() {
 func (s *staff) checkNumbers() {
 	seen := map[int]bool{}
 	for _, m := range s.r.members {
-		if m.number < 1 || seen[m.number] {
-			s.t.Fatalf("number %d is used twice", m.number)
+		if m.number < 1 || seen[m.number] || s.r.maxNumber > 0 && m.number > s.r.maxNumber {
+			s.t.Fatalf("number %d is used twice, or too high", m.number)
 		}
 		seen[m.number] = true
 	}

@@ -54,6 +54,9 @@ func (s *rosterScript) want(args []string) (err error) {
 	if s.r.surge, err = number(args, "surge", s.r.surge); err != nil {
 		return err
 	}
+	if s.r.maxNumber, err = number(args, "max", s.r.maxNumber); err != nil {
+		return err
+	}
 	s.r.grace, err = span(args, "grace", s.r.grace)
 	return err
 }

@@ -53,6 +53,14 @@ func serveApp(ctx context.Context, name string) error {
 	return s.serve(ctx, cfg)
 }
 
+// maxNumber is how many workers have a socket unit; 0 when they need none.
+func (s *server) maxNumber(cfg *config.Config) int {
+	if s.app == "" {
+		return 0
+	}
+	return cfg.Workers + cfg.Surge
+}
+
 // workerSockets is where the kirin-worker@ sockets of systemd listen, each named by its instance.
 const workerSockets = "/run/kirin-workers"
 
@@ -76,8 +84,48 @@ func (l *socketLauncher) path(number int) string {
 	return filepath.Join(l.dir, l.app+":"+strconv.Itoa(number))
 }
 
-// Launch connects to the worker's socket. The unit may just be starting, so it tries for a while.
+// How often a connection that ends without a word is made anew, and the pause before the first of them.
+const (
+	silentTries = 3
+	silentPause = 20 * time.Millisecond
+)
+
+// Launch connects to the worker's socket and waits for the first byte. A predecessor may still be ending: what connects meanwhile, and
+// while systemd clears the socket after that (FlushPending=), is dropped, so an end without a word is no answer yet.
 func (l *socketLauncher) Launch(ctx context.Context, number int) (*net.UnixConn, error) {
+	for try := 0; ; try++ {
+		c, err := l.dial(ctx, number)
+		if err != nil || try == silentTries || !endedSilently(ctx, c) {
+			return c, err
+		}
+		c.Close()
+		select {
+		case <-time.After(silentPause << try):
+		case <-ctx.Done():
+			return nil, l.explain(number, ctx.Err())
+		}
+	}
+}
+
+// endedSilently waits until the peer has sent something or gone, or ctx ends, and reports whether it has gone.
+func endedSilently(ctx context.Context, c *net.UnixConn) bool {
+	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var n int
+	var peekErr error
+	err = raw.Read(func(fd uintptr) bool {
+		n, _, peekErr = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return !errors.Is(peekErr, unix.EAGAIN)
+	})
+	return err == nil && (peekErr != nil || n == 0)
+}
+
+// dial connects. The unit may just be starting, so it tries for a while.
+func (l *socketLauncher) dial(ctx context.Context, number int) (*net.UnixConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialPatience)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)

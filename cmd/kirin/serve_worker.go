@@ -131,7 +131,7 @@ func software() string { return "kirin/" + version() }
 
 func (s *server) poolOptions(cfg *config.Config) workers.Options {
 	return workers.Options{
-		Workers: cfg.Workers, Surge: cfg.Surge, Prefetch: cfg.Prefetch,
+		Workers: cfg.Workers, Surge: cfg.Surge, MaxNumber: s.maxNumber(cfg), Prefetch: cfg.Prefetch,
 		QueueLimit: cfg.QueueLimit, QueueTimeout: cfg.QueueTimeout,
 		Timeout: cfg.Timeout, GracefulTimeout: cfg.GracefulTimeout,
 		Logger:  s.log,
