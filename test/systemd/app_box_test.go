@@ -1,0 +1,91 @@
+package systemd
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kirin-server/kirin/internal/box"
+	"github.com/kirin-server/kirin/internal/testkit"
+)
+
+const (
+	appSocket = "kirin@shop.socket"
+	appFront  = "kirin@shop.service"
+)
+
+// appConf is load:app with two workers and one that stands in.
+const appConf = `[App]
+Application=load:app
+Directory=/srv/shop
+Python=/usr/bin/python3
+User=shop
+Bind=` + address + `
+Workers=2
+Environment=TRACE=/srv/shop/trace PYTHONDONTWRITEBYTECODE=1
+[Worker]
+ReadWritePaths=/srv/shop
+`
+
+// appShop is a shop whose units come of an application file.
+type appShop struct{ *shop }
+
+// newAppShop boots a box with kirin as a package would have installed it. The socket listens; nothing else is started.
+func newAppShop(t *testing.T, conf string) *appShop {
+	t.Helper()
+	s := &shop{t: t, dir: appFolder(t, nil)}
+	s.trace = &testkit.Trace{Path: filepath.Join(s.dir, "trace")}
+	s.Box = box.Up(t, box.Options{Bind: []string{testkit.Root() + ":/src:ro", s.dir + ":/srv/shop"}})
+	s.Install(testkit.Binary(t, true), "/usr/bin/kirin")
+	s.Exec("sh", "-ec", install)
+	s.WriteFile("/etc/kirin/shop.conf", conf)
+	s.Systemctl("daemon-reload")
+	s.Systemctl("start", appSocket)
+	t.Cleanup(s.checkRaces)
+	return &appShop{s}
+}
+
+// startAppShop is newAppShop with the front started, which is to say that a worker is ready.
+func startAppShop(t *testing.T) *appShop {
+	t.Helper()
+	s := newAppShop(t, appConf)
+	s.Systemctl("start", appFront)
+	s.waitWorkers(2)
+	return s
+}
+
+// workers are the main processes of the worker units that are active.
+func (s *appShop) workers() []string {
+	s.t.Helper()
+	var pids []string
+	out := s.Systemctl("show", "--property=MainPID,ActiveState", "kirin-worker@shop:*.service")
+	for block := range strings.SplitSeq(out, "\n\n") {
+		if strings.Contains(block, "ActiveState=active\n") || strings.HasSuffix(block, "ActiveState=active") {
+			pid, _, _ := strings.Cut(strings.TrimPrefix(block[strings.Index(block, "MainPID="):], "MainPID="), "\n")
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	return pids
+}
+
+// waitWorkers waits until there are so many workers and no others.
+func (s *appShop) waitWorkers(n int) (pids []string) {
+	s.t.Helper()
+	s.Await("the number of workers", func() bool {
+		pids = s.workers()
+		return len(pids) == n
+	})
+	return pids
+}
+
+// wantNew fails the test when a process is in both lists.
+func (s *appShop) wantNew(old, now []string) {
+	s.t.Helper()
+	for _, pid := range now {
+		if slices.Contains(old, pid) {
+			s.t.Errorf("worker %s is still there: %v, then %v", pid, old, now)
+		}
+	}
+}
