@@ -49,6 +49,57 @@ func TestSlowImport(t *testing.T) {
 	}
 }
 
+// TestSignalsDuringReload sends another signal while a reload has begun and
+// waits for an import; both must have their effect, and no client may notice.
+func TestSignalsDuringReload(t *testing.T) {
+	t.Parallel()
+	start := func(t *testing.T) (*testkit.Server, *testkit.Load) {
+		t.Helper()
+		dir := slowImport(t, "1")
+		s := testkit.Start(t, options{App: "load:app", Dir: dir, Args: args("--workers 2")})
+		l := testkit.StartLoad(t, s, testkit.LoadOptions{Connections: 4, Path: "/?ms=2", PostEvery: 3})
+		l.Wait(50)
+		write(t, filepath.Join(dir, "version.py"), versionFile("2"))
+		s.Signal(syscall.SIGHUP)
+		s.Err.Wait(t, "(?i)reloading")
+		return s, l
+	}
+	t.Run("upgrade", func(t *testing.T) {
+		t.Parallel()
+		s, l := start(t)
+		old := s.Front()
+		s.Signal(syscall.SIGUSR2)
+		upgraded(t, s, old)
+		l.WaitVersion("2")
+		l.Wait(100)
+		unharmed(t, s, l)
+	})
+	t.Run("scale", func(t *testing.T) {
+		t.Parallel()
+		s, l := start(t)
+		s.Signal(syscall.SIGTTIN)
+		s.Err.Wait(t, "(?i)reloaded")
+		s.WaitWorkers(3)
+		l.Wait(100)
+		unharmed(t, s, l)
+	})
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			s, l := start(t)
+			l.Stop().NoFailures(t)
+			begin := time.Now()
+			s.Signal(sig)
+			if code := s.ExitCode(); code != 0 {
+				t.Errorf("status %d", code)
+			}
+			if d := time.Since(begin); d > 8*time.Second {
+				t.Errorf("took %v", d)
+			}
+		})
+	}
+}
+
 // TestKillTheOnlyWorker wants requests to wait for the next one.
 func TestKillTheOnlyWorker(t *testing.T) {
 	t.Parallel()

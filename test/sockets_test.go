@@ -122,6 +122,7 @@ func TestInheritedSocket(t *testing.T) {
 	s := testkit.Launch(t, options{App: "hello:app", Bind: testkit.NoBind, Args: args("--bind fd://3"), Files: []*os.File{f}})
 	for range 2 {
 		wantStatus(t, s.DialTo(l.Addr().String()).Get("/"), 200)
+		s.Err.Mark()
 		s.Signal(syscall.SIGHUP)
 		s.Err.Wait(t, "(?i)reloaded|reload.*(done|complete)")
 	}
