@@ -198,7 +198,7 @@ func TestConfigure(t *testing.T) {
 		t.Errorf("path %s", path)
 	}
 	seen := make(chan *Exchange, 1)
-	r.front.Configure(Options{ScriptName: "/a", Access: func(x *Exchange) { seen <- x }})
+	r.front.Configure(Options{ScriptName: "/a", Access: func(x *Exchange) { seen <- keep(x) }})
 	b.let <- struct{}{}
 	c.answer("GET").want(t, 200, "done")
 	r.over(200) // to the old one

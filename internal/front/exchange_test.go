@@ -24,6 +24,7 @@ type sheet struct {
 	length          int64
 	fields          []Field
 	interims        int
+	largest         int // write
 	closed, aborted bool
 }
 
@@ -31,6 +32,11 @@ func (s *sheet) Interim(int, []Field) { s.interims++ }
 func (s *sheet) Flush() error         { return nil }
 func (s *sheet) Close()               { s.closed = true }
 func (s *sheet) Abort()               { s.aborted = true }
+
+func (s *sheet) Write(b []byte) (int, error) {
+	s.largest = max(s.largest, len(b))
+	return s.Buffer.Write(b)
+}
 
 func (s *sheet) Begin(status int, _ string, fields []Field, length int64) {
 	s.status, s.fields, s.length = status, fields, length
@@ -67,6 +73,15 @@ func TestExchange(t *testing.T) {
 	}
 	if x.Status != 200 || x.Sent != 5 || x.Scheme != "http" || x.Pid == 0 {
 		t.Errorf("the exchange: %+v", x)
+	}
+}
+
+// TestExchangePieces: a large answer is written in pieces, each of which has its own time-out.
+func TestExchangePieces(t *testing.T) {
+	data := pattern(3 << 20)
+	s := serveOnce(t, Options{}, get("/"), func(c *workertest.Call) { c.Complete("200 OK", string(data)) })
+	if !bytes.Equal(s.Bytes(), data) || s.largest > sendPiece {
+		t.Errorf("%d bytes in pieces of up to %d", s.Len(), s.largest)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,7 +60,7 @@ func start(t *testing.T, s setup) *rig {
 	}
 	o := s.Options
 	o.Logger = newLogger(r.book)
-	o.Access = func(x *Exchange) { r.access <- x }
+	o.Access = func(x *Exchange) { r.access <- keep(x) }
 	if o.KeepAlive == 0 {
 		o.KeepAlive = patience
 	}
@@ -68,6 +69,13 @@ func start(t *testing.T, s setup) *rig {
 	r.listen(s.unix)
 	t.Cleanup(r.close)
 	return r
+}
+
+// keep copies what an engine may use again.
+func keep(x *Exchange) *Exchange {
+	kept := *x
+	kept.Fields, kept.Response = slices.Clone(x.Fields), slices.Clone(x.Response)
+	return &kept
 }
 
 func (r *rig) listen(unix bool) {

@@ -370,11 +370,18 @@ func (s *service) begin(h *head, length int64) {
 	s.w.Begin(h.status, h.reason, h.fields, length)
 }
 
+// write sends a part of the body, in pieces that a slow client can take within the stall time-out.
 func (s *service) write(b []byte) bool {
-	if len(b) == 0 || s.x.Method == "HEAD" {
+	if s.x.Method == "HEAD" {
 		return true
 	}
-	n, err := s.w.Write(b)
-	s.x.Sent += int64(n)
-	return err == nil
+	for len(b) > 0 {
+		n, err := s.w.Write(b[:min(len(b), sendPiece)])
+		s.x.Sent += int64(n)
+		if err != nil {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
 }
