@@ -87,6 +87,8 @@ func (a *App) front(version int) File {
 	if version >= 254 {
 		s.add("Service", "RestartSteps", "8")
 		s.add("Service", "RestartMaxDelaySec", "10s")
+	} else { // no back-off: an application that cannot start is not tried again at once
+		s.add("Service", "RestartSec", "1s")
 	}
 	s.addAll("Service", a.Front)
 	return s.file(a.names().Front(), a.head())

@@ -37,7 +37,7 @@ func TestDropIns(t *testing.T) {
 	m := made(t, shop(), 247)
 	for path, want := range map[string]string{
 		"kirin@shop.socket.d/50-kirin.conf":          "\n[Socket]\nExecStartPre=\nListenStream=\nListenStream=127.0.0.1:8000\n",
-		"kirin@shop.service.d/50-kirin.conf":         "Wants=" + sockets + "\nAfter=" + sockets + "\n\n[Service]\nSlice=kirin-shop.slice\nTimeoutStopSec=35s\n",
+		"kirin@shop.service.d/50-kirin.conf":         "Wants=" + sockets + "\nAfter=" + sockets + "\n\n[Service]\nSlice=kirin-shop.slice\nTimeoutStopSec=35s\nRestartSec=1s\n",
 		"kirin-worker@shop:3.socket.d/50-kirin.conf": "PartOf=kirin@shop.service\n",
 		"kirin-worker@shop:3.service.d/50-kirin.conf": "PartOf=kirin@shop.service\nBefore=kirin@shop.service\n\n[Service]\n" +
 			"ExecStart=/usr/bin/python3 /usr/lib/kirin/worker.py serve shop:app\nSlice=kirin-shop.slice\nSyslogIdentifier=shop\n" +
@@ -56,11 +56,11 @@ func TestDropIns(t *testing.T) {
 // TestVersions wants directives only where systemd knows them.
 func TestVersions(t *testing.T) {
 	for version, want := range map[int]string{
-		247: "", 248: "PrivateIPC", 252: "PrivateIPC", 254: "PrivateIPC RestartMaxDelaySec RestartSteps", 255: "PollLimitIntervalSec PrivateIPC RestartMaxDelaySec RestartSteps",
+		247: "RestartSec", 248: "PrivateIPC RestartSec", 252: "PrivateIPC RestartSec", 254: "PrivateIPC RestartMaxDelaySec RestartSteps", 255: "PollLimitIntervalSec PrivateIPC RestartMaxDelaySec RestartSteps",
 	} {
 		var got []string
 		for _, text := range made(t, shop(), version) {
-			for _, name := range []string{"PrivateIPC", "RestartMaxDelaySec", "RestartSteps", "PollLimitIntervalSec"} {
+			for _, name := range []string{"PrivateIPC", "RestartMaxDelaySec", "RestartSteps", "RestartSec", "PollLimitIntervalSec"} {
 				if strings.Contains(text, "\n"+name+"=") {
 					got = append(got, name)
 				}
