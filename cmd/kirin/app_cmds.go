@@ -2,16 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"strconv"
-	"time"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/units"
 )
 
 // The commands that steer a front which systemd keeps.
@@ -22,52 +23,79 @@ func newReload() *cobra.Command {
 		Short: "Replace the workers of an application one by one (what systemctl reload runs)",
 		Args:  oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, err := steer(cmd.Context(), args[0], order{Do: "reload"}, cmd.OutOrStdout())
-			return err
+			return reloadApp(cmd.Context(), args[0], cmd.OutOrStdout())
 		},
 	}
 }
 
-func newScale() *cobra.Command {
-	return &cobra.Command{
-		Use:   "scale NAME WORKERS",
-		Short: "Change the number of workers of an application, until it is restarted",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return usageError("see kirin scale --help", "kirin scale takes the name of an application and a number of workers")
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := strconv.Atoi(args[1])
-			if err != nil || n < 1 {
-				return usageError("kirin scale "+args[0]+" 4", "%q is not a number of workers", args[1])
-			}
-			_, err = steer(cmd.Context(), args[0], order{Do: "scale", Workers: n}, cmd.OutOrStdout())
-			return err
-		},
+// reloadApp has the front replace the workers. A changed Workers= needs sockets for more of them before that, and fewer after it.
+func reloadApp(ctx context.Context, name string, out io.Writer) error {
+	app, err := config.LoadApp(name, config.AppOptions{})
+	if errors.Is(err, config.ErrNoApp) {
+		return unknownApp(name)
 	}
+	order := order{Do: "reload"}
+	if err != nil { // the front says what is wrong
+		_, err = steer(ctx, name, order, out)
+		return err
+	}
+	return withSockets(ctx, name, app.Config.Workers+app.Config.Surge, func() error {
+		_, err := steer(ctx, name, order, out)
+		return err
+	})
 }
 
-func newStatus() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "status NAME",
-		Short: "Show the front and the workers of an application",
-		Args:  oneName,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := steer(cmd.Context(), args[0], order{Do: "status"}, cmd.OutOrStdout())
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(a.Status)
-			}
-			return a.Status.print(cmd.OutOrStdout())
-		},
+// withSockets starts the sockets of workers up to total, calls change, and then stops those beyond.
+func withSockets(ctx context.Context, name string, total int, change func() error) error {
+	manager, err := connect(ctx)
+	if err != nil {
+		return err
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
+	defer manager.Close()
+	missing, surplus, err := sockets(ctx, manager, name, total)
+	if err != nil {
+		return err
+	}
+	if err := manager.Start(ctx, missing...); err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	return manager.Stop(ctx, surplus...)
+}
+
+// sockets compares the workers' sockets that are active with those that there should be.
+func sockets(ctx context.Context, manager *units.Manager, name string, total int) (missing, surplus []string, err error) {
+	active, err := manager.Active(ctx, "kirin-worker@"+name+":*.socket")
+	if err != nil {
+		return nil, nil, err
+	}
+	for number := 1; number <= units.MaxWorkers; number++ {
+		unit := units.Names{App: name}.WorkerSocket(number)
+		switch there := slices.Contains(active, unit); {
+		case number <= total && !there:
+			missing = append(missing, unit)
+		case number > total && there:
+			surplus = append(surplus, unit)
+		}
+	}
+	return missing, surplus, nil
+}
+
+func connect(ctx context.Context) (*units.Manager, error) {
+	manager, err := units.Connect(ctx)
+	if errors.Is(err, units.ErrNoSystemd) {
+		return nil, &exitError{code: exitFailure, err: err, hint: "use kirin run"}
+	}
+	return manager, err
+}
+
+func unknownApp(name string) error {
+	return &exitError{
+		code: exitUsage, err: fmt.Errorf("there is no application %s", name),
+		hint: fmt.Sprintf("write /etc/kirin/%s.conf, or see kirin status", name),
+	}
 }
 
 func oneName(cmd *cobra.Command, args []string) error {
@@ -94,15 +122,4 @@ func steer(ctx context.Context, app string, o order, out io.Writer) (answer, err
 		return a, &exitError{code: exitFailure, err: errors.New(a.Error), detail: a.Detail}
 	}
 	return a, nil
-}
-
-func (s *liveStatus) print(w io.Writer) error {
-	p := s.Pool
-	fmt.Fprintf(w, "%s: %d of %d workers ready, %d requests running, %d queued, %.0f/s, p95 %v\n", s.App, p.Ready, p.Wanted,
-		p.Busy, p.Queued, s.PerSecond, time.Duration(s.P95*float64(time.Second)).Round(100*time.Microsecond))
-	fmt.Fprintf(w, "front    pid %-8d %d requests, %d not answered by a worker\n", s.Pid, p.Requests, p.Failures)
-	for _, k := range p.Workers {
-		fmt.Fprintf(w, "worker %-2d pid %-8d %-9s %d of %d slots busy, %d requests\n", k.Number, k.Pid, k.State, k.Open, k.Slots, k.Requests)
-	}
-	return nil
 }
