@@ -197,7 +197,7 @@ func TestMaxRequests(t *testing.T) {
 		if r.Reconnects > 0 {
 			t.Errorf("%d connections were closed", r.Reconnects)
 		}
-		if len(r.Workers) < 10 {
+		if len(r.Workers) < 6 { // each serves on until its successor is there
 			t.Errorf("only %d workers served %d requests", len(r.Workers), r.Gets+r.Posts)
 		}
 		s.WaitWorkers(2)

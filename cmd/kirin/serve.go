@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/kirin-server/kirin/activation"
@@ -39,8 +40,10 @@ type server struct {
 	reloads  chan reloadOrder
 	wg       sync.WaitGroup
 
-	mu  sync.Mutex // protects the field below
-	cfg *config.Config
+	mu        sync.Mutex // protects the fields below
+	cfg       *config.Config
+	reloading bool
+	later     []syscall.Signal // for when the reload is over
 }
 
 // serve serves the application until a signal ends it. load reads every source of the configuration again.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 
 	"github.com/kirin-server/kirin/internal/config"
 	"github.com/kirin-server/kirin/workers"
@@ -12,6 +14,8 @@ import (
 
 // reload takes the configuration and the application in anew. What fails leaves everything as it was.
 func (s *server) reload(ctx context.Context, why string) error {
+	s.setReloading(true)
+	defer s.setReloading(false)
 	s.log.Info(why)
 	s.tell(s.notify.Reloading())
 	defer s.tellReady()
@@ -83,4 +87,27 @@ func (s *server) scale(by int) {
 	s.log.Info(fmt.Sprintf("%d workers wanted", n))
 	s.pool.Scale(n)
 	s.tellStatus()
+}
+
+// setReloading notes that a reload has begun or ended. At the end, the signals that were put off are sent again.
+func (s *server) setReloading(reloading bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reloading = reloading
+	if !reloading {
+		for _, sig := range s.later {
+			_ = syscall.Kill(os.Getpid(), sig) // ourselves
+		}
+		s.later = nil
+	}
+}
+
+// putOff keeps a signal for later while a reload is under way, which would undo what it asks for or be cut in two by it.
+func (s *server) putOff(sig os.Signal) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reloading {
+		s.later = append(s.later, sig.(syscall.Signal))
+	}
+	return s.reloading
 }

@@ -121,10 +121,10 @@ func (s *server) heed(ctx context.Context, cancel func(), sig os.Signal, signals
 	switch sig {
 	case unix.SIGHUP:
 		s.askReload("Hang up: reloading")
-	case unix.SIGTTIN:
-		s.scale(+1)
-	case unix.SIGTTOU:
-		s.scale(-1)
+	case unix.SIGTTIN, unix.SIGTTOU:
+		if !s.putOff(sig) {
+			s.scale(map[os.Signal]int{unix.SIGTTIN: +1, unix.SIGTTOU: -1}[sig])
+		}
 	case unix.SIGUSR1:
 		if err := s.logs.reopen(); err != nil {
 			s.log.Error(err.Error())
@@ -132,6 +132,9 @@ func (s *server) heed(ctx context.Context, cancel func(), sig os.Signal, signals
 	case unix.SIGWINCH:
 		s.log.Debug("Ignored: SIGWINCH")
 	case unix.SIGUSR2:
+		if s.putOff(sig) {
+			return false, nil
+		}
 		done, exit := s.handOver(ctx, signals)
 		if !done {
 			return false, nil

@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log"
 	"log/slog"
 	"net"
@@ -17,22 +18,37 @@ import (
 
 // Server is the HTTP/1.1 engine on net/http.
 type Server struct {
-	front *Front
-	http  *http.Server
-	stall time.Duration // Options.StallTimeout
-	conns atomic.Int64
-	last  atomic.Bool // every answer is the last of its connection
+	log       *slog.Logger
+	front     *Front
+	http      *http.Server
+	stall     time.Duration // Options.StallTimeout
+	headTime  time.Duration // Options.HeadTimeout
+	keepAlive time.Duration // Options.KeepAlive
+	date      dateClock
+	resumed   resumed
+	resuming  sync.Once
+	wg        sync.WaitGroup // of the quick path, and of net/http's Serve
+	conns     atomic.Int64
+	last      atomic.Bool // every answer is the last of its connection
 
 	mu        sync.Mutex // protects the fields below
 	listeners []net.Listener
 	stopped   bool
-	fresh     map[net.Conn]struct{} // connections that have not sent a byte
+	fresh     map[net.Conn]struct{} // connections of net/http that have not sent a byte
+	quick     map[*quickConn]struct{}
+	cut       bool // no connection is taken any more
+	sweeping  bool
+	sweeper   *time.Timer
 }
 
 // NewServer makes an engine for f. What of o concerns connections is fixed for the engine's life.
 func NewServer(f *Front, o Options) *Server {
 	o = o.withDefaults()
-	s := &Server{front: f, stall: o.StallTimeout, fresh: map[net.Conn]struct{}{}}
+	s := &Server{
+		front: f, log: o.Logger, stall: o.StallTimeout, headTime: o.HeadTimeout, keepAlive: o.KeepAlive,
+		resumed: resumed{conns: make(chan net.Conn), ended: make(chan struct{}), addr: &net.UnixAddr{}},
+		fresh:   map[net.Conn]struct{}{}, quick: map[*quickConn]struct{}{},
+	}
 	s.http = &http.Server{
 		Handler:                      http.HandlerFunc(s.serve),
 		ReadHeaderTimeout:            o.HeadTimeout,
@@ -51,6 +67,9 @@ type connKey struct{}
 
 // withConn keeps a connection at hand for the exchanges on it.
 func withConn(ctx context.Context, c net.Conn) context.Context {
+	if r, ok := c.(*resumedConn); ok {
+		c = r.Conn
+	}
 	return context.WithValue(ctx, connKey{}, c)
 }
 
@@ -72,8 +91,7 @@ func (l *engineLog) Write(line []byte) (int, error) {
 
 func (s *Server) count(c net.Conn, state http.ConnState) {
 	switch state {
-	case http.StateNew:
-		s.conns.Add(1)
+	case http.StateNew: // the quick path has counted it
 		s.mu.Lock()
 		s.fresh[c] = struct{}{}
 		s.mu.Unlock()
@@ -103,11 +121,32 @@ func (s *Server) Serve(l net.Listener) error {
 		return l.Close()
 	}
 	defer s.leave(l)
-	err := s.http.Serve(l)
-	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
-		return nil
+	s.resuming.Do(func() { s.wg.Go(func() { _ = s.http.Serve(&s.resumed) }) }) // which ends by resumed.ended
+	for {
+		c, err := accept(l, s.log)
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.wg.Go(func() { s.converse(c) })
 	}
-	return err
+}
+
+// accept waits out what passes: a lack of descriptors (accept(2)).
+func accept(l net.Listener, log *slog.Logger) (net.Conn, error) {
+	for pause, told := 5*time.Millisecond, false; ; pause = min(2*pause, time.Second) {
+		c, err := l.Accept()
+		if passing, ok := errors.AsType[*net.OpError](err); !ok || !passing.Temporary() {
+			return c, err
+		}
+		if !told {
+			told = true
+			log.Warn(fmt.Sprintf("connections cannot be accepted for now: %v", err))
+		}
+		time.Sleep(pause)
+	}
 }
 
 func (s *Server) enter(l net.Listener) bool {
@@ -157,14 +196,40 @@ const cutTimeout = 5 * time.Second
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.StopAccepting()
 	s.closeFresh()
-	err := s.http.Shutdown(ctx)
+	s.closeQuick(false)
+	err := s.finishQuick(ctx)
+	if e := s.http.Shutdown(ctx); e != nil {
+		err = e
+	}
+	s.resumed.Close()
 	if err != nil {
+		s.closeQuick(true)
 		s.http.Close()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutTimeout)
 		defer cancel()
 		s.Drain(ctx)
 	}
 	return err
+}
+
+// finishQuick waits until the quick path has no connection any more.
+func (s *Server) finishQuick(ctx context.Context) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s.mu.Lock()
+		left := len(s.quick)
+		s.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+			s.closeQuick(false)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {

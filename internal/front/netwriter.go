@@ -99,6 +99,11 @@ func (w *netWriter) WriteFile(f *os.File, offset, count int64) (sent int64, err 
 	if !ok {
 		return 0, errors.ErrUnsupported
 	}
+	return copyPart(into.ReadFrom, w.pace, f, offset, count)
+}
+
+// copyPart sends a part of a file piece by piece; pace sets the deadline of each.
+func copyPart(send func(io.Reader) (int64, error), pace func(), f *os.File, offset, count int64) (sent int64, err error) {
 	part, done, err := ownPart(f, offset, count)
 	if err != nil {
 		return 0, err
@@ -106,8 +111,8 @@ func (w *netWriter) WriteFile(f *os.File, offset, count int64) (sent int64, err 
 	defer done()
 	for sent < count && err == nil {
 		var n int64
-		w.pace()
-		n, err = into.ReadFrom(io.LimitReader(part, min(count-sent, sendPiece)))
+		pace()
+		n, err = send(io.LimitReader(part, min(count-sent, sendPiece)))
 		sent += n
 		if n == 0 && err == nil {
 			err = io.ErrUnexpectedEOF // the file has shrunk
