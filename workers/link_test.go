@@ -112,3 +112,35 @@ func TestOutboxSplits(t *testing.T) {
 		t.Errorf("%d frames for %d bytes", frames, len(o.frames))
 	}
 }
+
+// TestOutboxOfManyDescriptors passes on more than a frame may carry.
+func TestOutboxOfManyDescriptors(t *testing.T) {
+	front, worker, err := wire.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer front.Close()
+	defer worker.Close()
+	const count = 2*wire.MaxDescriptors + 1
+	var o outbox
+	for id := range uint32(count) {
+		r, _ := ask(true)
+		r.id, r.File, r.Size = id+1, memfd(t, "body"), 4
+		if err := o.request(r); err != nil {
+			t.Fatal(err)
+		}
+		r.File.Close()
+	}
+	l := &link{conn: front}
+	if later := l.send(&o); later != nil {
+		go later()
+	}
+	w := &fakeWorker{t: t, conn: worker}
+	for id := range uint32(count) {
+		r := w.take()
+		if r.ID != id+1 || r.File == nil {
+			t.Fatalf("request %d, file %v", r.ID, r.File)
+		}
+		r.File.Close()
+	}
+}

@@ -168,18 +168,20 @@ func TestReloadUnwaited(t *testing.T) {
 	}
 }
 
+// TestShutdown finishes what is under way and what waits.
 func TestShutdown(t *testing.T) {
-	p, _, ws := startPool(t, Options{Workers: 2}, 1)
+	p, _, ws := startPool(t, Options{}, 1)
 	r, c := ask(false)
+	waits, c1 := ask(false)
 	p.Submit(r)
-	w := holder(t, r, ws)
-	id := w.take().ID
+	p.Submit(waits)
 	done := make(chan error, 1)
 	go func() { done <- p.Shutdown(t.Context()) }()
-	w.respond(complete(id, "finished"))
+	ws[0].respond(complete(ws[0].take().ID, "finished"))
 	c.hears(t, "finished")
+	ws[0].respond(complete(ws[0].take().ID, "finished, too"))
+	c1.hears(t, "finished, too")
 	ws[0].drained()
-	ws[1].drained()
 	if err := receive(t, done, "end of Shutdown"); err != nil {
 		t.Error(err)
 	}

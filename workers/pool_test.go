@@ -200,6 +200,27 @@ func TestBootErrors(t *testing.T) {
 	}
 }
 
+// TestDescriptorsAtBoot come with a HELLO that is no good, and are closed.
+func TestDescriptorsAtBoot(t *testing.T) {
+	f := newFake(t)
+	result := start(New(f, Options{}), t.Context())
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	hello := wire.AppendHello(nil, wire.Hello{Version: 2, Slots: 1})
+	if _, _, err := f.next().conn.Sock().WriteMsgUnix(hello, rights(w), nil); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	receive(t, result, "end of Start")
+	r.SetReadDeadline(time.Now().Add(patience))
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the descriptor is still open: %v", err)
+	}
+}
+
 func TestLaunchFails(t *testing.T) {
 	f := newFake(t)
 	f.setRefuse(errors.New("cannot run /nowhere: no such file"))
@@ -426,6 +447,7 @@ func TestGrease(t *testing.T) {
 	defer r.Close()
 	ws[0].write(wire.EndFrame(append(wire.BeginFrame(nil), "anything"...), 0, 77, 1), int(w.Fd()))
 	w.Close()
+	r.SetReadDeadline(time.Now().Add(patience))
 	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF { // a pipe's end of file
 		t.Errorf("the descriptor is still open: %v", err)
 	}
@@ -449,6 +471,7 @@ func TestDescriptorsOfNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		ws[0].respond(&wire.Response{ID: id, Kind: kind, Status: []byte("200 OK"), File: w})
+		r.SetReadDeadline(time.Now().Add(patience))
 		if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF { // as above
 			t.Errorf("kind %d: the descriptor is still open: %v", kind, err)
 		}
@@ -470,6 +493,11 @@ func TestPrefetchAndRecall(t *testing.T) {
 	fast, c2 := ask(true)
 	p.Submit(slow)
 	p.Submit(fast)
+	p.mu.Lock()
+	if p.watch != fine {
+		t.Error("nobody looks after what was sent ahead")
+	}
+	p.mu.Unlock()
 	id1, id2 := w.take().ID, w.take().ID
 	if got := w.cancelled(); !slices.Equal(got, []uint32{id2}) {
 		t.Fatalf("called back %v, want %d", got, id2)
@@ -482,6 +510,26 @@ func TestPrefetchAndRecall(t *testing.T) {
 	c1.hears(t, "slow")
 	c1.silent(t)
 	c2.silent(t)
+}
+
+// TestQueueMovesOn has an answer send the next request at once: were it for the pool's clock, this took too long.
+func TestQueueMovesOn(t *testing.T) {
+	p, _, ws := startPool(t, Options{}, 1)
+	const count = 300
+	var clients []*client
+	for range count {
+		r, c := ask(false)
+		p.Submit(r)
+		clients = append(clients, c)
+	}
+	began := time.Now()
+	for _, c := range clients {
+		ws[0].respond(complete(ws[0].take().ID, "next"))
+		c.hears(t, "next")
+	}
+	if took := time.Since(began); took > count*pulses[coarse]/2 {
+		t.Errorf("%d answers took %v", count, took)
+	}
 }
 
 func TestQueueLimits(t *testing.T) {
