@@ -96,6 +96,9 @@ func (p *Pool) bootError(m *member, ctx context.Context, launcher Launcher, h wi
 		}
 	default:
 		b.Message = err.Error()
+		if brokeProtocol(err) { // it would wait for the next front
+			launcher.Abort(m.number)
+		}
 	}
 	return b
 }
