@@ -52,16 +52,19 @@ func TestBootErrors(t *testing.T) {
 			play:    func(w *fakeWorker) { w.write(wire.AppendHello(nil, wire.Hello{Version: 2, Slots: 1})) },
 			exit:    ExitBoot,
 			message: "protocol error: the worker speaks version 2 of the protocol, not 1",
+			aborted: true,
 		},
 		"no HELLO first": {
 			play:    func(w *fakeWorker) { w.status(wire.Status{Retire: "x"}) },
 			exit:    ExitBoot,
 			message: "protocol error: frame type 6 before HELLO",
+			aborted: true,
 		},
 		"garbage": {
 			play:    func(w *fakeWorker) { w.write([]byte("HTTP/1.1 200 OK\r\n\r\n")) },
 			exit:    ExitBoot,
 			message: "protocol error: a frame of 1347703880 bytes, above the limit of 4194304",
+			aborted: true,
 		},
 		"silence": {
 			play: func(*fakeWorker) {},
@@ -72,7 +75,7 @@ func TestBootErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			p := New(f, Options{BootTimeout: patience})
-			if c.aborted {
+			if name == "silence" {
 				p = New(f, Options{BootTimeout: 50 * time.Millisecond})
 			}
 			result := start(p, t.Context())
@@ -89,6 +92,7 @@ func TestBootErrors(t *testing.T) {
 			if c.aborted {
 				receive(t, f.aborted, "abort")
 			}
+			nothing(t, f.aborted, "abort")
 			w.disconnected()
 		})
 	}
