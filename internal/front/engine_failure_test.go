@@ -31,9 +31,11 @@ func dieFirst(n int) (serve func(*workertest.Call), calls chan *workertest.Call)
 }
 
 // TestWorkerLost: a request with side effects is answered 502 and runs once.
-func TestWorkerLost(t *testing.T) {
+func TestWorkerLost(t *testing.T) { eachPath(t, testWorkerLost) }
+
+func testWorkerLost(t *testing.T, on path) {
 	serve, calls := dieFirst(1)
-	r := start(t, setup{serve: serve})
+	r := start(t, setup{path: on, serve: serve})
 	c := r.dial().send("POST /pay HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")
 	c.answer("POST").want(t, 502, "*")
 	r.logged("WARN", "502 for POST /pay: the worker ended")
@@ -45,11 +47,13 @@ func TestWorkerLost(t *testing.T) {
 }
 
 // TestRetry: a safe one goes to another worker, once, with everything that belongs to it.
-func TestRetry(t *testing.T) {
+func TestRetry(t *testing.T) { eachPath(t, testRetry) }
+
+func testRetry(t *testing.T, on path) {
 	for _, method := range []string{"GET", "HEAD", "OPTIONS", "TRACE"} {
 		for _, size := range []int{0, 5, inlineMax + 1} {
 			serve, calls := dieFirst(1)
-			r := start(t, setup{serve: serve})
+			r := start(t, setup{path: on, serve: serve})
 			body, want := string(pattern(size)), string(pattern(size))
 			if method == "HEAD" {
 				want = ""
@@ -65,7 +69,7 @@ func TestRetry(t *testing.T) {
 		}
 	}
 	serve, calls := dieFirst(2)
-	r := start(t, setup{serve: serve})
+	r := start(t, setup{path: on, serve: serve})
 	r.dial().ask("GET", "/").answer("GET").want(t, 502, "*")
 	r.logged("WARN", "502 for GET /")
 	if len(calls) != 2 {
@@ -74,9 +78,11 @@ func TestRetry(t *testing.T) {
 }
 
 // TestRetryAfterInterim: an interim response is no answer.
-func TestRetryAfterInterim(t *testing.T) {
+func TestRetryAfterInterim(t *testing.T) { eachPath(t, testRetryAfterInterim) }
+
+func testRetryAfterInterim(t *testing.T, on path) {
 	var calls atomic.Int32
-	r := start(t, setup{serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		n := calls.Add(1)
 		c.Interim("103 Early Hints", "Link", fmt.Sprint(n))
 		if n == 1 {
@@ -92,9 +98,11 @@ func TestRetryAfterInterim(t *testing.T) {
 }
 
 // TestReturned: a request that an ending worker gives back runs elsewhere, whatever its method.
-func TestReturned(t *testing.T) {
+func TestReturned(t *testing.T) { eachPath(t, testReturned) }
+
+func testReturned(t *testing.T, on path) {
 	var given atomic.Bool
-	r := start(t, setup{serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		if !given.Swap(true) {
 			c.Worker.Status(wire.Status{Stopping: "SIGTERM"})
 			c.Return()
@@ -107,9 +115,11 @@ func TestReturned(t *testing.T) {
 }
 
 // TestOvertime: a request that is over its time is answered 504, and the worker's own late answer is nobody's.
-func TestOvertime(t *testing.T) {
+func TestOvertime(t *testing.T) { eachPath(t, testOvertime) }
+
+func testOvertime(t *testing.T, on path) {
 	late := make(chan bool, 1)
-	r := start(t, setup{slots: 2, serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, slots: 2, serve: func(c *workertest.Call) {
 		if !usable(c) {
 			c.Worker.Status(wire.Status{Overtime: []uint32{c.ID}})
 			late <- c.Complete("200 OK", "late")
@@ -146,9 +156,11 @@ func (b *blocked) serve(c *workertest.Call) {
 }
 
 // TestOverload: what the queue does not take is refused early, with a hint when to come again; the connection is kept.
-func TestOverload(t *testing.T) {
+func TestOverload(t *testing.T) { eachPath(t, testOverload) }
+
+func testOverload(t *testing.T, on path) {
 	b := newBlocked()
-	r := start(t, setup{serve: b.serve, pool: workers.Options{QueueLimit: 1}})
+	r := start(t, setup{path: on, serve: b.serve, pool: workers.Options{QueueLimit: 1}})
 	running, queued, refused := r.dial(), r.dial(), r.dial()
 	running.ask("GET", "/1")
 	wait(t, "the first call", b.calls)
@@ -175,9 +187,11 @@ func (r *rig) waitQueued(n int) {
 }
 
 // TestQueueTimeout: what waited too long is refused.
-func TestQueueTimeout(t *testing.T) {
+func TestQueueTimeout(t *testing.T) { eachPath(t, testQueueTimeout) }
+
+func testQueueTimeout(t *testing.T, on path) {
 	b := newBlocked()
-	r := start(t, setup{serve: b.serve, pool: workers.Options{QueueTimeout: 50 * time.Millisecond}})
+	r := start(t, setup{path: on, serve: b.serve, pool: workers.Options{QueueTimeout: 50 * time.Millisecond}})
 	running := r.dial().ask("GET", "/1")
 	wait(t, "the first call", b.calls)
 	a := r.dial().ask("GET", "/2").answer("GET").want(t, 503, "*")
@@ -191,9 +205,11 @@ func TestQueueTimeout(t *testing.T) {
 }
 
 // TestPoolClosed: what comes when the pool has ended is refused, and what is under way is told.
-func TestPoolClosed(t *testing.T) {
+func TestPoolClosed(t *testing.T) { eachPath(t, testPoolClosed) }
+
+func testPoolClosed(t *testing.T, on path) {
 	b := newBlocked()
-	r := start(t, setup{serve: b.serve})
+	r := start(t, setup{path: on, serve: b.serve})
 	running := r.dial().ask("POST", "/1")
 	wait(t, "the first call", b.calls)
 	queued := r.dial().ask("POST", "/2")
@@ -208,7 +224,9 @@ func TestPoolClosed(t *testing.T) {
 }
 
 // TestStreamBroken: a body that is not whole never looks whole.
-func TestStreamBroken(t *testing.T) {
+func TestStreamBroken(t *testing.T) { eachPath(t, testStreamBroken) }
+
+func testStreamBroken(t *testing.T, on path) {
 	ends := map[string]struct {
 		end func(c *workertest.Call, s *workertest.Stream)
 		log string
@@ -229,7 +247,7 @@ func TestStreamBroken(t *testing.T) {
 		for framing, pairs := range framings {
 			for _, version := range []string{"1.1", "1.0"} {
 				t.Run(name+"/"+framing+"/"+version, func(t *testing.T) {
-					r := start(t, setup{serve: func(c *workertest.Call) {
+					r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 						s := c.Stream("200 OK", "hello", pairs...)
 						defer s.Shut()
 						_, _ = s.WriteString("world")
@@ -256,14 +274,16 @@ func TestStreamBroken(t *testing.T) {
 }
 
 // TestStreamForHead: whoever asks for the head only does not wait for the body, and the worker sees that nobody reads it.
-func TestStreamForHead(t *testing.T) {
+func TestStreamForHead(t *testing.T) { eachPath(t, testStreamForHead) }
+
+func testStreamForHead(t *testing.T, on path) {
 	for _, status := range []string{"200 OK", "204 No Content", "304 Not Modified"} {
 		method := "GET"
 		if status == "200 OK" {
 			method = "HEAD"
 		}
 		failed := make(chan error, 1)
-		r := start(t, setup{serve: func(c *workertest.Call) {
+		r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 			if usable(c) {
 				return
 			}
@@ -285,9 +305,11 @@ func TestStreamForHead(t *testing.T) {
 }
 
 // TestGoneQueued: a request whose client has left is taken off the queue, and never runs.
-func TestGoneQueued(t *testing.T) {
+func TestGoneQueued(t *testing.T) { eachPath(t, testGoneQueued) }
+
+func testGoneQueued(t *testing.T, on path) {
 	b := newBlocked()
-	r := start(t, setup{serve: b.serve})
+	r := start(t, setup{path: on, serve: b.serve})
 	running := r.dial().ask("GET", "/1")
 	wait(t, "the first call", b.calls)
 	gone := r.dial().ask("POST", "/gone")
@@ -306,9 +328,11 @@ func TestGoneQueued(t *testing.T) {
 }
 
 // TestGoneRunning: a running one is cancelled, and its slot comes back when the worker has ended it.
-func TestGoneRunning(t *testing.T) {
+func TestGoneRunning(t *testing.T) { eachPath(t, testGoneRunning) }
+
+func testGoneRunning(t *testing.T, on path) {
 	b := newBlocked()
-	r := start(t, setup{serve: b.serve})
+	r := start(t, setup{path: on, serve: b.serve})
 	gone := r.dial().ask("GET", "/gone")
 	call := wait(t, "the call", b.calls)
 	reset(t, gone)
@@ -324,10 +348,12 @@ func TestGoneRunning(t *testing.T) {
 }
 
 // TestGoneStreaming: a stream whose client has left ends at the worker, and the slot comes back.
-func TestGoneStreaming(t *testing.T) {
+func TestGoneStreaming(t *testing.T) { eachPath(t, testGoneStreaming) }
+
+func testGoneStreaming(t *testing.T, on path) {
 	failed := make(chan error, 1)
 	begun := make(chan struct{})
-	r := start(t, setup{serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		if usable(c) {
 			return
 		}
@@ -352,9 +378,11 @@ func TestGoneStreaming(t *testing.T) {
 }
 
 // TestGoneSilentStream: also when the application has nothing to say meanwhile.
-func TestGoneSilentStream(t *testing.T) {
+func TestGoneSilentStream(t *testing.T) { eachPath(t, testGoneSilentStream) }
+
+func testGoneSilentStream(t *testing.T, on path) {
 	failed := make(chan error, 1)
-	r := start(t, setup{serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		if usable(c) {
 			return
 		}
@@ -380,9 +408,11 @@ func TestGoneSilentStream(t *testing.T) {
 }
 
 // TestGoneBeforeEnd: a client that leaves between the last byte of a stream and its end.
-func TestGoneBeforeEnd(t *testing.T) {
+func TestGoneBeforeEnd(t *testing.T) { eachPath(t, testGoneBeforeEnd) }
+
+func testGoneBeforeEnd(t *testing.T, on path) {
 	shut, end := make(chan struct{}), make(chan struct{})
-	r := start(t, setup{serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		if usable(c) {
 			return
 		}
@@ -405,8 +435,10 @@ func TestGoneBeforeEnd(t *testing.T) {
 }
 
 // TestGoneAtAnyTime: clients that leave whenever they like cost no slot and no goroutine, and every exchange is accounted for.
-func TestGoneAtAnyTime(t *testing.T) {
-	r := start(t, setup{slots: 3, pool: workers.Options{Workers: 2}, serve: func(c *workertest.Call) {
+func TestGoneAtAnyTime(t *testing.T) { eachPath(t, testGoneAtAnyTime) }
+
+func testGoneAtAnyTime(t *testing.T, on path) {
+	r := start(t, setup{path: on, slots: 3, pool: workers.Options{Workers: 2}, serve: func(c *workertest.Call) {
 		switch {
 		case usable(c):
 		case c.Path() == "/stream":
@@ -443,10 +475,12 @@ func TestGoneAtAnyTime(t *testing.T) {
 }
 
 // TestSlowReader: a client that does not read holds the application up once the kernel's buffers are full; nothing is piled up.
-func TestSlowReader(t *testing.T) {
+func TestSlowReader(t *testing.T) { eachPath(t, testSlowReader) }
+
+func testSlowReader(t *testing.T, on path) {
 	const total = 64 << 20
 	held := make(chan int64, 1)
-	r := start(t, setup{serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		s := c.Stream("200 OK", "")
 		chunk := make([]byte, 64<<10)
 		_ = s.Socket().SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
@@ -470,10 +504,12 @@ func TestSlowReader(t *testing.T) {
 }
 
 // TestStuckReader: a client that reads nothing for long is hung up on, whatever kind of answer it has asked for.
-func TestStuckReader(t *testing.T) {
+func TestStuckReader(t *testing.T) { eachPath(t, testStuckReader) }
+
+func testStuckReader(t *testing.T, on path) {
 	const size = 16 << 20
 	file := tempFile(t, make([]byte, size))
-	r := start(t, setup{Options: Options{StallTimeout: 100 * time.Millisecond}, serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, Options: Options{StallTimeout: 100 * time.Millisecond}, serve: func(c *workertest.Call) {
 		switch {
 		case usable(c):
 		case c.Path() == "/file":
@@ -495,15 +531,16 @@ func TestStuckReader(t *testing.T) {
 }
 
 // TestStuckPipeline: the same for one who asks on and on, for large answers or small ones.
-func TestStuckPipeline(t *testing.T) {
-	r := start(t, setup{Options: Options{StallTimeout: 100 * time.Millisecond}, serve: func(c *workertest.Call) {
+func TestStuckPipeline(t *testing.T) { eachPath(t, testStuckPipeline) }
+
+func testStuckPipeline(t *testing.T, on path) {
+	r := start(t, setup{path: on, Options: Options{StallTimeout: 100 * time.Millisecond}, serve: func(c *workertest.Call) {
 		size := 2000
 		if c.Path() == "/large" {
 			size = 1 << 20
 		}
 		c.Complete("200 OK", strings.Repeat("x", size))
 	}})
-	r.front.Configure(Options{}) // more exchanges than the rig wants to count
 	for _, path := range []string{"/large", "/small"} {
 		c := r.dial()
 		asked := in(func() error {

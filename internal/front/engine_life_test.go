@@ -93,9 +93,11 @@ func TestServeFails(t *testing.T) {
 }
 
 // TestDrain: every answer is the last of its connection, also that of a request that ran before; an idle connection may still ask.
-func TestDrain(t *testing.T) {
+func TestDrain(t *testing.T) { eachPath(t, testDrain) }
+
+func testDrain(t *testing.T, on path) {
 	b := newBlocked()
-	r := start(t, setup{slots: 2, serve: b.serve})
+	r := start(t, setup{path: on, slots: 2, serve: b.serve})
 	idle, running := r.dial(), r.dial()
 	idle.wantUsable()
 	running.ask("GET", "/1")
@@ -125,8 +127,10 @@ func TestDrain(t *testing.T) {
 }
 
 // TestDrainBounded: connections that stay are left alone when the context ends.
-func TestDrainBounded(t *testing.T) {
-	r := start(t, setup{serve: hello})
+func TestDrainBounded(t *testing.T) { eachPath(t, testDrainBounded) }
+
+func testDrainBounded(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: hello})
 	c := r.dial()
 	c.wantUsable()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -137,9 +141,11 @@ func TestDrainBounded(t *testing.T) {
 }
 
 // TestShutdown: what runs is finished; idle connections and those that never sent a byte end at once.
-func TestShutdown(t *testing.T) {
+func TestShutdown(t *testing.T) { eachPath(t, testShutdown) }
+
+func testShutdown(t *testing.T, on path) {
 	b := newBlocked()
-	r := start(t, setup{serve: b.serve})
+	r := start(t, setup{path: on, serve: b.serve})
 	idle, running, fresh := r.dial(), r.dial(), r.dial()
 	idle.wantUsable()
 	running.ask("GET", "/1")
@@ -160,9 +166,11 @@ func TestShutdown(t *testing.T) {
 }
 
 // TestShutdownCut: when its time is over, connections are cut, the workers are told, and no exchange is left when it returns.
-func TestShutdownCut(t *testing.T) {
+func TestShutdownCut(t *testing.T) { eachPath(t, testShutdownCut) }
+
+func testShutdownCut(t *testing.T, on path) {
 	b := newBlocked()
-	r := start(t, setup{serve: b.serve})
+	r := start(t, setup{path: on, serve: b.serve})
 	running, queued, uploading := r.dial(), r.dial(), r.dial()
 	running.ask("GET", "/1")
 	call := wait(t, "the call", b.calls)
@@ -190,9 +198,11 @@ func TestShutdownCut(t *testing.T) {
 }
 
 // TestConfigure: other settings hold for the exchanges that begin from then on.
-func TestConfigure(t *testing.T) {
+func TestConfigure(t *testing.T) { eachPath(t, testConfigure) }
+
+func testConfigure(t *testing.T, on path) {
 	b := newBlocked()
-	r := start(t, setup{serve: b.serve})
+	r := start(t, setup{path: on, serve: b.serve})
 	c := r.dial().ask("GET", "/a/b")
 	if path := wait(t, "the call", b.calls).Path(); path != "/a/b" {
 		t.Errorf("path %s", path)
@@ -214,8 +224,10 @@ func TestConfigure(t *testing.T) {
 }
 
 // TestPanic: were the front to panic, the log would say so, and only that connection would end.
-func TestPanic(t *testing.T) {
-	r := start(t, setup{serve: hello})
+func TestPanic(t *testing.T) { eachPath(t, testPanic) }
+
+func testPanic(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: hello})
 	other := r.dial()
 	other.wantUsable()
 	o := Options{Access: func(*Exchange) { panic("a mistake of ours") }}
@@ -256,8 +268,10 @@ func TestOptionsDefaults(t *testing.T) {
 }
 
 // TestAtOnce: many clients, workers that come and go, every answer to whom it belongs.
-func TestAtOnce(t *testing.T) {
-	r := start(t, setup{slots: 4, serve: func(c *workertest.Call) {
+func TestAtOnce(t *testing.T) { eachPath(t, testAtOnce) }
+
+func testAtOnce(t *testing.T, on path) {
+	r := start(t, setup{path: on, slots: 4, serve: func(c *workertest.Call) {
 		if c.Path() == "/die" {
 			c.Worker.Kill()
 			return

@@ -72,8 +72,10 @@ func chunked(data []byte, size int) string {
 }
 
 // TestUploadsAtOnce: exchanges that share buffers do not share bodies.
-func TestUploadsAtOnce(t *testing.T) {
-	r := start(t, setup{slots: 8, serve: describe})
+func TestUploadsAtOnce(t *testing.T) { eachPath(t, testUploadsAtOnce) }
+
+func testUploadsAtOnce(t *testing.T, on path) {
+	r := start(t, setup{path: on, slots: 8, serve: describe})
 	var clients []*client
 	for range 8 {
 		clients = append(clients, r.dial())
@@ -356,8 +358,10 @@ func TestEnvironOverWire(t *testing.T) {
 }
 
 // TestKeepAlive: who may end a connection, and who does.
-func TestKeepAlive(t *testing.T) {
-	r := start(t, setup{serve: func(c *workertest.Call) {
+func TestKeepAlive(t *testing.T) { eachPath(t, testKeepAlive) }
+
+func testKeepAlive(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		if c.Path() == "/close" {
 			c.Complete("200 OK", "bye", "Connection", "close")
 		} else {
@@ -388,8 +392,10 @@ func TestKeepAlive(t *testing.T) {
 }
 
 // TestPipelining: requests that are sent without waiting are answered in their order.
-func TestPipelining(t *testing.T) {
-	r := start(t, setup{slots: 4, serve: echo})
+func TestPipelining(t *testing.T) { eachPath(t, testPipelining) }
+
+func testPipelining(t *testing.T, on path) {
+	r := start(t, setup{path: on, slots: 4, serve: echo})
 	c := r.dial()
 	var b bytes.Buffer
 	for i := range 50 {
@@ -403,8 +409,10 @@ func TestPipelining(t *testing.T) {
 }
 
 // TestIdle: with keepalive 0 every answer is the last; with more an idle connection ends after it.
-func TestIdle(t *testing.T) {
-	r := start(t, setup{serve: hello})
+func TestIdle(t *testing.T) { eachPath(t, testIdle) }
+
+func testIdle(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: hello})
 	r.replace(NewServer(r.front, Options{}))
 	c := r.dial().ask("GET", "/")
 	if a := c.answer("GET").want(t, 200, "hello"); !a.Close {

@@ -17,8 +17,10 @@ import (
 )
 
 // TestResponse: what the application says comes through, and what is the front's own is added.
-func TestResponse(t *testing.T) {
-	r := start(t, setup{serve: func(c *workertest.Call) {
+func TestResponse(t *testing.T) { eachPath(t, testResponse) }
+
+func testResponse(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		c.Complete("201 Created", "made", "X-One", "1", "Set-Cookie", "b=2", "x-two", "caf\u00e9", "Set-Cookie", "a=1",
 			"Server", "evil", "Date", "never", "Connection", "keep-alive", "Keep-Alive", "timeout=9", "Trailer", "X-One")
 	}})
@@ -102,9 +104,9 @@ func TestBodies(t *testing.T) {
 	for kind, give := range kinds {
 		for _, c := range bodyCases {
 			for _, method := range []string{"GET", "HEAD", "POST"} {
-				for _, version := range []string{"1.1", "1.0"} {
+				for _, version := range []string{"1.1", "1.1, net", "1.0"} {
 					t.Run(fmt.Sprintf("%s/%s/%s/%s", kind, c.name, method, version), func(t *testing.T) {
-						bodyRun{kind, give, c, method, version}.run(t)
+						bodyRun{kind, give, c, method, version[:3], version == "1.1, net"}.run(t)
 					})
 				}
 			}
@@ -117,10 +119,11 @@ type bodyRun struct {
 	give func(c *workertest.Call, status, body string, pairs ...string)
 	bodyCase
 	method, version string
+	path            path
 }
 
 func (b bodyRun) run(t *testing.T) {
-	r := start(t, setup{serve: func(c *workertest.Call) {
+	r := start(t, setup{path: b.path, serve: func(c *workertest.Call) {
 		if usable(c) {
 			return
 		}
@@ -192,7 +195,9 @@ func (b bodyRun) checkFraming(t *testing.T, a *answer) {
 }
 
 // TestBadHeads: a head that could split a response is answered 500, whatever way it comes, and the log says why.
-func TestBadHeads(t *testing.T) {
+func TestBadHeads(t *testing.T) { eachPath(t, testBadHeads) }
+
+func testBadHeads(t *testing.T, on path) {
 	heads := map[string][]string{ // status, names and values; the log line
 		"CR LF in a value":     {"200 OK", "X", "a\r\nSet-Cookie: b=c", "invalid value for X"},
 		"LF in a name":         {"200 OK", "X\nY", "a", "invalid header name"},
@@ -207,7 +212,7 @@ func TestBadHeads(t *testing.T) {
 	for kind, give := range kinds {
 		for name, head := range heads {
 			t.Run(kind+"/"+name, func(t *testing.T) {
-				r := start(t, setup{serve: func(c *workertest.Call) {
+				r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 					if !usable(c) {
 						give(c, head[0], "secret", head[1], head[2])
 					}
@@ -228,8 +233,10 @@ func TestBadHeads(t *testing.T) {
 	}
 }
 
-func TestInterim(t *testing.T) {
-	r := start(t, setup{serve: func(c *workertest.Call) {
+func TestInterim(t *testing.T) { eachPath(t, testInterim) }
+
+func testInterim(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		if usable(c) {
 			return
 		}
@@ -270,8 +277,10 @@ func TestInterim(t *testing.T) {
 }
 
 // TestInterimLast: an interim response does not say that the connection ends after it.
-func TestInterimLast(t *testing.T) {
-	r := start(t, setup{serve: func(c *workertest.Call) {
+func TestInterimLast(t *testing.T) { eachPath(t, testInterimLast) }
+
+func testInterimLast(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		c.Interim("103 Early Hints", "Link", "</a>")
 		c.Complete("200 OK", "done", "Connection", "close")
 	}})
@@ -328,11 +337,13 @@ func TestMailboxClose(t *testing.T) {
 }
 
 // TestFile: a large file comes whole, over TCP and Unix sockets.
-func TestFile(t *testing.T) {
+func TestFile(t *testing.T) { eachPath(t, testFile) }
+
+func testFile(t *testing.T, on path) {
 	data := pattern(9<<20 + 17)
 	for _, onUnix := range []bool{false, true} {
 		file := tempFile(t, data)
-		r := start(t, setup{unix: onUnix, serve: func(c *workertest.Call) {
+		r := start(t, setup{path: on, unix: onUnix, serve: func(c *workertest.Call) {
 			if !usable(c) {
 				c.File("200 OK", file, 5, int64(len(data)-5))
 			}
@@ -350,10 +361,12 @@ func TestFile(t *testing.T) {
 }
 
 // TestFileShared: two responses of one open file do not disturb each other, nor the worker's own offset.
-func TestFileShared(t *testing.T) {
+func TestFileShared(t *testing.T) { eachPath(t, testFileShared) }
+
+func testFileShared(t *testing.T, on path) {
 	data := pattern(6 << 20)
 	file := tempFile(t, data)
-	r := start(t, setup{slots: 2, serve: func(c *workertest.Call) { c.File("200 OK", file, 0, int64(len(data))) }})
+	r := start(t, setup{path: on, slots: 2, serve: func(c *workertest.Call) { c.File("200 OK", file, 0, int64(len(data))) }})
 	one, two := r.dial(), r.dial()
 	first := one.ask("GET", "/1").head("GET")
 	half, err := io.ReadAll(io.LimitReader(first.Body, 1<<20))
@@ -409,9 +422,11 @@ func limitedPart(t *testing.T, file *os.File, allowed bool) (io.Reader, func()) 
 }
 
 // TestFileShrunk: a file that is shorter than the worker said cuts the connection.
-func TestFileShrunk(t *testing.T) {
+func TestFileShrunk(t *testing.T) { eachPath(t, testFileShrunk) }
+
+func testFileShrunk(t *testing.T, on path) {
 	file := tempFile(t, pattern(1000))
-	r := start(t, setup{serve: func(c *workertest.Call) { c.File("200 OK", file, 0, 5000) }})
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) { c.File("200 OK", file, 0, 5000) }})
 	c := r.dial()
 	a := c.ask("GET", "/").answer("GET")
 	if !errors.Is(a.err, io.ErrUnexpectedEOF) || len(a.body) > 1000 {
@@ -421,7 +436,9 @@ func TestFileShrunk(t *testing.T) {
 }
 
 // TestFileOdd: a descriptor that is no regular file is not read from, which could block for ever.
-func TestFileOdd(t *testing.T) {
+func TestFileOdd(t *testing.T) { eachPath(t, testFileOdd) }
+
+func testFileOdd(t *testing.T, on path) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -430,7 +447,7 @@ func TestFileOdd(t *testing.T) {
 		reader.Close()
 		writer.Close()
 	})
-	r := start(t, setup{serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		if !usable(c) {
 			c.File("200 OK", reader, 0, 5)
 		}
@@ -442,9 +459,11 @@ func TestFileOdd(t *testing.T) {
 }
 
 // TestStreamOdd: a descriptor that is no socket is answered 502, and the request ends.
-func TestStreamOdd(t *testing.T) {
+func TestStreamOdd(t *testing.T) { eachPath(t, testStreamOdd) }
+
+func testStreamOdd(t *testing.T, on path) {
 	file := tempFile(t, []byte("hello"))
-	r := start(t, setup{serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		if !usable(c) {
 			c.Respond(wire.Response{Kind: wire.Stream, Status: []byte("200 OK"), File: file})
 			c.Respond(wire.Response{Kind: wire.End, OK: true})

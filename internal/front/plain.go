@@ -43,18 +43,14 @@ func parsePlain(x *Exchange, head []byte) (length int, ok bool) {
 		if !ok {
 			return 0, false
 		}
-		switch len(name) {
-		case len("Host"):
-			if equalFold(name, "Host") {
-				hosts++
-				x.Host = value
-				continue
-			}
-		case len("Content-Length"):
-			if equalFold(name, "Content-Length") {
-				lengths++
-				length, ok = plainLength(value)
-			}
+		switch {
+		case equalFold(name, "Host"):
+			hosts++
+			x.Host = value
+			continue
+		case equalFold(name, "Content-Length"):
+			lengths++
+			length, ok = plainLength(value)
 		default:
 			ok = !special(name, value)
 		}

@@ -34,7 +34,7 @@ type quickWriter struct {
 func (w *quickWriter) reset(q *quickConn) {
 	w.q, w.out = q, w.out[:0]
 	w.bodiless, w.chunked, w.aborted, w.err = false, false, false, nil
-	w.last = q.server.last.Load() || equalFold(q.x.Field("Connection"), "close")
+	w.last = q.server.last.Load() || hasToken(q.x.Field("Connection"), "close")
 }
 
 // Interim sends a 1xx response.

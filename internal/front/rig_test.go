@@ -29,10 +29,25 @@ const patience = 10 * time.Second
 // setup says how a rig is built. Zero values are good.
 type setup struct {
 	Options
+	path  path
 	pool  workers.Options
 	slots int // of each worker; 0 means 1
 	unix  bool
 	serve func(*workertest.Call)
+}
+
+// path is a way through the engine.
+type path bool
+
+const (
+	quickPath path = false
+	netPath   path = true // the first request of each client has a field that hands its connection to net/http
+)
+
+// eachPath runs a test on both.
+func eachPath(t *testing.T, run func(*testing.T, path)) {
+	t.Run("quick", func(t *testing.T) { run(t, quickPath) })
+	t.Run("net", func(t *testing.T) { run(t, netPath) })
 }
 
 // rig is a real engine on loopback before a pool of workers that are goroutines of the test. When the test ends, nothing may be
@@ -45,6 +60,7 @@ type rig struct {
 	server *Server
 	book   *logBook
 	access chan *Exchange
+	path   path
 	addr   net.Addr
 	served chan error // what Server.Serve returned
 }
@@ -52,7 +68,7 @@ type rig struct {
 func start(t *testing.T, s setup) *rig {
 	t.Helper()
 	checkLeaks(t)
-	r := &rig{t: t, book: newLogBook(), access: make(chan *Exchange, 1000)}
+	r := &rig{t: t, path: s.path, book: newLogBook(), access: make(chan *Exchange, 1000)}
 	r.fleet = workertest.New(t, max(s.slots, 1), s.serve)
 	r.pool = workers.New(r.fleet, s.pool)
 	if err := r.pool.Start(t.Context()); err != nil {
@@ -60,7 +76,7 @@ func start(t *testing.T, s setup) *rig {
 	}
 	o := s.Options
 	o.Logger = newLogger(r.book)
-	o.Access = func(x *Exchange) { r.access <- keep(x) }
+	o.Access = r.note
 	if o.KeepAlive == 0 {
 		o.KeepAlive = patience
 	}
@@ -69,6 +85,14 @@ func start(t *testing.T, s setup) *rig {
 	r.listen(s.unix)
 	t.Cleanup(r.close)
 	return r
+}
+
+// note keeps the first thousand exchanges.
+func (r *rig) note(x *Exchange) {
+	select {
+	case r.access <- keep(x):
+	default:
+	}
 }
 
 // keep copies what an engine may use again.
@@ -255,8 +279,9 @@ func (r *rig) logged(parts ...string) string {
 // client is one connection of a client, lawful or not.
 type client struct {
 	net.Conn
-	r *bufio.Reader
-	t *testing.T
+	r    *bufio.Reader
+	t    *testing.T
+	path path // of the next request
 }
 
 func (r *rig) dial() *client {
@@ -269,12 +294,19 @@ func (r *rig) dial() *client {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		r.t.Fatal(err)
 	}
-	return &client{c, bufio.NewReader(c), r.t}
+	return &client{c, bufio.NewReader(c), r.t, r.path}
 }
 
-// send writes bytes as they are.
+// oddField hands a connection to net/http, which takes no notice of it.
+const oddField = "Proxy-Connection: odd\r\n"
+
+// send writes bytes as they are, but for the first request on the way to net/http.
 func (c *client) send(text string) *client {
 	c.t.Helper()
+	if c.path == netPath {
+		c.path = quickPath
+		text = strings.Replace(text, "Host: test\r\n", "Host: test\r\n"+oddField, 1)
+	}
 	if _, err := io.WriteString(c, text); err != nil {
 		c.t.Fatalf("send: %v", err)
 	}

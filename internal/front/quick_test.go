@@ -1,0 +1,307 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kirin-server/kirin/workers/workertest"
+)
+
+// TestPathsAgree: an application cannot tell which way a request came, nor can a client.
+func TestPathsAgree(t *testing.T) {
+	requests := map[string]string{
+		"plain":      "GET /a%20b?c=d HTTP/1.1\r\nHost: test\r\nAccept: */*\r\n\r\n",
+		"cookies":    "GET / HTTP/1.1\r\nHost: test\r\nCookie: a\r\nX_Y: no\r\nX-Y:  1 \r\nx-y: 2\r\ncookie: b\r\n\r\n",
+		"body":       "POST /a HTTP/1.1\r\nHost: test\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello",
+		"no body":    "POST /a HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n",
+		"no length":  "POST /a HTTP/1.1\r\nHost: test\r\n\r\n",
+		"HEAD":       "HEAD /a HTTP/1.1\r\nHost: test\r\n\r\n",
+		"close":      "GET /a HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+		"close also": "GET /a HTTP/1.1\r\nHost: test\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
+		"Latin-1":    "GET /a HTTP/1.1\r\nHost: test\r\nX: caf\xe9\r\n\r\n",
+		"refused":    "GET /a HTTP/1.1\r\nHost: test\r\nX: " + strings.Repeat("x", 300) + "\r\n\r\n",
+		"elsewhere":  "GET //a/../b?%zz HTTP/1.1\r\nHost: test\r\n\r\n",
+	}
+	for name, text := range requests {
+		t.Run(name, func(t *testing.T) {
+			quick, quickEnv := throughPath(t, quickPath, text)
+			slow, slowEnv := throughPath(t, netPath, text)
+			if quick != slow {
+				t.Errorf("quick:\n%s\nnet/http:\n%s", quick, slow)
+			}
+			if slowEnv != nil && slowEnv["HTTP_PROXY_CONNECTION"] != "odd" {
+				t.Error("net/http was not asked")
+			}
+			delete(slowEnv, "HTTP_PROXY_CONNECTION")
+			if !maps.Equal(quickEnv, slowEnv) {
+				t.Errorf("quick:\n%v\nnet/http:\n%v", sorted(quickEnv), sorted(slowEnv))
+			}
+		})
+	}
+}
+
+// throughPath gives what a client sees of an answer and what the worker saw of the request, without what differs every time.
+func throughPath(t *testing.T, on path, text string) (string, map[string]string) {
+	t.Helper()
+	environs := make(chan map[string]string, 1)
+	r := start(t, setup{path: on, Options: Options{FieldSize: 200}, serve: func(c *workertest.Call) {
+		environs <- c.Environ
+		body, _ := c.Body()
+		c.Complete("200 OK", "got "+string(body), "Content-Type", "text/plain", "Set-Cookie", "b", "Set-Cookie", "a")
+	}})
+	c := r.dial().send(text)
+	method, _, _ := strings.Cut(text, " ")
+	a := c.answer(method)
+	a.Header.Del("Date")
+	seen := fmt.Sprintf("%s %s %v %v %q", a.Proto, a.Status, a.Close, a.Header, a.body)
+	if a.Close {
+		c.wantEnd()
+	}
+	if r.over(a.StatusCode).Pid == 0 {
+		r.logged("WARN", "Invalid request")
+		return seen, nil
+	}
+	env := wait(t, "the environ", environs)
+	delete(env, "REMOTE_PORT")
+	delete(env, "SERVER_PORT")
+	return seen, env
+}
+
+// TestQuickHead: the quick path keeps the application's reason, and its fields as they are spelt, in their order.
+func TestQuickHead(t *testing.T) {
+	r := start(t, setup{serve: func(c *workertest.Call) {
+		c.Complete("299 Quite Good", "", "x-b", "1", "X-a", "2", "ETag", "3")
+	}})
+	c := r.dial().ask("GET", "/")
+	head := make([]byte, 0, 500)
+	for !strings.HasSuffix(string(head), "\r\n\r\n") {
+		b, err := c.r.ReadByte()
+		if err != nil {
+			t.Fatal(err)
+		}
+		head = append(head, b)
+	}
+	if want := "HTTP/1.1 299 Quite Good\r\nx-b: 1\r\nX-a: 2\r\nETag: 3\r\nServer: kirin\r\nDate: "; !strings.HasPrefix(string(head), want) {
+		t.Errorf("the head is %q", head)
+	}
+}
+
+// TestQuickPieces: it does not matter how requests are cut into packets, and where the buffer ends.
+func TestQuickPieces(t *testing.T) {
+	r := start(t, setup{slots: 4, serve: func(c *workertest.Call) {
+		body, _ := c.Body()
+		c.Complete("200 OK", c.Environ["RAW_URI"]+" "+string(body))
+	}})
+	var text strings.Builder
+	var want []string
+	for i := range 300 {
+		uri, body := fmt.Sprintf("/%d?%s", i, strings.Repeat("x", i%211)), strings.Repeat("b", i%7*(i%31))
+		switch i % 50 {
+		case 49: // odd: from here on the rest is net/http's
+			if i > 200 {
+				fmt.Fprintf(&text, "POST %s HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n", uri, chunked([]byte(body), 5))
+				break
+			}
+			fallthrough
+		default:
+			fmt.Fprintf(&text, "POST %s HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n%s", uri, len(body), body)
+		}
+		want = append(want, uri+" "+body)
+	}
+	for _, size := range []int{1 << 20, 4096, 1000, 37} {
+		c := r.dial()
+		sent := in(func() error {
+			for rest := text.String(); rest != ""; {
+				n := min(size, len(rest))
+				if _, err := io.WriteString(c, rest[:n]); err != nil {
+					return err
+				}
+				rest = rest[n:]
+			}
+			return nil
+		})
+		for _, body := range want {
+			c.answer("POST").want(t, 200, body)
+		}
+		if err := wait(t, "the client", sent); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestQuickBytes: also one byte at a time.
+func TestQuickBytes(t *testing.T) {
+	r := start(t, setup{serve: echo})
+	c := r.dial()
+	for range 3 {
+		for _, b := range []byte("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello") {
+			c.send(string(b))
+		}
+		c.answer("POST").want(t, 200, "hello")
+	}
+}
+
+// TestQuickLarge: a head that the quick path has no room for is net/http's, wherever in the buffer it begins.
+func TestQuickLarge(t *testing.T) {
+	r := start(t, setup{serve: func(c *workertest.Call) { c.Complete("200 OK", fmt.Sprint(len(c.Environ["HTTP_X"]))) }})
+	for _, before := range []int{0, 1, 3} {
+		for _, size := range []int{quickBuffer - 60, quickBuffer - 40, quickBuffer, quickBuffer + 1, 3 * quickBuffer} {
+			c := r.dial().send(strings.Repeat(request("GET", "/"), before) + request("GET", "/", "X: "+strings.Repeat("x", size)) + request("GET", "/", "X: y"))
+			for range before {
+				c.answer("GET").want(t, 200, "0")
+			}
+			c.answer("GET").want(t, 200, fmt.Sprint(size))
+			c.answer("GET").want(t, 200, "1")
+		}
+	}
+}
+
+// TestQuickSilence: who sends nothing, or stops in the middle of a head, is hung up on in time; who is idle, after the keep-alive time.
+func TestQuickSilence(t *testing.T) {
+	r := start(t, setup{Options: Options{HeadTimeout: 50 * time.Millisecond, KeepAlive: 50 * time.Millisecond}, serve: hello})
+	for _, text := range []string{"", "G", "GET / HTTP/1.1\r\nHost", request("GET", "/usable"), request("GET", "/usable") + "GET"} {
+		c := r.dial().send(text)
+		rest, err := io.ReadAll(c.r)
+		if err != nil || strings.HasSuffix(string(rest), "usable") != strings.Contains(text, "usable") {
+			t.Errorf("%q: %q, %v", text, rest, err)
+		}
+	}
+	if !eventually(func() bool { return r.server.conns.Load() == 0 }) {
+		t.Errorf("%d connections are left", r.server.conns.Load())
+	}
+	if !eventually(func() bool {
+		r.server.mu.Lock()
+		defer r.server.mu.Unlock()
+		return !r.server.sweeping
+	}) {
+		t.Error("clients are looked for where there are none")
+	}
+}
+
+// TestClientGone: the other end is looked at without taking what it has sent.
+func TestClientGone(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, c := range []struct {
+		name string
+		do   func(*net.TCPConn)
+		want bool
+	}{
+		{"silent", func(*net.TCPConn) {}, false},
+		{"has sent", func(c *net.TCPConn) { _, _ = c.Write([]byte("x")) }, false},
+		{"has sent and closed", func(c *net.TCPConn) {
+			_, _ = c.Write([]byte("x"))
+			c.Close()
+		}, false}, // what it sent is to be read first
+		{"half closed", func(c *net.TCPConn) { _ = c.CloseWrite() }, true},
+		{"closed", func(c *net.TCPConn) { c.Close() }, true},
+		{"reset", func(c *net.TCPConn) {
+			_ = c.SetLinger(0)
+			c.Close()
+		}, true},
+	} {
+		theirs, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.do(theirs.(*net.TCPConn))
+		if c.want && !eventually(func() bool { return clientGone(ours) }) || !c.want && clientGone(ours) {
+			t.Errorf("%s: gone: %v", c.name, !c.want)
+		}
+		theirs.Close()
+		ours.Close()
+		if !clientGone(ours) {
+			t.Error("our own end is closed, and the client is said to be there")
+		}
+	}
+}
+
+// scarce is a listener in a process without a free descriptor, for a while.
+type scarce struct {
+	net.Listener
+	times int
+}
+
+func (l *scarce) Accept() (net.Conn, error) {
+	if l.times--; l.times >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return nil, &net.OpError{Op: "accept", Err: net.ErrClosed}
+}
+
+// TestAccept: a lack of descriptors is waited out, and told once.
+func TestAccept(t *testing.T) {
+	book, l := newLogBook(), &scarce{times: 4}
+	if _, err := accept(l, newLogger(book)); !errors.Is(err, net.ErrClosed) || l.times != -1 {
+		t.Errorf("got %v, with %d times left", err, l.times)
+	}
+	if lines := book.unexpected(); len(lines) != 1 || !strings.Contains(lines[0], "too many open files") {
+		t.Errorf("logged %q", lines)
+	}
+}
+
+// TestDate: the Date is that of now, and the same text within a second.
+func TestDate(t *testing.T) {
+	var d dateClock
+	for range 3 {
+		at, err := http.ParseTime(d.now())
+		if err != nil || time.Since(at) > 3*time.Second || time.Since(at) < 0 {
+			t.Errorf("%s at %s: %v", d.now(), time.Now(), err)
+		}
+	}
+}
+
+// TestHopeful: as long as a plain head comes, nobody despairs; and what cannot become plain is given away as soon as its line is there.
+func TestHopeful(t *testing.T) {
+	for _, head := range plainHeads {
+		for i := range len(head) - 2 {
+			if v := hopeful([]byte(head[:i])); v != partial {
+				t.Errorf("%q is judged %d", head[:i], v)
+			}
+		}
+	}
+	for _, head := range []string{"\r", "\n", "\x16\x03\x01", "get", "GET / HTTP/1.0\r\n", "GET / HTTP/1.1\n", "PRI * HTTP/2.0\r\n", "BREW / HTTP/1.1\r\n"} {
+		if v := hopeful([]byte(head)); v != odd {
+			t.Errorf("%q is judged %d", head, v)
+		}
+	}
+}
+
+// TestQuickCut: when the engine is cut off, connections that come from then on are not served.
+func TestQuickCut(t *testing.T) {
+	r := start(t, setup{serve: hello})
+	r.dial().wantUsable()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	busy := r.dial().send("GET / HT")
+	if !eventually(func() bool { return r.server.conns.Load() == 2 }) {
+		t.Fatal("the connections were not taken")
+	}
+	_ = r.server.Shutdown(ctx)
+	busy.wantEnd()
+	ours, theirs := net.Pipe()
+	r.server.converse(ours)
+	if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("a late connection: %v", err)
+	}
+	if n := r.server.conns.Load(); n != 0 {
+		t.Errorf("%d connections are counted", n)
+	}
+}
