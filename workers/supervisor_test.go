@@ -382,6 +382,7 @@ if os.fork() == 0:
 os.wait()
 notify("nonsense")
 notify("=")
+say("still here")
 notify("WATCHDOG=trigger")
 signal.pause()
 `), 1)
@@ -391,6 +392,9 @@ signal.pause()
 		}
 	}
 	p.tell("go")
+	if got := p.says(); got != "still here" {
+		t.Errorf("the process says %q", got)
+	}
 	p.ends()
 	if got := receive(t, log.lines, "line"); !strings.Contains(got, "triggered") {
 		t.Errorf("%q", got)
