@@ -278,23 +278,25 @@ func testAtOnce(t *testing.T, on path) {
 		}
 		c.Complete("200 OK", c.Path())
 	}})
-	done := make(chan bool)
-	for i := range 8 {
-		c := r.dial()
-		go func() {
-			defer func() { done <- true }()
-			for range 50 {
-				path := "/" + string(rune('a'+i))
-				c.ask("GET", path).answer("GET").want(t, 200, path)
-			}
-		}()
+	var clients []*client
+	for range 8 {
+		clients = append(clients, r.dial())
 	}
-	killer := r.dial()
-	for range 5 {
+	killer, done := r.dial(), make(chan bool)
+	for range 5 { // a safe request survives one worker, not two
+		for i, c := range clients {
+			go func() {
+				defer func() { done <- true }()
+				for range 10 {
+					path := "/" + string(rune('a'+i))
+					c.ask("GET", path).answer("GET").want(t, 200, path)
+				}
+			}()
+		}
 		killer.ask("POST", "/die").answer("POST").want(t, 502, "*")
 		r.logged("WARN", "502 for POST /die")
-	}
-	for range 8 {
-		wait(t, "a client", done)
+		for range clients {
+			wait(t, "a client", done)
+		}
 	}
 }
