@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +20,9 @@ func pair(t testing.TB) (front, worker *Conn) {
 	front, worker, err := Pair()
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, c := range []*Conn{front, worker} {
+		c.Sock().SetReadDeadline(time.Now().Add(20 * time.Second))
 	}
 	t.Cleanup(func() {
 		for _, c := range []*Conn{front, worker} {
@@ -448,7 +453,9 @@ func TestHeaderLimits(t *testing.T) {
 				t.Errorf("%s: a broken header is not reported as buffered, so nobody would look at it", name)
 			}
 		}
-		expectProtocolError(t, front)
+		if _, err := front.Next(); !isProtocolError(err) || !strings.Contains(err.Error(), "reserved") && !strings.Contains(err.Error(), "limit") {
+			t.Errorf("%s: %v", name, err)
+		}
 		if len(front.buf) != readSize {
 			t.Errorf("%s: a refused header has grown the buffer to %d", name, len(front.buf))
 		}
