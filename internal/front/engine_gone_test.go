@@ -249,7 +249,7 @@ func testStuckPipeline(t *testing.T, on path) {
 		c.Complete("200 OK", strings.Repeat("x", size))
 	}})
 	for _, path := range []string{"/large", "/small"} {
-		c := r.dial()
+		c := r.dial().ask("GET", path)
 		asked := in(func() error {
 			for {
 				if _, err := io.WriteString(c, strings.Repeat(request("GET", path), 100)); err != nil {

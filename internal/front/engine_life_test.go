@@ -160,9 +160,7 @@ func testShutdown(t *testing.T, on path) {
 	if err := wait(t, "the end of Shutdown", down); err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
-	if !eventually(func() bool { return r.server.conns.Load() == 0 }) {
-		t.Errorf("%d connections are left", r.server.conns.Load())
-	}
+	r.wantNoConns()
 }
 
 // TestShutdownCut: when its time is over, connections are cut, the workers are told, and no exchange is left when it returns.
@@ -189,9 +187,7 @@ func testShutdownCut(t *testing.T, on path) {
 	for range 3 {
 		r.over(statusGone)
 	}
-	if n := r.server.conns.Load(); n != 0 {
-		t.Errorf("%d connections are left", n)
-	}
+	r.wantNoConns()
 	wait(t, "CANCEL", call.Done())
 	running.wantEnd()
 	queued.wantEnd()

@@ -176,9 +176,7 @@ func TestQuickSilence(t *testing.T) {
 			t.Errorf("%q: %q, %v", text, rest, err)
 		}
 	}
-	if !eventually(func() bool { return r.server.conns.Load() == 0 }) {
-		t.Errorf("%d connections are left", r.server.conns.Load())
-	}
+	r.wantNoConns()
 	if !eventually(func() bool {
 		r.server.mu.Lock()
 		defer r.server.mu.Unlock()
@@ -186,6 +184,33 @@ func TestQuickSilence(t *testing.T) {
 	}) {
 		t.Error("clients are looked for where there are none")
 	}
+}
+
+// TestQuickHeadTime: the time for a head begins with its first byte, on an idle connection, too.
+func TestQuickHeadTime(t *testing.T) {
+	r := start(t, setup{Options: Options{HeadTimeout: 50 * time.Millisecond}, serve: hello})
+	c := r.dial()
+	c.wantUsable()
+	c.send("GET")
+	c.wantEnd()
+	r = start(t, setup{Options: Options{KeepAlive: 50 * time.Millisecond}, serve: hello})
+	c = r.dial()
+	c.wantUsable()
+	c.send("GET /usable HTTP/1.1\r\n")
+	<-time.After(150 * time.Millisecond)
+	c.send("Host: test\r\n\r\n").answer("GET").want(t, 200, "usable")
+}
+
+// TestQuickLinger: a client that sends on behind its last request sees an orderly end, not a reset that could cost it the answer.
+func TestQuickLinger(t *testing.T) {
+	eachPath(t, func(t *testing.T, on path) {
+		r := start(t, setup{path: on, serve: hello})
+		c := r.dial().send(request("GET", "/", "Connection: close") + strings.Repeat("more", 10_000))
+		c.answer("GET").want(t, 200, "hello")
+		if rest, err := io.ReadAll(c.r); len(rest) > 0 || on == quickPath && err != nil {
+			t.Errorf("the connection ends with %q, %v", rest, err)
+		}
+	})
 }
 
 // TestClientGone: the other end is looked at without taking what it has sent.
@@ -225,6 +250,11 @@ func TestClientGone(t *testing.T) {
 		if c.want && !eventually(func() bool { return clientGone(ours) }) || !c.want && clientGone(ours) {
 			t.Errorf("%s: gone: %v", c.name, !c.want)
 		}
+		if strings.HasPrefix(c.name, "has sent") {
+			if b, err := io.ReadAll(io.LimitReader(ours, 1)); string(b) != "x" || err != nil {
+				t.Errorf("%s: then %q is there, %v", c.name, b, err)
+			}
+		}
 		theirs.Close()
 		ours.Close()
 		if !clientGone(ours) {
@@ -257,9 +287,10 @@ func TestAccept(t *testing.T) {
 	}
 }
 
-// TestDate: the Date is that of now, and the same text within a second.
+// TestDate: the Date is that of now, and not that of a second ago.
 func TestDate(t *testing.T) {
 	var d dateClock
+	d.current.Store(&dateText{time.Now().Unix() - 1, "old"})
 	for range 3 {
 		at, err := http.ParseTime(d.now())
 		if err != nil || time.Since(at) > 3*time.Second || time.Since(at) < 0 {
@@ -301,7 +332,5 @@ func TestQuickCut(t *testing.T) {
 	if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("a late connection: %v", err)
 	}
-	if n := r.server.conns.Load(); n != 0 {
-		t.Errorf("%d connections are counted", n)
-	}
+	r.wantNoConns()
 }

@@ -205,6 +205,14 @@ func (r *rig) noAccess() {
 	}
 }
 
+// wantNoConns waits until the engine counts no connection.
+func (r *rig) wantNoConns() {
+	r.t.Helper()
+	if !eventually(func() bool { return r.server.conns.Load() == 0 }) {
+		r.t.Errorf("%d connections are left", r.server.conns.Load())
+	}
+}
+
 // logBook is a slog.Handler that keeps warnings and errors.
 type logBook struct {
 	mu    sync.Mutex // protects the fields below
