@@ -26,6 +26,20 @@ func (r *rig) wantRefusal() {
 	}
 }
 
+// wantRefusalSoon waits until the listener is closed.
+func (r *rig) wantRefusalSoon() {
+	r.t.Helper()
+	if !eventually(func() bool {
+		c, err := net.Dial(r.addr.Network(), r.addr.String())
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	}) {
+		r.t.Error("connections are accepted still")
+	}
+}
+
 // TestStopAccepting: no new connections, while those that are there go on; Serve returns.
 func TestStopAccepting(t *testing.T) {
 	r := start(t, setup{serve: hello})
@@ -187,10 +201,57 @@ func testShutdownCut(t *testing.T, on path) {
 	for range 3 {
 		r.over(statusGone)
 	}
-	r.wantNoConns()
+	if n := r.server.conns.Load(); n != 0 { // at once
+		t.Errorf("%d connections are left", n)
+	}
 	wait(t, "CANCEL", call.Done())
 	running.wantEnd()
 	queued.wantEnd()
+}
+
+// TestShutdownHalfHead: a client that has stopped in the middle of a head, on either way, does not delay the end.
+func TestShutdownHalfHead(t *testing.T) {
+	r := start(t, setup{serve: hello})
+	quick, odd := r.dial().send("GET / HT"), r.dial().send("GET / HTTP/1.0\r\n")
+	if !eventually(func() bool {
+		r.server.mu.Lock()
+		defer r.server.mu.Unlock()
+		return len(r.server.fresh) == 1 && len(r.server.quick) == 1
+	}) {
+		t.Fatal("the connections are not where they belong")
+	}
+	began := time.Now()
+	if err := r.server.Shutdown(t.Context()); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("Shutdown took %v", took)
+	}
+	quick.wantEnd()
+	odd.wantEnd()
+}
+
+// TestShutdownLateHead: one whose head is under way is served.
+func TestShutdownLateHead(t *testing.T) {
+	r := start(t, setup{serve: hello})
+	c := r.dial().send("GET / HTTP/1.1\r\n")
+	if !eventually(func() bool {
+		r.server.mu.Lock()
+		defer r.server.mu.Unlock()
+		for q := range r.server.quick {
+			return phase(q.phase.Load()) == heading
+		}
+		return false
+	}) {
+		t.Fatal("the head has not come")
+	}
+	down := in(func() error { return r.server.Shutdown(t.Context()) })
+	r.wantRefusalSoon()
+	c.send("Host: test\r\n\r\n").answer("GET").want(t, 200, "hello")
+	c.wantEnd()
+	if err := wait(t, "the end of Shutdown", down); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
 }
 
 // TestConfigure: other settings hold for the exchanges that begin from then on.

@@ -299,7 +299,7 @@ func TestStall(t *testing.T) {
 // TestHeadTimeout: a client that gives no whole head is hung up on.
 func TestHeadTimeout(t *testing.T) {
 	r := start(t, setup{Options: Options{HeadTimeout: 50 * time.Millisecond}, serve: hello})
-	for _, text := range []string{"", "GET / HT", "GET / HTTP/1.1\r\nHost: test\r\n"} {
+	for _, text := range []string{"", "GET / HT", "GET / HTTP/1.1\r\nHost: test\r\n", "GET / HTTP/1.0\r\n"} {
 		c := r.dial().send(text)
 		if _, err := io.ReadAll(c.r); err != nil {
 			t.Errorf("%q: %v", text, err)

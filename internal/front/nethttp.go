@@ -197,6 +197,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.StopAccepting()
 	s.closeFresh()
 	s.closeQuick(false)
+	s.hurry()
 	err := s.finishQuick(ctx)
 	if e := s.http.Shutdown(ctx); e != nil {
 		err = e

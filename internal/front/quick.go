@@ -23,6 +23,8 @@ const (
 	quickBuffer = 4 << 10
 	// sweepEvery is how often it is looked whether the clients of running requests are still there.
 	sweepEvery = 100 * time.Millisecond
+	// hurriedTime is how long a client has for the rest of a head when the server ends.
+	hurriedTime = time.Second
 )
 
 // phase is what a quick connection does.
@@ -31,6 +33,7 @@ type phase int32
 const (
 	fresh phase = iota // nothing has come yet
 	idling
+	heading // a part of a head has come
 	active
 )
 
@@ -109,6 +112,7 @@ func (q *quickConn) read(wait time.Duration) verdict {
 	begun := q.end > q.start
 	if begun {
 		wait = q.server.headTime
+		q.phase.Store(int32(heading))
 	}
 	q.SetReadDeadline(time.Now().Add(wait))
 	for ; ; begun = true {
@@ -128,7 +132,7 @@ func (q *quickConn) read(wait time.Duration) verdict {
 			return v
 		}
 		if !begun {
-			q.phase.Store(int32(active))
+			q.phase.Store(int32(heading))
 			q.SetReadDeadline(time.Now().Add(q.server.headTime))
 		}
 	}
@@ -215,11 +219,22 @@ func (s *Server) closeQuick(all bool) {
 	defer s.mu.Unlock()
 	s.cut = s.cut || all
 	for q := range s.quick {
-		if all || phase(q.phase.Load()) != active {
+		if all || phase(q.phase.Load()) <= idling {
 			q.Close()
 		}
 		if all {
 			q.gone()
+		}
+	}
+}
+
+// hurry gives clients that have begun a head little time for the rest of it.
+func (s *Server) hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for q := range s.quick {
+		if phase(q.phase.Load()) == heading {
+			q.SetReadDeadline(time.Now().Add(min(s.headTime, hurriedTime)))
 		}
 	}
 }
