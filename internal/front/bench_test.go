@@ -14,10 +14,10 @@ import (
 // browser is a request as browsers send it.
 func browser() *Exchange {
 	return get("/a/path%20here?with=a&query=b",
-		Field{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"},
-		Field{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}, Field{"Accept-Language", "en"},
-		Field{"Accept-Encoding", "gzip, deflate, br"}, Field{"Connection", "keep-alive"}, Field{"Cookie", "session=0123456789abcdef"},
-		Field{"Upgrade-Insecure-Requests", "1"}, Field{"X-Forwarded-For", "203.0.113.7"}, Field{"X-Forwarded-Proto", "https"})
+		Field{Name: "User-Agent", Value: "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"},
+		Field{Name: "Accept", Value: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}, Field{Name: "Accept-Language", Value: "en"},
+		Field{Name: "Accept-Encoding", Value: "gzip, deflate, br"}, Field{Name: "Connection", Value: "keep-alive"}, Field{Name: "Cookie", Value: "session=0123456789abcdef"},
+		Field{Name: "Upgrade-Insecure-Requests", Value: "1"}, Field{Name: "X-Forwarded-For", Value: "203.0.113.7"}, Field{Name: "X-Forwarded-Proto", Value: "https"})
 }
 
 func BenchmarkEnviron(b *testing.B) {

@@ -197,7 +197,7 @@ func merged(fields []Field) []Field {
 	}
 	out := make([]Field, 0, len(names))
 	for _, name := range names {
-		out = append(out, Field{name, strings.Join(at[name], separator(name))})
+		out = append(out, Field{Name: name, Value: strings.Join(at[name], separator(name))})
 	}
 	return out
 }

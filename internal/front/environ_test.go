@@ -40,8 +40,8 @@ func get(target string, fields ...Field) *Exchange {
 
 // TestEnvironWhole holds every key of a plain request.
 func TestEnvironWhole(t *testing.T) {
-	x := get("/a%20b/c?q=%20&r", Field{"Accept", "*/*"}, Field{"Content-Type", "text/plain"}, Field{"Content-Length", "5"},
-		Field{"X-Forwarded-For", "203.0.113.9"}, Field{"Expect", "100-continue"})
+	x := get("/a%20b/c?q=%20&r", Field{Name: "Accept", Value: "*/*"}, Field{Name: "Content-Type", Value: "text/plain"}, Field{Name: "Content-Length", Value: "5"},
+		Field{Name: "X-Forwarded-For", Value: "203.0.113.9"}, Field{Name: "Expect", Value: "100-continue"})
 	x.Method = "POST"
 	want := map[string]string{
 		"REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": "/a b/c", "QUERY_STRING": "q=%20&r",
@@ -131,23 +131,23 @@ func TestEnvironFields(t *testing.T) {
 		want   map[string]string // of the fields alone
 	}{
 		{"none", nil, nil},
-		{"case", []Field{{"aCCept-ENCoding", "gzip"}}, map[string]string{"HTTP_ACCEPT_ENCODING": "gzip"}},
-		{"empty", []Field{{"X", ""}}, map[string]string{"HTTP_X": ""}},
+		{"case", []Field{{Name: "aCCept-ENCoding", Value: "gzip"}}, map[string]string{"HTTP_ACCEPT_ENCODING": "gzip"}},
+		{"empty", []Field{{Name: "X", Value: ""}}, map[string]string{"HTTP_X": ""}},
 		{
 			"repeated",
-			[]Field{{"Accept", "a"}, {"Via", "1"}, {"accept", "b, c"}, {"ACCEPT", ""}},
+			[]Field{{Name: "Accept", Value: "a"}, {Name: "Via", Value: "1"}, {Name: "accept", Value: "b, c"}, {Name: "ACCEPT", Value: ""}},
 			map[string]string{"HTTP_ACCEPT": "a,b, c,", "HTTP_VIA": "1"},
 		},
-		{"cookies", []Field{{"Cookie", "a=1"}, {"cookie", "b=2; c=3"}}, map[string]string{"HTTP_COOKIE": "a=1; b=2; c=3"}},
+		{"cookies", []Field{{Name: "Cookie", Value: "a=1"}, {Name: "cookie", Value: "b=2; c=3"}}, map[string]string{"HTTP_COOKIE": "a=1; b=2; c=3"}},
 		{
 			"underscores",
-			[]Field{{"X_Forwarded_Proto", "https"}, {"Content_Length", "9"}, {"Content_Type", "x"}, {"SCRIPT_NAME", "/x"}, {"X-Y", "z"}},
+			[]Field{{Name: "X_Forwarded_Proto", Value: "https"}, {Name: "Content_Length", Value: "9"}, {Name: "Content_Type", Value: "x"}, {Name: "SCRIPT_NAME", Value: "/x"}, {Name: "X-Y", Value: "z"}},
 			map[string]string{"HTTP_X_Y": "z"},
 		},
-		{"framing", []Field{{"Content-Length", "7"}, {"transfer-encoding", "chunked"}, {"Host", "evil"}}, nil},
-		{"token bytes", []Field{{"a!#$%&'*+.^`|~1", "v"}}, map[string]string{"HTTP_A!#$%&'*+.^`|~1": "v"}},
-		{"Latin-1", []Field{{"X", "caf\xe9 \xff\x80"}}, map[string]string{"HTTP_X": "caf\xe9 \xff\x80"}},
-		{"content type", []Field{{"CONTENT-TYPE", "a/b"}}, map[string]string{"CONTENT_TYPE": "a/b"}},
+		{"framing", []Field{{Name: "Content-Length", Value: "7"}, {Name: "transfer-encoding", Value: "chunked"}, {Name: "Host", Value: "evil"}}, nil},
+		{"token bytes", []Field{{Name: "a!#$%&'*+.^`|~1", Value: "v"}}, map[string]string{"HTTP_A!#$%&'*+.^`|~1": "v"}},
+		{"Latin-1", []Field{{Name: "X", Value: "caf\xe9 \xff\x80"}}, map[string]string{"HTTP_X": "caf\xe9 \xff\x80"}},
+		{"content type", []Field{{Name: "CONTENT-TYPE", Value: "a/b"}}, map[string]string{"CONTENT_TYPE": "a/b"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := environOf(t, Options{}, get("/", c.fields...), -1)
@@ -163,10 +163,10 @@ func TestEnvironFields(t *testing.T) {
 
 // TestEnvironManyFields: the way for many fields gives the same, in a time that is not quadratic.
 func TestEnvironManyFields(t *testing.T) {
-	few := []Field{{"Cookie", "a"}, {"X-Y", "1"}, {"cookie", "b"}, {"x-y", "2"}, {"X_Y", "3"}, {"Content-Type", "t"}, {"Host", "no"}}
+	few := []Field{{Name: "Cookie", Value: "a"}, {Name: "X-Y", Value: "1"}, {Name: "cookie", Value: "b"}, {Name: "x-y", Value: "2"}, {Name: "X_Y", Value: "3"}, {Name: "Content-Type", Value: "t"}, {Name: "Host", Value: "no"}}
 	many := slices.Clone(few)
 	for i := range manyFields {
-		many = append(many, Field{fmt.Sprintf("Extra-%d", i), "e"})
+		many = append(many, Field{Name: fmt.Sprintf("Extra-%d", i), Value: "e"})
 	}
 	got := environOf(t, Options{}, get("/", many...), -1)
 	for key, value := range environOf(t, Options{}, get("/", few...), -1) {
@@ -175,7 +175,7 @@ func TestEnvironManyFields(t *testing.T) {
 		}
 	}
 	for i := range 100_000 {
-		many = append(many, Field{fmt.Sprintf("E-%d", i), ""})
+		many = append(many, Field{Name: fmt.Sprintf("E-%d", i), Value: ""})
 	}
 	began := time.Now()
 	if n := len(environOf(t, Options{}, get("/", many...), -1)); n < 100_000 {
@@ -188,7 +188,7 @@ func TestEnvironManyFields(t *testing.T) {
 
 func TestEnvironLength(t *testing.T) {
 	for length, want := range map[int64]string{-1: "", 0: "0", 1: "1", 1<<62 + 1: "4611686018427387905"} {
-		got, ok := environOf(t, Options{}, get("/", Field{"Content-Length", "123"}), length)["CONTENT_LENGTH"]
+		got, ok := environOf(t, Options{}, get("/", Field{Name: "Content-Length", Value: "123"}), length)["CONTENT_LENGTH"]
 		if got != want || ok != (length >= 0) {
 			t.Errorf("CONTENT_LENGTH for %d is %q (%v), want %q", length, got, ok, want)
 		}

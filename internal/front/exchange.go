@@ -8,11 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kirin-server/kirin/internal/http1"
 	"github.com/kirin-server/kirin/workers/wire"
 )
 
 // A Field is one header field, its value without surrounding white space.
-type Field struct{ Name, Value string }
+type Field = http1.Field
 
 // An Exchange is one HTTP request as an engine has read it, and what becomes of it.
 type Exchange struct {

@@ -65,7 +65,7 @@ func serveOnce(t *testing.T, o Options, x *Exchange, serve func(*workertest.Call
 
 // TestExchange: an exchange needs no engine.
 func TestExchange(t *testing.T) {
-	x := get("/", Field{"Content-Length", "5"})
+	x := get("/", Field{Name: "Content-Length", Value: "5"})
 	x.Method, x.Body, x.Length = "POST", strings.NewReader("hello"), 5
 	s := serveOnce(t, Options{}, x, echo)
 	if s.status != 200 || s.String() != "hello" || s.length != 5 || s.closed || s.aborted {
@@ -101,7 +101,7 @@ func TestExchangeBodyFails(t *testing.T) {
 		{"malformed", errors.New("bad chunk"), 400},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			x := get("/", Field{"Content-Length", "5"})
+			x := get("/", Field{Name: "Content-Length", Value: "5"})
 			x.Method, x.Length = "POST", 5
 			x.Body = io.MultiReader(strings.NewReader("he"), iotest.ErrReader(c.err))
 			var logged int
@@ -137,9 +137,9 @@ func TestExchangeGone(t *testing.T) {
 
 // TestExchangeVariables: the access log can have every variable that the worker got, by its name in any case.
 func TestExchangeVariables(t *testing.T) {
-	x := get("/app/a%20b?q=1", Field{"X-Y", "1"}, Field{"x-y", "2"}, Field{"Content-Type", "t"}, Field{"Accept", ""}, Field{"Cookie", "a"},
-		Field{"cookie", "caf\xe9"}, Field{"Content-Length", "5"})
-	x.Method, x.Body, x.Length, x.Response = "POST", strings.NewReader("hello"), 5, []Field{{"Set-Cookie", "a"}, {"set-cookie", "b"}}
+	x := get("/app/a%20b?q=1", Field{Name: "X-Y", Value: "1"}, Field{Name: "x-y", Value: "2"}, Field{Name: "Content-Type", Value: "t"}, Field{Name: "Accept", Value: ""}, Field{Name: "Cookie", Value: "a"},
+		Field{Name: "cookie", Value: "caf\xe9"}, Field{Name: "Content-Length", Value: "5"})
+	x.Method, x.Body, x.Length, x.Response = "POST", strings.NewReader("hello"), 5, []Field{{Name: "Set-Cookie", Value: "a"}, {Name: "set-cookie", Value: "b"}}
 	environs, seen := make(chan map[string]string, 1), 0
 	o := Options{ScriptName: "/app", Software: "kirin/7", Access: func(x *Exchange) {
 		for name, value := range <-environs {
@@ -166,7 +166,7 @@ func TestExchangeVariables(t *testing.T) {
 		t.Errorf("%d variables", seen)
 	}
 	x = get("/a?b")
-	x.Response = []Field{{"Set-Cookie", "a"}, {"set-cookie", "b"}}
+	x.Response = []Field{{Name: "Set-Cookie", Value: "a"}, {Name: "set-cookie", Value: "b"}}
 	if got := x.Variable("PATH_INFO") + x.ResponseField("SET-COOKIE"); got != "/aa,b" {
 		t.Errorf("an exchange that was not served: %q", got)
 	}

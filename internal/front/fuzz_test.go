@@ -103,7 +103,7 @@ func FuzzEnviron(f *testing.F) {
 		x := &Exchange{Method: method, Target: target, Host: host, Proto: "HTTP/1.1", Scheme: "http"}
 		for line := range strings.SplitSeq(lines, "\n") {
 			name, value, _ := strings.Cut(line, ": ")
-			x.Fields = append(x.Fields, Field{name, value})
+			x.Fields = append(x.Fields, Field{Name: name, Value: value})
 		}
 		env := environOf(t, Options{ScriptName: script}, x, length)
 		for _, key := range []string{

@@ -67,7 +67,7 @@ func (h *head) add(f wire.Field) error {
 		"server", "date":
 		return nil
 	}
-	h.fields = append(h.fields, Field{name, text})
+	h.fields = append(h.fields, Field{Name: name, Value: text})
 	return nil
 }
 

@@ -42,12 +42,12 @@ func TestHeadFields(t *testing.T) {
 	h, err := checkHead(response("200 OK", "X-One", " \t1 2\t ", "x-two", "", "Set-Cookie", "a", "Set-Cookie", "b",
 		"X-Latin", "caf\u00e9\u00ff", "!#$%&'*+-.^_`|~", "tab\tin"))
 	want := []Field{
-		{"X-One", "1 2"},
-		{"x-two", ""},
-		{"Set-Cookie", "a"},
-		{"Set-Cookie", "b"},
-		{"X-Latin", "caf\xe9\xff"},
-		{"!#$%&'*+-.^_`|~", "tab\tin"},
+		{Name: "X-One", Value: "1 2"},
+		{Name: "x-two", Value: ""},
+		{Name: "Set-Cookie", Value: "a"},
+		{Name: "Set-Cookie", Value: "b"},
+		{Name: "X-Latin", Value: "caf\xe9\xff"},
+		{Name: "!#$%&'*+-.^_`|~", Value: "tab\tin"},
 	}
 	if err != nil || !slices.Equal(h.fields, want) || h.length != -1 || h.close {
 		t.Errorf("got %+v, %v, want %v", h, err, want)

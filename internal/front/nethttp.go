@@ -265,7 +265,7 @@ func (s *Server) exchange(r *http.Request) *Exchange {
 	}
 	for name, values := range r.Header {
 		for _, value := range values {
-			x.Fields = append(x.Fields, Field{name, value})
+			x.Fields = append(x.Fields, Field{Name: name, Value: value})
 		}
 	}
 	if tcp, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {

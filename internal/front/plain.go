@@ -57,7 +57,7 @@ func parsePlain(x *Exchange, head []byte) (length int, ok bool) {
 		if !ok {
 			return 0, false
 		}
-		x.Fields = append(x.Fields, Field{name, value})
+		x.Fields = append(x.Fields, Field{Name: name, Value: value})
 	}
 	return length, hosts == 1 && lengths <= 1 && plainHost(x.Host)
 }

@@ -9,7 +9,7 @@ import (
 var gunicornScheme = map[string]string{"X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on"}
 
 func TestScheme(t *testing.T) {
-	proto := func(v string) Field { return Field{"X-Forwarded-Proto", v} }
+	proto := func(v string) Field { return Field{Name: "X-Forwarded-Proto", Value: v} }
 	for _, c := range []struct {
 		name   string
 		fields []Field
@@ -23,13 +23,13 @@ func TestScheme(t *testing.T) {
 		{"http, though TLS", []Field{proto("http")}, true, "http"},
 		{"the value's case matters", []Field{proto("HTTPS")}, false, "http"},
 		{"the value is compared whole", []Field{proto("https, http")}, false, "http"},
-		{"another field", []Field{{"x-forwarded-ssl", "on"}}, false, "https"},
-		{"two that agree", []Field{proto("https"), {"X-Forwarded-Protocol", "ssl"}}, false, "https"},
-		{"two that agree on http", []Field{proto("http"), {"X-Forwarded-Ssl", "off"}}, false, "http"},
-		{"two that contradict", []Field{proto("https"), {"X-Forwarded-Ssl", "off"}}, false, ""},
+		{"another field", []Field{{Name: "x-forwarded-ssl", Value: "on"}}, false, "https"},
+		{"two that agree", []Field{proto("https"), {Name: "X-Forwarded-Protocol", Value: "ssl"}}, false, "https"},
+		{"two that agree on http", []Field{proto("http"), {Name: "X-Forwarded-Ssl", Value: "off"}}, false, "http"},
+		{"two that contradict", []Field{proto("https"), {Name: "X-Forwarded-Ssl", Value: "off"}}, false, ""},
 		{"one field twice", []Field{proto("http"), proto("https")}, false, ""},
-		{"unknown field", []Field{{"X-Scheme", "https"}}, false, "http"},
-		{"underscores do not count", []Field{{"X_Forwarded_Proto", "https"}}, false, "http"},
+		{"unknown field", []Field{{Name: "X-Scheme", Value: "https"}}, false, "http"},
+		{"underscores do not count", []Field{{Name: "X_Forwarded_Proto", Value: "https"}}, false, "http"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := get("/", c.fields...)

@@ -153,9 +153,9 @@ func (s *service) page(status int, why string) {
 	text := http.StatusText(status)
 	body := fmt.Sprintf("<!doctype html>\n<html>\n<head><title>%s</title></head>\n<body><h1>%d %s</h1>\n<p>%s</p></body>\n</html>\n",
 		text, status, text, html.EscapeString(why))
-	fields := []Field{{"Content-Type", "text/html; charset=utf-8"}}
+	fields := []Field{{Name: "Content-Type", Value: "text/html; charset=utf-8"}}
 	if status == http.StatusServiceUnavailable {
-		fields = append(fields, Field{"Retry-After", "1"})
+		fields = append(fields, Field{Name: "Retry-After", Value: "1"})
 	}
 	s.begin(&head{status: status, reason: text, fields: fields}, int64(len(body)))
 	s.write([]byte(body))
@@ -362,7 +362,7 @@ func (s *service) begin(h *head, length int64) {
 	s.head, s.length = true, length
 	s.x.Status, s.x.Reason, s.x.Response = h.status, h.reason, h.fields
 	if length >= 0 {
-		s.x.Response = append(s.x.Response, Field{"Content-Length", strconv.FormatInt(length, 10)})
+		s.x.Response = append(s.x.Response, Field{Name: "Content-Length", Value: strconv.FormatInt(length, 10)})
 	}
 	if p := s.req; p != nil {
 		s.x.Pid = p.Pid()
