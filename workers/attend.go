@@ -32,10 +32,23 @@ func brokeProtocol(err error) bool {
 	return ok
 }
 
-// connect launches a worker and hears its HELLO.
+// connect launches a worker and hears its HELLO. One that was there before the roll for which it is wanted is sent away first.
 func (p *Pool) connect(m *member, launcher Launcher) (*link, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.bootTimeout())
 	defer cancel()
+	for {
+		l, err := p.greet(ctx, m, launcher)
+		if err != nil {
+			return nil, err
+		}
+		if !p.stale(l) {
+			return p.welcome(l)
+		}
+		p.sendAway(ctx, l)
+	}
+}
+
+func (p *Pool) greet(ctx context.Context, m *member, launcher Launcher) (*link, error) {
 	sock, err := launcher.Launch(ctx, m.number)
 	if err != nil {
 		return nil, &BootError{m.number, ExitBoot, err.Error()}
@@ -51,7 +64,7 @@ func (p *Pool) connect(m *member, launcher Launcher) (*link, error) {
 		conn.Release()
 		return nil, p.bootError(m, ctx, launcher, hello, err)
 	}
-	return p.welcome(&link{conn: conn, member: m, hello: hello, launcher: launcher})
+	return &link{conn: conn, member: m, hello: hello, launcher: launcher}, nil
 }
 
 func (p *Pool) bootTimeout() time.Duration {

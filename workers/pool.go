@@ -71,6 +71,7 @@ type Pool struct {
 type era struct {
 	launcher Launcher
 	opts     Options
+	began    int64 // µs of CLOCK_MONOTONIC: a worker that started before has old code; 0: any will do
 }
 
 // pulse is how often the pool looks at the clock.
@@ -91,7 +92,7 @@ func New(launcher Launcher, opts Options) *Pool {
 	p := &Pool{
 		log: opts.Logger, ctx: ctx, cancel: cancel,
 		kick:  make(chan struct{}, 1),
-		eras:  map[int]*era{0: {launcher, opts}},
+		eras:  map[int]*era{0: {launcher: launcher, opts: opts}},
 		links: map[*member]*link{},
 		news:  make(chan struct{}),
 	}

@@ -40,7 +40,7 @@ func (p *Pool) Reload(ctx context.Context, launcher Launcher, opts Options) erro
 // begin begins a roll. The lock is held.
 func (p *Pool) begin(launcher Launcher, opts Options) (generation int) {
 	p.generations++
-	p.eras[p.generations] = &era{launcher, opts}
+	p.eras[p.generations] = &era{launcher, opts, monotonic()}
 	p.r.roll(p.generations)
 	p.setOptions(opts)
 	p.announce()

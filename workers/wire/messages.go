@@ -9,6 +9,7 @@ type Hello struct {
 	Slots     int    // requests at once, at least 1
 	Class     string // sync, gthread, …
 	Interface string // wsgi
+	Started   int64  // when the process did, in µs of CLOCK_MONOTONIC (clock_gettime(2)); 0: it does not say
 	Error     string // why the application cannot be served: a line, then perhaps a traceback
 	Exit      int    // the exit status that follows an Error
 }
@@ -22,6 +23,9 @@ func AppendHello(b []byte, h Hello) []byte {
 	b = AppendInt(AppendStr(b, "slots"), int64(h.Slots))
 	b = AppendStr(AppendStr(b, "class"), h.Class)
 	b = AppendStr(AppendStr(b, "interface"), h.Interface)
+	if h.Started != 0 {
+		b = AppendInt(AppendStr(b, "started"), h.Started)
+	}
 	if h.Error != "" {
 		b = AppendStr(AppendStr(b, "error"), h.Error)
 		b = AppendInt(AppendStr(b, "exit"), int64(h.Exit))
@@ -45,6 +49,8 @@ func ParseHello(payload []byte) (Hello, error) {
 			h.Class = string(d.str())
 		case "interface":
 			h.Interface = string(d.str())
+		case "started":
+			h.Started = d.int()
 		case "error":
 			h.Error = d.optionalStr()
 		case "exit":

@@ -6,20 +6,21 @@ A subclass says how requests are run (``serve``). All of this is the main thread
 import os
 from _thread import allocate_lock
 from select import POLLIN, poll
-from time import monotonic
+from time import monotonic, monotonic_ns
 
 import _socket
 
 from .wire import HELLO, STATUS, Connection, ProtocolError
 
 VERSION = 1
+STARTED = monotonic_ns() // 1000    # before any of the application's code is read
 GLANCE = 0.05       # seconds between two looks at the other descriptors while one connection keeps us busy
 
 
 def hello(options, slots):
     """HELLO of a worker that serves."""
     return {"version": VERSION, "pid": os.getpid(), "slots": slots, "class": options.kind,
-            "interface": "wsgi", "error": None}
+            "interface": "wsgi", "started": STARTED, "error": None}
 
 
 def retirement(options):

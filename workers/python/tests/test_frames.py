@@ -2,6 +2,7 @@
 
 import os
 import struct
+from time import monotonic
 
 from tests.case import ServedCase, WorkerCase
 from tests.front import CANCEL, DRAIN, REQUEST, RESPONSE, environ
@@ -11,6 +12,8 @@ class Hello(ServedCase):
     """The first frame."""
 
     def test_sync(self):
+        started = self.wire.hello.pop("started")
+        self.assertTrue(monotonic() - 60 < started / 1e6 < monotonic(), started)
         self.assertEqual(self.wire.hello, {
             "version": 1, "pid": self.worker.process.pid, "slots": 1, "class": "sync", "interface": "wsgi",
             "error": None})
