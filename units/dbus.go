@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
+	godbus "github.com/godbus/dbus/v5"
 	"github.com/hashicorp/go-multierror"
 )
 
@@ -18,7 +21,7 @@ var ErrNoSystemd = errors.New("there is no systemd here")
 // Manager is a connection to systemd over D-Bus (org.freedesktop.systemd1(5)). Get one by [Connect].
 type Manager struct{ conn *dbus.Conn }
 
-// Connect connects to the system's manager: [ErrNoSystemd] when there is none.
+// Connect connects to the system's manager: [ErrNoSystemd] when there is none, and an error when it is older than [Oldest].
 func Connect(ctx context.Context) (*Manager, error) {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return nil, ErrNoSystemd
@@ -27,6 +30,10 @@ func Connect(ctx context.Context) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach systemd over D-Bus: %w", err)
 	}
+	if err := checkManager(conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
 	if err := conn.Subscribe(); err != nil { // or else the end of a job is told to nobody
 		conn.Close()
 		return nil, fmt.Errorf("subscribe to systemd's signals: %w", err)
@@ -34,18 +41,43 @@ func Connect(ctx context.Context) (*Manager, error) {
 	return &Manager{conn}, nil
 }
 
+// checkManager asks for the manager's version, which D-Bus gives in quotes: "252.39-1".
+func checkManager(conn *dbus.Conn) error {
+	text, err := conn.GetManagerProperty("Version")
+	if err != nil {
+		return fmt.Errorf("ask systemd for its version: %w", err)
+	}
+	var version int
+	if _, err := fmt.Sscanf(strings.Trim(text, `"v`), "%d", &version); err != nil {
+		return fmt.Errorf("systemd's version is %s: %w", text, err)
+	}
+	return CheckVersion(version)
+}
+
 // Close ends the connection.
 func (m *Manager) Close() { m.conn.Close() }
 
-// DaemonReload has systemd read all units anew, and run the generators.
+// denied makes an error of systemd's that says that the caller may not do this one that is [fs.ErrPermission].
+func denied(err error) error {
+	if bus, ok := errors.AsType[godbus.Error](err); ok {
+		switch bus.Name {
+		case "org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired":
+			return fmt.Errorf("%w (%w)", fs.ErrPermission, err)
+		}
+	}
+	return err
+}
+
+// DaemonReload has systemd read all units anew, and run the generators. [fs.ErrPermission]: only root may.
 func (m *Manager) DaemonReload(ctx context.Context) error {
 	if err := m.conn.ReloadContext(ctx); err != nil {
-		return fmt.Errorf("daemon-reload: %w", err)
+		return fmt.Errorf("daemon-reload: %w", denied(err))
 	}
 	return nil
 }
 
-// Start starts units and waits until that is over. What fails is gathered in a [*multierror.Error].
+// Start starts units and waits until that is over. What fails is gathered in a [*multierror.Error]; [fs.ErrPermission]:
+// only root may.
 func (m *Manager) Start(ctx context.Context, units ...string) error {
 	return runJobs(ctx, "start", m.conn.StartUnitContext, units)
 }
@@ -65,7 +97,7 @@ func runJobs(ctx context.Context, verb string, begin enqueue, units []string) er
 	for _, unit := range units {
 		result := make(chan string, 1) // the connection stands still until the result is taken
 		if _, err := begin(ctx, unit, "replace", result); err != nil {
-			all = multierror.Append(all, fmt.Errorf("%s %s: %w", verb, unit, err))
+			all = multierror.Append(all, fmt.Errorf("%s %s: %w", verb, unit, denied(err)))
 			continue
 		}
 		results[unit] = result

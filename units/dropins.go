@@ -1,19 +1,25 @@
 package units
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 )
 
+// CheckVersion refuses a systemd that is older than [Oldest].
+func CheckVersion(version int) error {
+	if version < Oldest {
+		return fmt.Errorf("systemd %d is too old: kirin needs %d or later (use kirin run)", version, Oldest)
+	}
+	return nil
+}
+
 // DropIns are the drop-ins that make instances of the template units this application. version is systemd's: newer
 // directives are only there where it has them, and one below [Oldest] is an error. So is what [App.Check] refuses.
 func (a *App) DropIns(version int) ([]File, error) {
-	if version < Oldest {
-		return nil, fmt.Errorf("systemd %d is too old: kirin needs %d or later (use kirin run)", version, Oldest)
-	}
-	if err := a.Check(); err != nil {
+	if err := cmp.Or(CheckVersion(version), a.Check()); err != nil {
 		return nil, err
 	}
 	files := []File{a.socket(version), a.front(version)}
@@ -144,7 +150,7 @@ func (s sections) addIdentity(a *App) {
 	if a.Directory != "" {
 		s.add("Service", "WorkingDirectory", noSpecifier(a.Directory))
 	}
-	if atHome(a.Directory) || atHome(a.Python) {
+	if AtHome(a.Directory) || AtHome(a.Python) {
 		s.add("Service", "ProtectHome", "read-only")
 	}
 	for _, pair := range a.Env {
@@ -152,8 +158,8 @@ func (s sections) addIdentity(a *App) {
 	}
 }
 
-// atHome reports whether a path is one that ProtectHome= would hide.
-func atHome(file string) bool {
+// AtHome reports whether a path is one that ProtectHome= would hide.
+func AtHome(file string) bool {
 	for _, home := range []string{"/home/", "/root/", "/run/user/"} {
 		if strings.HasPrefix(file+"/", home) {
 			return true

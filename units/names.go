@@ -21,12 +21,26 @@ func CheckName(name string) error {
 	case len(name) > MaxName:
 		return fmt.Errorf("the name %.20q... has %d bytes: use at most %d", name, len(name), MaxName)
 	case !alphanumeric(rune(name[0])):
-		return fmt.Errorf("the name %q begins with %q: %s", name, name[0], rule)
+		return fmt.Errorf("the name %q begins with %q: %s", name, []rune(name)[0], rule)
 	}
 	if i := strings.IndexFunc(name, func(r rune) bool { return !alphanumeric(r) && !strings.ContainsRune("-_.", r) }); i >= 0 {
 		return fmt.Errorf("the name %q holds %q: %s", name, []rune(name[i:])[0], rule)
 	}
 	return nil
+}
+
+// instance writes a name that [CheckName] refuses as systemctl does with what is typed: a byte that no unit's name has is
+// escaped as in \x20.
+func instance(name string) string {
+	var b strings.Builder
+	for _, c := range []byte(name) {
+		if alphanumeric(rune(c)) || strings.IndexByte(`:-_.\@`, c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		}
+	}
+	return b.String()
 }
 
 func alphanumeric(r rune) bool {

@@ -131,7 +131,7 @@ func TestCheckName(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"": "empty", ".": "begins with '.'", "-a": "begins with '-'", "a:1": "holds ':'", "a@b": "holds '@'", "a/b": "holds '/'", `a\b`: `holds '\\'`,
-		"a b": "holds ' '", "a\nb": `holds '\n'`, "ä": "begins with", "aä": "holds 'ä'", strings.Repeat("x", 65): "at most 64",
+		"a b": "holds ' '", "a\nb": `holds '\n'`, "ä": "begins with 'ä'", "aä": "holds 'ä'", strings.Repeat("x", 65): "at most 64",
 	} {
 		if err := CheckName(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", name, err)

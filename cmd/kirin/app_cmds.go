@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -57,12 +58,12 @@ func withSockets(ctx context.Context, name string, total int, change func() erro
 		return err
 	}
 	if err := manager.Start(ctx, missing...); err != nil {
-		return err
+		return refused(err)
 	}
 	if err := change(); err != nil {
 		return err
 	}
-	return manager.Stop(ctx, surplus...)
+	return refused(manager.Stop(ctx, surplus...))
 }
 
 // sockets compares the workers' sockets that are active with those that there should be.
@@ -81,6 +82,14 @@ func sockets(ctx context.Context, manager *units.Manager, name string, total int
 		}
 	}
 	return missing, surplus, nil
+}
+
+// refused says in place of systemd that somebody is not root.
+func refused(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return denied("systemd does not let you start or stop units")
+	}
+	return err
 }
 
 func connect(ctx context.Context) (*units.Manager, error) {
@@ -102,7 +111,28 @@ func oneName(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return usageError("see "+cmd.CommandPath()+" --help", "%s takes the name of one application", cmd.CommandPath())
 	}
-	return nil
+	return checkName(args[0])
+}
+
+// checkName refuses what cannot be an application's name. People type a unit's or a file's in its place.
+func checkName(name string) error {
+	err := units.CheckName(name)
+	if err == nil {
+		return nil
+	}
+	hint := ""
+	for _, prefix := range []string{"kirin@", "kirin-worker@"} {
+		if instance, ok := strings.CutPrefix(name, prefix); ok {
+			app, _, _ := strings.Cut(strings.TrimSuffix(strings.TrimSuffix(instance, ".service"), ".socket"), ":")
+			hint = "did you mean " + app + "?"
+		}
+	}
+	return &exitError{code: exitUsage, err: err, hint: hint}
+}
+
+// denied is the error of somebody who is not root.
+func denied(what string) error {
+	return &exitError{code: exitFailure, err: fmt.Errorf("permission denied: %s", what), hint: "run it as root or with sudo"}
 }
 
 // steer sends an order to an application's front and prints what it says meanwhile.
@@ -115,7 +145,7 @@ func steer(ctx context.Context, app string, o order, out io.Writer) (answer, err
 			hint: fmt.Sprintf("systemctl start kirin@%s.service, or see systemctl status kirin@%[1]s", app),
 		}
 	case errors.Is(err, fs.ErrPermission):
-		return a, &exitError{code: exitFailure, err: fmt.Errorf("the front of %s cannot be reached: permission denied", app), hint: "run it as root"}
+		return a, denied("the front of " + app + " cannot be reached")
 	case err != nil:
 		return a, err
 	case a.Error != "":

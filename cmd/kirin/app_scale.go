@@ -24,7 +24,7 @@ func newScale() *cobra.Command {
 			if len(args) != 2 {
 				return usageError("see kirin scale --help", "kirin scale takes the name of an application and a number of workers")
 			}
-			return nil
+			return checkName(args[0])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.Atoi(args[1])
@@ -46,7 +46,7 @@ func scaleApp(ctx context.Context, name string, n int, persistent bool, out io.W
 		return err
 	}
 	if os.Geteuid() != 0 {
-		return &exitError{code: exitFailure, err: errors.New("only root may change the number of workers"), hint: "run it as root"}
+		return denied("only root may change the number of workers")
 	}
 	manager, err := connect(ctx)
 	if err != nil {

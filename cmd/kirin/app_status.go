@@ -27,7 +27,15 @@ func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
 		Short: "Show the front and the workers of an application, or of all",
-		Args:  cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError("see kirin status --help", "kirin status takes the name of one application, or none")
+			}
+			if len(args) == 0 {
+				return nil
+			}
+			return checkName(args[0])
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			all, err := statusOf(cmd.Context(), args)
 			if err != nil {

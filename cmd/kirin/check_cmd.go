@@ -1,18 +1,23 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/units"
 )
 
-const checkLong = `Check application files: their syntax, keys and values, and whether the user, the directory and the interpreter
-that they name are there. Each mistake is one line on standard error: FILE:LINE: what is wrong: what mends it.
+const checkLong = `Check application files: their syntax, keys and values, whether the user, the directory and the interpreter that
+they name are there and can be used, whether systemd has their directives, and whether another application has an address of theirs.
+Each mistake is one line on standard error: FILE:LINE: what is wrong: what mends it.
 With no argument every application is checked. The exit status is 2 when there is a mistake.
 
 The application itself is not loaded; "kirin run --check-config" does that.`
@@ -25,53 +30,97 @@ func newCheck() *cobra.Command {
 		Long:    checkLong,
 		Example: "  kirin check\n  kirin check shop\n  kirin check ./shop.conf",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				names, err := config.Apps(o)
-				if err != nil {
-					return err
-				}
-				args = names
+			apps := each(args, func(arg string) *loadedApp { return loadArgument(arg, o) })
+			others, err := otherApps(apps, o)
+			if err != nil {
+				return err
 			}
-			return checkApps(args, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			if len(args) == 0 {
+				apps, others = others, nil
+			}
+			if err := checkSystemd(cmd.Context(), o.Root, cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			return checkApps(cmd.Context(), apps, others, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&o.Root, "root", "", "look for files below this directory in place of /")
 	return cmd
 }
 
-// checkApps checks each application and the addresses of all. What is wrong has been written when it returns.
-func checkApps(args []string, o config.AppOptions, stdout, stderr io.Writer) error {
-	var apps []*config.App
+// checkSystemd wants a systemd that is new enough. A file may be checked where there is none.
+func checkSystemd(ctx context.Context, root string, stderr io.Writer) error {
+	version, err := systemdVersion(ctx, root)
+	if err != nil {
+		fmt.Fprintf(stderr, "kirin: warning: %s\n", oneLine(err.Error()))
+		return nil
+	}
+	return units.CheckVersion(version)
+}
+
+// checkApps checks each application, and its addresses beside those of all. What is wrong has been written when it returns.
+func checkApps(ctx context.Context, apps, others []*loadedApp, stdout, stderr io.Writer) error {
+	compareAddresses(append(others, apps...))
 	wrong := 0
-	for _, arg := range args {
-		app, err := checkApp(arg, o)
-		if err != nil {
+	for _, a := range apps {
+		if !a.good(ctx, stderr) {
 			wrong++
-			complain(stderr, err)
 			continue
 		}
-		apps = append(apps, app)
-		fmt.Fprintf(stdout, "%s: good\n", app.Name)
-	}
-	for _, line := range config.SharedAddresses(apps) {
-		fmt.Fprintf(stderr, "kirin: warning: %s\n", line)
+		fmt.Fprintf(stdout, "%s: good\n", a.name)
 	}
 	if wrong > 0 {
-		return &exitError{code: exitUsage, err: fmt.Errorf("%d of %d applications cannot be served", wrong, len(args))}
+		return &exitError{code: exitUsage, err: fmt.Errorf("%d of %d applications cannot be served", wrong, len(apps))}
 	}
 	return nil
 }
 
-func checkApp(arg string, o config.AppOptions) (app *config.App, err error) {
-	if strings.Contains(arg, "/") || strings.HasSuffix(arg, ".conf") {
-		app, err = config.LoadAppFile(arg)
-	} else {
-		app, err = config.LoadApp(arg, o)
+// loadArgument loads an application by its name, or by the path of its file.
+func loadArgument(arg string, o config.AppOptions) *loadedApp {
+	if !strings.Contains(arg, "/") && !strings.HasSuffix(arg, ".conf") {
+		return loadApp(arg, o)
 	}
-	if err == nil {
-		err = app.CheckHost()
+	a := &loadedApp{name: strings.TrimSuffix(filepath.Base(arg), ".conf")}
+	a.app, a.err = config.LoadAppFile(arg)
+	return a
+}
+
+// otherApps are the applications of this machine that are not among those.
+func otherApps(apps []*loadedApp, o config.AppOptions) ([]*loadedApp, error) {
+	names, err := config.Apps(o)
+	if err != nil {
+		return nil, err
 	}
-	return app, err
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return slices.ContainsFunc(apps, func(a *loadedApp) bool { return a.name == name })
+	})
+	return loadApps(names, o), nil
+}
+
+// good writes what is wrong with an application, and reports whether nothing is.
+func (a *loadedApp) good(ctx context.Context, stderr io.Writer) bool {
+	good := true
+	tell := func(err error) {
+		if err != nil {
+			complain(stderr, err)
+			good = false
+		}
+	}
+	tell(a.err)
+	if a.app != nil {
+		tell(a.app.CheckHost())
+		tell(a.app.CheckDirectives(ctx))
+	}
+	tell(a.taken)
+	return good
+}
+
+func each[T, U any](items []T, change func(T) U) []U {
+	out := make([]U, len(items))
+	for i, item := range items {
+		out[i] = change(item)
+	}
+	return out
 }
 
 // complain writes each mistake on a line of its own.

@@ -42,13 +42,48 @@ func generate(ctx context.Context, args []string, o config.AppOptions, stderr io
 	g := generator{dir: args[0], options: o}
 	g.version, g.unknown = systemdVersion(ctx, o.Root)
 	status := exitOK
-	for _, name := range names {
-		if err := g.one(name); err != nil {
+	apps := loadApps(names, o)
+	compareAddresses(apps)
+	for _, a := range apps {
+		if err := g.write(a); err != nil {
 			status = exitFailure
-			fmt.Fprintf(stderr, "%s: error: %s\n", generatorName, oneLine(reason(name, err)))
+			fmt.Fprintf(stderr, "%s: error: %s\n", generatorName, oneLine(reason(a.name, err)))
 		}
 	}
 	return status
+}
+
+// loadedApp is an application with what is wrong with it.
+type loadedApp struct {
+	name  string
+	app   *config.App // nil when its file has a mistake
+	err   error       // the mistake
+	taken error       // others have its addresses
+}
+
+func loadApp(name string, o config.AppOptions) *loadedApp {
+	a := &loadedApp{name: name}
+	a.app, a.err = config.LoadApp(name, o)
+	return a
+}
+
+func loadApps(names []string, o config.AppOptions) []*loadedApp {
+	return each(names, func(name string) *loadedApp { return loadApp(name, o) })
+}
+
+func compareAddresses(all []*loadedApp) {
+	var apps []*config.App
+	for _, a := range all {
+		if a.app != nil {
+			apps = append(apps, a.app)
+		}
+	}
+	taken := config.TakenAddresses(apps)
+	for _, a := range all {
+		if err := taken[a.app]; err != nil {
+			a.taken = err
+		}
+	}
 }
 
 // keptFiles is where the units of applications are kept between two runs: systemd empties the directories that it gives
@@ -63,33 +98,39 @@ type generator struct {
 	unknown error // why the version is not known
 }
 
-// one writes the units of one application. The error is of an application with a mistake, whose units say so.
-func (g *generator) one(name string) error {
-	kept := filepath.Join(g.options.Root, keptFiles, name)
-	files, err := g.make(name)
-	if err == nil {
-		return errors.Join(units.Write(g.dir, files), os.RemoveAll(kept), units.Write(kept, files))
+// write writes the units of one application. The error is of an application with a mistake, whose units say so.
+func (g *generator) write(a *loadedApp) error {
+	kept := filepath.Join(g.options.Root, keptFiles, a.name)
+	files, err := g.make(a)
+	if err != nil {
+		b := g.broken(a, err)
+		b.Kept, _ = units.Read(kept) // without them it is as if there were none
+		return errors.Join(err, units.Write(g.dir, b.DropIns()))
 	}
-	if units.CheckName(name) != nil {
-		return err // nor can it have units that say so
+	written := files
+	if a.taken != nil {
+		b := g.broken(a, a.taken)
+		b.Kept, b.SocketOnly = files, true
+		written = b.DropIns()
 	}
-	b := units.Broken{
-		Name: name, Sources: []string{config.AppDirs()[0] + "/" + name + ".conf"}, Reason: reason(name, err),
-		Say: []string{installedPath, "refuse"},
-	}
-	b.Kept, _ = units.Read(kept) // without them it is as if there were none
-	return errors.Join(err, units.Write(g.dir, b.DropIns()))
+	return errors.Join(a.taken, units.Write(g.dir, written), os.RemoveAll(kept), units.Write(kept, files))
 }
 
-func (g *generator) make(name string) ([]units.File, error) {
-	app, err := config.LoadApp(name, g.options)
-	if err != nil {
-		return nil, err
+func (g *generator) broken(a *loadedApp, err error) units.Broken {
+	return units.Broken{
+		Name: a.name, Sources: []string{config.AppPath(a.name, g.options)}, Reason: reason(a.name, err),
+		Say: []string{installedPath, "refuse"},
+	}
+}
+
+func (g *generator) make(a *loadedApp) ([]units.File, error) {
+	if a.err != nil {
+		return nil, a.err
 	}
 	if g.unknown != nil {
 		return nil, g.unknown
 	}
-	return dropIns(app, g.version)
+	return dropIns(a.app, g.version)
 }
 
 func dropIns(app *config.App, version int) ([]units.File, error) {
@@ -145,7 +186,7 @@ func askSystemctl(ctx context.Context) (int, error) {
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "systemctl", "--version").Output()
 	if errors.Is(err, exec.ErrNotFound) {
-		return 0, errors.New("there is no systemd here: use kirin run")
+		return 0, fmt.Errorf("%w: use kirin run", units.ErrNoSystemd)
 	}
 	fields := strings.Fields(string(out))
 	if err == nil && len(fields) < 2 {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kirin-server/kirin/internal/config"
 )
@@ -67,7 +68,7 @@ const (
 )
 
 func TestGenerator(t *testing.T) {
-	g := newTree(t, map[string]string{"etc/kirin/shop.conf": goodApp, "usr/lib/kirin/other.conf": goodApp})
+	g := newTree(t, map[string]string{"etc/kirin/shop.conf": goodApp, "usr/lib/kirin/other.conf": goodApp + "Bind=:1\n"})
 	status, made := g.run()
 	if status != exitOK || g.log.String() != "" {
 		t.Errorf("%d, %s", status, g.log.String())
@@ -94,8 +95,8 @@ func TestGeneratorWithoutApps(t *testing.T) {
 // TestGeneratorOneBadFile wants a mistake to be told, in units of the application's own, and to hide nobody else.
 func TestGeneratorOneBadFile(t *testing.T) {
 	g := newTree(t, map[string]string{
-		"etc/kirin/a.conf": goodApp, "etc/kirin/shop.conf": "[App]\nWrokers=3\nApplication=shop:app\nThreads=x\n", "etc/kirin/z.conf": goodApp,
-		"etc/kirin/a name.conf": goodApp,
+		"etc/kirin/a.conf": goodApp, "etc/kirin/shop.conf": "[App]\nWrokers=3\nApplication=shop:app\nThreads=x\n",
+		"etc/kirin/z.conf": goodApp + "Bind=:1\n",
 	})
 	status, made := g.run()
 	if status != exitFailure || made["kirin@a.socket.d/50-kirin.conf"] == "" || made["kirin@z.socket.d/50-kirin.conf"] == "" {
@@ -111,7 +112,7 @@ func TestGeneratorOneBadFile(t *testing.T) {
 		t.Error("there are workers of an application that never was whole")
 	}
 	lines := slices.Collect(strings.Lines(g.log.String()))
-	if len(lines) != 2 || !strings.Contains(lines[0], `the name "a name" holds ' '`) || !strings.HasPrefix(lines[1], "kirin-generator: error: "+reason) {
+	if len(lines) != 1 || !strings.HasPrefix(lines[0], "kirin-generator: error: "+reason) {
 		t.Errorf("%q", lines)
 	}
 }
@@ -140,6 +141,58 @@ func TestGeneratorKeeps(t *testing.T) {
 	g.write("etc/kirin/shop.conf", goodApp+"Workers=many\n")
 	if _, made := g.run(); made["kirin-worker@shop:3.service.d/50-kirin.conf"] != "" || made[workerDropIn] == "" {
 		t.Errorf("%v", made)
+	}
+}
+
+// TestGeneratorBadName wants a name that is not allowed to be a unit as systemctl would call it, which says so.
+func TestGeneratorBadName(t *testing.T) {
+	long := strings.Repeat("x", 100)
+	files := map[string]string{}
+	for _, name := range []string{"a name", "a:1", "ä", long, "good"} {
+		files["etc/kirin/"+name+".conf"] = goodApp
+	}
+	g := newTree(t, files)
+	status, made := g.run()
+	if status != exitFailure || made["kirin@good.socket.d/50-kirin.conf"] == "" || strings.Count(g.log.String(), "\n") != 4 {
+		t.Errorf("%d, %v, %s", status, made, g.log.String())
+	}
+	for unit, want := range map[string]string{
+		`kirin@a\x20name`: `the name \"a name\" holds ' '`, "kirin@a:1": `the name \"a:1\" holds ':'`, `kirin@\xc3\xa4`: `begins with 'ä'`, "kirin@" + long: "use at most 64",
+	} {
+		for _, suffix := range []string{".socket.d/", ".service.d/"} {
+			if text := made[unit+suffix+"90-kirin-broken.conf"]; !strings.Contains(text, "ExecStartPre=/usr/bin/kirin refuse") || !strings.Contains(text, want) {
+				t.Errorf("%s%s: %s", unit, suffix, text)
+			}
+		}
+	}
+}
+
+// TestGeneratorTakenAddress wants an application whose address another has to be whole, but for a socket that does not start.
+func TestGeneratorTakenAddress(t *testing.T) {
+	g := newTree(t, map[string]string{"etc/kirin/blog.conf": goodApp + "Bind=:8000\n", "etc/kirin/shop.conf": goodApp})
+	for i, name := range []string{"shop", "blog"} {
+		then := time.Unix(int64(1000+i), 0)
+		if err := os.Chtimes(filepath.Join(g.root, "etc/kirin", name+".conf"), then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const reason = "/etc/kirin/blog.conf:3: Bind: 0.0.0.0:8000 is taken by shop, which has 127.0.0.1:8000 (/etc/kirin/shop.conf): give one of them another address"
+	for range 2 {
+		status, made := g.run()
+		if status != exitFailure || g.log.String() != "kirin-generator: error: "+reason+"\n" {
+			t.Errorf("%d, %s", status, g.log.String())
+		}
+		if text := made["kirin@blog.socket.d/90-kirin-broken.conf"]; !strings.Contains(text, "\nExecStartPre=/usr/bin/kirin refuse \""+reason+"\"\n") || strings.Contains(text, "ListenStream") {
+			t.Error(text)
+		}
+		for path, there := range map[string]bool{
+			brokenSocket: false, "kirin@blog.service.d/90-kirin-broken.conf": false,
+			"kirin@blog.service.d/50-kirin.conf": true, "kirin-worker@blog:1.service.d/50-kirin.conf": true, workerDropIn: true,
+		} {
+			if (made[path] != "") != there {
+				t.Errorf("%s is %q", path, made[path])
+			}
+		}
 	}
 }
 

@@ -154,7 +154,15 @@ func (l *socketLauncher) explain(number int, err error) error {
 // Abort can do nothing: the front has no power over another unit. The worker's own time-outs and its watchdog end it.
 func (l *socketLauncher) Abort(int) {}
 
-// Fate is in the journal of the worker's unit.
+// Fate is a mistake in the application's file that this machine shows, such as a user that does not exist; or else it is in the
+// journal of the worker's unit.
 func (l *socketLauncher) Fate(_ context.Context, number int) string {
+	app, err := config.LoadApp(l.app, config.AppOptions{})
+	if err == nil {
+		err = app.CheckHost()
+	}
+	if err != nil {
+		return reason(l.app, err)
+	}
 	return fmt.Sprintf("see journalctl -u kirin-worker@%s:%d", l.app, number)
 }

@@ -27,7 +27,7 @@ func newUnits() *cobra.Command {
 				return err
 			}
 			if version == 0 {
-				if version, err = systemdVersion(cmd.Context(), ""); err != nil {
+				if version, err = systemdVersion(cmd.Context(), o.Root); err != nil {
 					return err
 				}
 			}

@@ -26,6 +26,8 @@ type App struct {
 
 	owners map[string]string // user and group as they were written
 	places map[string]Source // where each setting was set last
+	binds  []Source          // where each address was set; none for the default
+	asked  []asked           // the directives of Worker, Front, Socket and Slice
 	root   string
 }
 
@@ -60,7 +62,7 @@ func Apps(o AppOptions) ([]string, error) {
 // [Errors]; it is [ErrNoApp] when there is no file.
 func LoadApp(name string, o AppOptions) (*App, error) {
 	if err := units.CheckName(name); err != nil {
-		return nil, &Error{Source: Source{Origin: FromApp, Name: name + confSuffix}, Problem: err.Error()}
+		return nil, &Error{Source: Source{Origin: FromApp, Name: AppPath(name, o)}, Problem: err.Error()}
 	}
 	main, err := findApp(name, o)
 	if err != nil {
@@ -138,7 +140,10 @@ func (e *Error) Line() string {
 func unreadable(shown string, err error) *Error {
 	e := &Error{Source: Source{Origin: FromApp, Name: shown}, Problem: fmt.Sprintf("cannot be read: %v", plainCause(err))}
 	if errors.Is(err, fs.ErrPermission) {
-		e.Mend = "the front reads it too, as user kirin: chgrp kirin it and chmod 0640"
+		e.Mend = "run it as root or with sudo"
+		if isFront() {
+			e.Mend = letFrontRead(shown)
+		}
 	}
 	return e
 }

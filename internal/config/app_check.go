@@ -3,11 +3,15 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"github.com/kirin-server/kirin/units"
 )
 
 // CheckHost looks for what the file names on this machine: the user, the group, the directory, the interpreter. It is
@@ -35,11 +39,19 @@ func (a *App) checkReadable() *Error {
 		if err == nil && !readableByFront(info) {
 			return &Error{
 				Source: Source{Origin: FromApp, Name: file}, Problem: "the front, which is user kirin, may not read it",
-				Mend: "chgrp kirin " + file + " and chmod 640 " + file,
+				Mend: letFrontRead(file),
 			}
 		}
 	}
 	return nil
+}
+
+func letFrontRead(file string) string { return "chgrp kirin " + file + " and chmod 640 " + file }
+
+// isFront reports whether this process is a front, and not a person.
+func isFront() bool {
+	u, err := user.LookupId(strconv.Itoa(os.Geteuid()))
+	return err == nil && u.Username == frontUser
 }
 
 func readableByFront(info os.FileInfo) bool {
@@ -56,73 +68,86 @@ func readableByFront(info os.FileInfo) bool {
 
 func (a *App) checkUser() *Error {
 	name := a.owners["user"]
-	if name == "" || onlyDigits(name) {
+	if name == "" || onlyDigits(name) || exists("passwd", name) {
 		return nil
 	}
-	if _, err := user.Lookup(name); err != nil {
-		return &Error{
-			Setting: "User", Source: a.at("user"), Problem: fmt.Sprintf("there is no user %q", name),
-			Mend: "make one with useradd --system, or remove the line to have systemd make one up",
-		}
+	return &Error{
+		Setting: "User", Source: a.at("user"), Problem: fmt.Sprintf("there is no user %q", name),
+		Mend: "make one with useradd --system " + name + ", or remove the line to have systemd make one up",
 	}
-	return nil
 }
 
 func (a *App) checkGroup() *Error {
 	name := a.owners["group"]
-	if name == "" || onlyDigits(name) {
+	if name == "" || onlyDigits(name) || exists("group", name) {
 		return nil
 	}
-	if _, err := user.LookupGroup(name); err != nil {
-		return &Error{Setting: "Group", Source: a.at("group"), Problem: fmt.Sprintf("there is no group %q", name), Mend: "make one with groupadd --system"}
+	return &Error{
+		Setting: "Group", Source: a.at("group"), Problem: fmt.Sprintf("there is no group %q", name),
+		Mend: "make one with groupadd --system " + name,
 	}
-	return nil
+}
+
+// exists looks for a user or group; getent(1) knows those that are not in a file, also when this program was linked
+// without the C library.
+func exists(database, name string) bool {
+	var err error
+	if database == "passwd" {
+		_, err = user.Lookup(name)
+	} else {
+		_, err = user.LookupGroup(name)
+	}
+	return err == nil || exec.Command("getent", database, name).Run() == nil
 }
 
 func (a *App) checkDirectory() *Error {
-	info, err := os.Stat(filepath.Join(a.root, a.Config.Chdir))
+	dir := a.Config.Chdir
+	wrong := func(problem, mend string) *Error {
+		return &Error{Setting: "Directory", Source: a.at("chdir"), Problem: problem, Mend: mend}
+	}
+	if a.elsewhere(dir) {
+		return nil
+	}
+	if at := a.barredFolder(dir); at != "" {
+		return wrong(fmt.Sprintf("%s may not enter %s", a.worker(), at), "chmod o+x "+at+", or put the application into /srv")
+	}
+	info, err := os.Stat(filepath.Join(a.root, dir))
 	switch {
+	case hidden(err):
+		return nil
 	case err != nil:
-		return &Error{Setting: "Directory", Source: a.at("chdir"), Problem: fmt.Sprintf("%s: %v", a.Config.Chdir, plainCause(err)), Mend: "name the folder that the application is in"}
+		return wrong(fmt.Sprintf("%s: %v", dir, plainCause(err)), "name the folder that the application is in")
 	case !info.IsDir():
-		return &Error{Setting: "Directory", Source: a.at("chdir"), Problem: a.Config.Chdir + " is not a directory", Mend: "name the folder that the file is in"}
+		return wrong(dir+" is not a directory", "name the folder that the file is in")
 	}
 	return nil
 }
 
 func (a *App) checkPython() *Error {
 	python := a.python()
-	info, err := os.Stat(filepath.Join(a.root, python))
-	if err == nil && info.Mode()&0o111 == 0 {
-		err = errors.New("it is not executable")
-	}
-	if err == nil {
+	if a.elsewhere(python) {
 		return nil
 	}
-	return &Error{
-		Setting: "Python", Source: a.at("python"), Problem: fmt.Sprintf("%s: %v", python, plainCause(err)),
-		Mend: "name an interpreter, such as /srv/shop/venv/bin/python",
+	mend := "name an interpreter, such as /srv/shop/venv/bin/python"
+	info, err := os.Stat(filepath.Join(a.root, python))
+	switch at := a.barred(python); {
+	case at != "":
+		err, mend = fmt.Errorf("%s may not enter %s", a.worker(), at), "name an interpreter that everybody may use, such as /usr/bin/python3"
+	case err == nil && !info.Mode().IsRegular():
+		err = errors.New("it is not a program")
+	case err == nil && info.Mode()&0o111 == 0:
+		err, mend = errors.New("it is not executable"), "chmod +x "+python+", or name another interpreter"
+	case err == nil || hidden(err):
+		return nil
 	}
+	return &Error{Setting: "Python", Source: a.at("python"), Problem: fmt.Sprintf("%s: %v", python, plainCause(err)), Mend: mend}
 }
 
-// SharedAddresses says which applications would listen on the same address, a line each. That is no mistake as long as
-// only one of them is started.
-func SharedAddresses(apps []*App) []string {
-	var lines []string
-	first := map[string]*App{}
-	for _, a := range apps {
-		listen, err := a.listen()
-		if err != nil {
-			continue // it has been told of by now
-		}
-		for _, address := range listen {
-			if other, taken := first[address.String()]; taken && other != a {
-				lines = append(lines, fmt.Sprintf("%s: %s has %s too (%s): only one of them can be started",
-					a.at("bind"), other.Name, address, other.at("bind")))
-				continue
-			}
-			first[address.String()] = a
-		}
-	}
-	return lines
+// elsewhere reports whether the workers see other files at a place than this process, which may be the front in its
+// sandbox.
+func (a *App) elsewhere(file string) bool {
+	return lastOf(a.Worker, "RootDirectory") != "" || lastOf(a.Worker, "RootImage") != "" || isFront() && units.AtHome(file)
 }
+
+// hidden reports whether nothing can be known of a file, because this process may not look at it.
+func hidden(err error) bool { return errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 }

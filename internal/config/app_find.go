@@ -37,6 +37,18 @@ func confFiles(dir string) ([]string, error) {
 	return names, nil
 }
 
+// AppPath is the main file of an application, without the root: the one that hides the others, or where one would be
+// written.
+func AppPath(name string, o AppOptions) string {
+	for _, dir := range AppDirs() {
+		shown := filepath.Join(dir, name+confSuffix)
+		if _, err := os.Lstat(filepath.Join(o.Root, shown)); err == nil {
+			return shown
+		}
+	}
+	return filepath.Join(AppDirs()[0], name+confSuffix)
+}
+
 // findApp finds the main file: the first of its name hides the others, and hides them all when it is empty or
 // /dev/null.
 func findApp(name string, o AppOptions) (appFile, error) {
@@ -57,7 +69,7 @@ func findApp(name string, o AppOptions) (appFile, error) {
 		return f, nil
 	}
 	return appFile{}, &Error{
-		Source: Source{Origin: FromApp, Name: AppDirs()[0] + "/" + name + confSuffix}, Problem: ErrNoApp.Error(),
+		Source: Source{Origin: FromApp, Name: AppPath(name, o)}, Problem: ErrNoApp.Error(),
 		Mend: "write the file, then: systemctl daemon-reload", cause: ErrNoApp,
 	}
 }

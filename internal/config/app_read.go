@@ -87,6 +87,7 @@ func (r *appReader) directive(to *[]units.Directive, a assignment, source Source
 		return
 	}
 	*to = append(*to, units.Directive{Name: a.name, Value: a.value})
+	r.app.asked = append(r.app.asked, asked{a.section, a.name, source})
 }
 
 func mendOr(mend, otherwise string) string {
@@ -131,6 +132,10 @@ func (r *appReader) reset(s *Setting) {
 	delete(r.lists, s.Name)
 	delete(r.seen, s.Name)
 	delete(r.app.owners, s.Name)
+	delete(r.app.places, s.Name)
+	if s.Name == "bind" {
+		r.app.binds = nil
+	}
 	r.m.values[s.Name] = value{v: s.Default}
 }
 
@@ -151,6 +156,12 @@ func (r *appReader) set(s *Setting, text string, source Source) error {
 	}
 	if s.lists() {
 		r.lists[s.Name] = append(r.lists[s.Name], items...)
+		if s.Name == "bind" {
+			r.app.binds = append(r.app.binds, source)
+			if err := checkAbsolute(items[0]); err != nil {
+				return err
+			}
+		}
 		return r.m.set(s, r.lists[s.Name], source)
 	}
 	if s.Kind == Owner { // looked up by systemd, when the worker is started

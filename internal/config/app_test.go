@@ -383,23 +383,3 @@ func TestAppDocs(t *testing.T) {
 		}
 	}
 }
-
-func TestSharedAddresses(t *testing.T) {
-	o := root(t, map[string]string{
-		"etc/kirin/a.conf": "[App]\nApplication=a:b\n",
-		"etc/kirin/b.conf": "[App]\nApplication=a:b\nBind=unix:/run/b\nBind=localhost:8000\n",
-		"etc/kirin/c.conf": "[App]\nApplication=a:b\nBind=127.0.0.1:8001\n",
-	})
-	var apps []*App
-	for _, name := range []string{"a", "b", "c"} {
-		app, err := LoadApp(name, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		apps = append(apps, app)
-	}
-	lines := SharedAddresses(apps)
-	if len(lines) != 1 || lines[0] != "/etc/kirin/b.conf:4: a has 127.0.0.1:8000 too (/etc/kirin/a.conf): only one of them can be started" {
-		t.Errorf("%q", lines)
-	}
-}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -46,20 +47,43 @@ func (a *App) checkUnits() error {
 	return nil
 }
 
-// listen reads Bind= as addresses that systemd can bind.
+// listen reads Bind= as addresses that systemd can bind, all of them at once.
 func (a *App) listen() ([]front.Addr, error) {
+	claims, err := a.claims()
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range claims {
+		if _, before, found := collision(claims[i:i+1], claims[:i]); found {
+			return nil, c.twice(before)
+		}
+	}
+	return each(claims, func(c claim) front.Addr { return c.addr }), nil
+}
+
+// addresses reads Bind=.
+func (a *App) addresses() ([]front.Addr, error) {
 	var addrs []front.Addr
-	for _, bind := range a.Config.Bind {
+	for i, bind := range a.Config.Bind {
 		addr, err := front.ParseAddr(bind)
 		if err == nil {
 			err = forSystemd(&addr)
 		}
 		if err != nil {
-			return nil, &Error{Setting: "Bind", Source: a.at("bind"), Problem: err.Error()}
+			at, _ := a.bindAt(i)
+			return nil, &Error{Setting: "Bind", Source: at, Problem: err.Error()}
 		}
 		addrs = append(addrs, addr)
 	}
 	return addrs, nil
+}
+
+// bindAt is where the address of that index stands, and whether it does: the default stands nowhere.
+func (a *App) bindAt(i int) (Source, bool) {
+	if i < len(a.binds) {
+		return a.binds[i], true
+	}
+	return Source{Origin: FromApp, Name: a.Files[0]}, false
 }
 
 // at is where a setting was set, or the file when it was not.
@@ -68,6 +92,15 @@ func (a *App) at(setting string) Source {
 		return place
 	}
 	return Source{Origin: FromApp, Name: a.Files[0]}
+}
+
+// checkAbsolute refuses a relative path of a socket.
+func checkAbsolute(bind string) error {
+	a, err := front.ParseAddr(bind)
+	if err == nil && a.Network == front.Unix && !path.IsAbs(a.Path) && a.Path[0] != '@' {
+		return fmt.Errorf("cannot bind to %s: systemd is in no directory, use an absolute path, such as unix:/run/%s", a, path.Base(a.Path))
+	}
+	return nil // another error is told by others
 }
 
 // forSystemd refuses what systemd cannot bind before the network is up.

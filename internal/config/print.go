@@ -44,8 +44,8 @@ func quote(text string) string {
 	return mark + r.Replace(text) + mark
 }
 
-func each[T any](items []T, write func(T) string) []string {
-	out := make([]string, len(items))
+func each[T, U any](items []T, write func(T) U) []U {
+	out := make([]U, len(items))
 	for i, item := range items {
 		out[i] = write(item)
 	}

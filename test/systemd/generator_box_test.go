@@ -27,15 +27,16 @@ func newHost(t *testing.T, files map[string]string) *host {
 	return h
 }
 
-// install does what a package would.
+// install does what a package would, also where the machine has one installed, whose generator the box has masked.
 const install = `
+	rm -rf /etc/kirin /etc/systemd/system-generators/kirin-generator
 	cp /src/packaging/systemd/kirin@.socket /src/packaging/systemd/kirin@.service /usr/lib/systemd/system/
 	cp /src/packaging/systemd/kirin-worker@.socket /src/packaging/systemd/kirin-worker@.service /usr/lib/systemd/system/
 	mkdir -p /usr/lib/systemd/system-generators /usr/lib/sysusers.d /usr/lib/kirin/python /etc/kirin /srv/shop
 	cp /src/packaging/systemd/kirin.sysusers /usr/lib/sysusers.d/kirin.conf
 	cp -r /src/workers/python/kirin_worker /usr/lib/kirin/python/
 	cp /src/packaging/worker.py /usr/lib/kirin/
-	ln -s ../../../bin/kirin /usr/lib/systemd/system-generators/kirin-generator
+	ln -sf ../../../bin/kirin /usr/lib/systemd/system-generators/kirin-generator
 	cp /src/test/apps/*.py /srv/shop/
 	systemd-sysusers >/dev/null 2>&1
 	useradd --system --no-create-home shop
