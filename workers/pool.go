@@ -188,7 +188,7 @@ func (p *Pool) perform() {
 func (p *Pool) send(a action) {
 	l := a.worker.link
 	l.requests++
-	a.request.pid = l.hello.Pid
+	a.request.pid, a.request.number = l.hello.Pid, l.member.number
 	if err := l.out.request(a.request); err != nil {
 		p.log.Error(err.Error())
 		p.d.end(a.worker, a.id, time.Now())

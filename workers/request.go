@@ -20,6 +20,7 @@ type Request struct {
 	worker   *worker
 	id       uint32
 	pid      int       // of the worker it was last sent to
+	number   int       // that worker's
 	failures int       // how many workers died with it
 	turn     uint64    // its place among all requests
 	arrived  time.Time // in the queue, at first
@@ -28,6 +29,9 @@ type Request struct {
 
 // Pid is the process that the request was last sent to, 0 when it was sent to none. It is to be asked by the Reply.
 func (r *Request) Pid() int { return r.pid }
+
+// Worker is the number of the worker that the request was last sent to, 0 when it was sent to none. It is to be asked by the Reply.
+func (r *Request) Worker() int { return r.number }
 
 // state is where a request stands.
 type state uint8

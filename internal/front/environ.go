@@ -20,6 +20,9 @@ func (o *Options) appendEnviron(b []byte, x *Exchange, length int64) []byte {
 	b = pair(b, "SERVER_PROTOCOL", x.Proto)
 	b = pair(b, "SERVER_SOFTWARE", o.Software)
 	b = pair(b, "wsgi.url_scheme", x.Scheme)
+	if x.ID != "" {
+		b = pair(b, "kirin.request_id", x.ID)
+	}
 	b = appendAddresses(b, x)
 	if length >= 0 {
 		b = wire.AppendStr(b, "CONTENT_LENGTH")

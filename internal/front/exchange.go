@@ -33,12 +33,14 @@ type Exchange struct {
 	Began time.Time
 
 	// What follows is filled in while it is served, for the access log.
+	ID       string // what logs know it by; the application finds it as kirin.request_id
 	Scheme   string
 	Status   int
 	Reason   string
 	Sent     int64 // bytes of the response body
 	Response []Field
 	Pid      int // of the worker, 0 when none answered
+	Worker   int // its number, 0 likewise
 
 	options *Options          // that it is served under
 	size    int64             // CONTENT_LENGTH, -1: none

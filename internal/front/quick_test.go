@@ -74,6 +74,10 @@ func throughPath(t *testing.T, on path, text string) (string, map[string]string)
 	env := wait(t, "the environ", environs)
 	delete(env, "REMOTE_PORT")
 	delete(env, "SERVER_PORT")
+	if id := env["kirin.request_id"]; len(id) != 16 {
+		t.Errorf("the request's id is %q", id)
+	}
+	delete(env, "kirin.request_id")
 	return seen, env
 }
 

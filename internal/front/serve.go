@@ -58,7 +58,7 @@ type service struct {
 // Serve answers one exchange.
 func (f *Front) Serve(x *Exchange, w Writer) {
 	s := &service{f: f, o: f.options.Load(), x: x, w: w}
-	x.options, x.size = s.o, -1
+	x.options, x.size, x.ID = s.o, -1, s.o.requestID(x)
 	if s.check() {
 		s.run()
 	}
@@ -365,7 +365,7 @@ func (s *service) begin(h *head, length int64) {
 		s.x.Response = append(s.x.Response, Field{Name: "Content-Length", Value: strconv.FormatInt(length, 10)})
 	}
 	if p := s.req; p != nil {
-		s.x.Pid = p.Pid()
+		s.x.Pid, s.x.Worker = p.Pid(), p.Worker()
 	}
 	s.w.Begin(h.status, h.reason, h.fields, length)
 }
