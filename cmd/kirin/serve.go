@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -95,13 +97,19 @@ func (s *server) start(ctx context.Context, cfg *config.Config) error {
 }
 
 func (s *server) openLogs(_ context.Context, cfg *config.Config) (err error) {
-	s.logs, err = openLogs(cfg)
+	s.logs, err = openLogs(cfg, s.name(cfg))
 	if err == nil {
 		s.progress = newProgress(s.logs.logger.Handler())
 		s.log = slog.New(s.progress)
 		s.log.Info("Starting kirin " + version())
 	}
 	return err
+}
+
+// name is what the journal calls the application: its name under systemd, or else proc_name, or its module.
+func (s *server) name(cfg *config.Config) string {
+	module, _, _ := strings.Cut(cfg.App, ":")
+	return cmp.Or(s.app, cfg.ProcName, module)
 }
 
 func (s *server) claimPidfile(_ context.Context, cfg *config.Config) (err error) {

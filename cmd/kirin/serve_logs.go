@@ -1,7 +1,7 @@
 package main
 
 import (
-	"io"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -24,12 +24,13 @@ type logSet struct {
 
 	mu     sync.Mutex // protects the fields below
 	errors *logs.File
-	hits   *logs.File
-	relay  *relay // what workers write, when the error log is a file
+	hits   *logs.File // the access log, when it is a file
+	feed   *logs.Feed // the access log, when it is the journal
+	relay  *relay     // what workers write, when the error log is a file
 }
 
-// openLogs opens the logs by cfg.
-func openLogs(cfg *config.Config) (*logSet, error) {
+// openLogs opens the logs by cfg. app is the application's name in the journal.
+func openLogs(cfg *config.Config, app string) (*logSet, error) {
 	l := &logSet{level: new(slog.LevelVar)}
 	l.lines.New = func() any { return new([]byte) }
 	if err := l.setLevel(cfg); err != nil {
@@ -40,11 +41,9 @@ func openLogs(cfg *config.Config) (*logSet, error) {
 		return nil, err
 	}
 	l.logger = slog.New(logs.NewErrorHandler(flushed{l.errors}, l.level, l.errors.Path() == "" && logs.ToJournal(os.Stderr)))
-	if cfg.AccessLog != "" {
-		if err := l.openAccess(cfg); err != nil {
-			l.errors.Close()
-			return nil, err
-		}
+	if err := l.openAccess(cfg, app); err != nil {
+		l.errors.Close()
+		return nil, err
 	}
 	return l, nil
 }
@@ -66,16 +65,48 @@ func (w flushed) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (l *logSet) openAccess(cfg *config.Config) error {
+func (l *logSet) openAccess(cfg *config.Config, app string) error {
+	if cfg.AccessLog == "" {
+		return nil
+	}
 	if err := l.compile(cfg); err != nil {
 		return err
+	}
+	if cfg.AccessLog == config.Journal {
+		return l.openFeed(app)
 	}
 	hits, err := logs.Open(cfg.AccessLog, os.Stdout, func(err error) { l.logger.Error("access log: " + err.Error()) })
 	if err != nil {
 		return err
 	}
 	l.hits = hits
-	l.access = func(x *front.Exchange) { l.record(hits, x) }
+	l.access = func(x *front.Exchange) {
+		line := l.lines.Get().(*[]byte)
+		*line = l.format.Load().Append((*line)[:0], hit(x))
+		_, _ = hits.Write(*line) // the file reports its failures itself
+		l.lines.Put(line)
+	}
+	return nil
+}
+
+// openFeed makes the journal the access log.
+func (l *logSet) openFeed(app string) error {
+	journal, err := logs.OpenJournal("")
+	if err != nil {
+		return fmt.Errorf("access log: %w: name a file, or - for standard output", err)
+	}
+	lost := logs.NewTally(func(n int) {
+		l.logger.Warn(fmt.Sprintf("access log: %d entries are lost: the journal takes fewer than there are requests", n))
+	})
+	feed := logs.NewFeed(journal, lost, func(err error) { l.logger.Error("access log: " + err.Error() + ": trying again") })
+	l.feed = feed
+	common := logs.JournalFields(app)
+	l.access = func(x *front.Exchange) {
+		b := l.lines.Get().(*[]byte)
+		*b = l.format.Load().AppendHit((*b)[:0], common, hit(x))
+		feed.Put(*b)
+		l.lines.Put(b)
+	}
 	return nil
 }
 
@@ -91,16 +122,14 @@ func (l *logSet) compile(cfg *config.Config) error {
 	return nil
 }
 
-// record writes one exchange to the access log.
-func (l *logSet) record(w io.Writer, x *front.Exchange) {
+// hit is what the access log tells of an exchange that is over.
+func hit(x *front.Exchange) *logs.Entry {
 	now := time.Now()
-	line := l.lines.Get().(*[]byte)
-	*line = l.format.Load().Append((*line)[:0], &logs.Entry{
+	return &logs.Entry{
 		RemoteAddr: x.RemoteAddr(), Method: x.Method, Target: x.Target, Proto: x.Proto, Path: x.Path(), Query: x.Query(),
-		Status: x.Status, Sent: x.Sent, Time: now, Duration: now.Sub(x.Began), Pid: x.Pid, Fields: x,
-	})
-	_, _ = w.Write(*line) // the file reports its failures itself
-	l.lines.Put(line)
+		Status: x.Status, Sent: x.Sent, Time: now, Duration: now.Sub(x.Began),
+		Pid: x.Pid, Worker: x.Worker, RequestID: x.ID, Fields: x,
+	}
 }
 
 // forWorkers gives a worker's standard output and error. Its runtime logs to standard error: when the error log is a file, that is a pipe
@@ -143,7 +172,7 @@ func (l *logSet) change(cfg *config.Config) error {
 	if err := l.setLevel(cfg); err != nil {
 		return err
 	}
-	if l.hits == nil {
+	if l.access == nil {
 		return nil
 	}
 	return l.compile(cfg)
@@ -158,6 +187,9 @@ func (l *logSet) close() {
 	}
 	if l.hits != nil {
 		l.hits.Close()
+	}
+	if l.feed != nil {
+		l.feed.Close()
 	}
 	l.errors.Close()
 }

@@ -40,7 +40,7 @@ type Config struct {
 	PIDFile    string // empty: none
 	ProcName   string // empty: the application's own
 
-	AccessLog       string // a path, "-" for standard output, or empty: none; of an application file also "journal"
+	AccessLog       string // a path, "-" for standard output, [Journal], or empty: none
 	AccessLogFormat string
 	ErrorLog        string // a path, or "-" for standard error
 	LogLevel        string // debug, info, warning, error, critical

@@ -56,7 +56,7 @@ func (m *merge) workers(c *Config) error {
 
 // logs fills what the log room needs.
 func (m *merge) logs(c *Config) error {
-	if c.AccessLog = m.text("accesslog"); !m.remote || c.AccessLog != "journal" {
+	if c.AccessLog = m.text("accesslog"); c.AccessLog != Journal {
 		c.AccessLog = logPath(c.Chdir, c.AccessLog)
 	}
 	c.AccessLogFormat = m.text("access_log_format")

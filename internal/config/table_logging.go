@@ -3,10 +3,13 @@ package config
 // DefaultAccessLogFormat is Apache's combined format in the words of Gunicorn's atoms.
 const DefaultAccessLogFormat = `%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"`
 
+// Journal as the access log stands for the systemd journal. A file of that name is ./journal.
+const Journal = "journal"
+
 var loggingSettings = []*Setting{
 	{
 		Name: "accesslog", Section: "Logging", Long: []string{"access-logfile"}, Kind: String, Meta: "FILE", State: Implemented,
-		Help: "file of the access log; - for standard output; none when not given",
+		Help: "file of the access log; - for standard output; journal for entries of the systemd journal with fields; none when not given",
 	},
 	{
 		Name: "disable_redirect_access_to_syslog", Section: "Logging", Long: []string{"disable-redirect-access-to-syslog"}, Kind: Bool, Default: false,

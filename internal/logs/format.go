@@ -25,6 +25,8 @@ type Entry struct {
 	Time       time.Time
 	Duration   time.Duration
 	Pid        int    // of the worker; 0: the front answered itself
+	Worker     int    // its number; 0 likewise
+	RequestID  string // by which other logs know the request; empty: it has none
 	Fields     Fields // nil: there are none
 }
 
