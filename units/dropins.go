@@ -100,9 +100,10 @@ func (a *App) front(version int) File {
 	return s.file(a.names().Front(), a.head())
 }
 
+// workerSocket outlives the front when systemd starts that anew by itself (PartOf= would restart it then), and so does its worker.
 func (a *App) workerSocket(number, version int) File {
 	s := a.sourced("Socket")
-	s.add("Unit", "PartOf", a.names().Front())
+	s.add("Unit", "PartOf", a.names().Socket())
 	s.addPollLimit(version)
 	return s.file(a.names().WorkerSocket(number), a.head())
 }
@@ -110,7 +111,6 @@ func (a *App) workerSocket(number, version int) File {
 // worker is ordered before the front, so that at a stop the front is the first to go.
 func (a *App) worker(number, _ int) File {
 	s := a.sourced("Service")
-	s.add("Unit", "PartOf", a.names().Front())
 	s.add("Unit", "Before", a.names().Front())
 	if a.Directory != "" && a.Directory != "/" {
 		s.add("Unit", "RequiresMountsFor", word(a.Directory))

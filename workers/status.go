@@ -12,6 +12,7 @@ type Status struct {
 	Busy     int // requests that workers have
 	Requests uint64
 	Failures uint64 // requests that no worker answered
+	Trouble  string // why no worker comes up in place of one that is gone, empty when they do
 	Workers  []WorkerStatus
 }
 
@@ -30,6 +31,9 @@ func (p *Pool) Status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Status{Wanted: p.r.want, Queued: p.d.queue.length, Requests: p.requests, Failures: p.failures}
+	if p.r.failures > 0 && p.bootErr != nil {
+		s.Trouble = p.bootErr.Error()
+	}
 	for _, m := range p.r.members {
 		w := WorkerStatus{Number: m.number, State: m.stage.String()}
 		if l := p.links[m]; l != nil {

@@ -122,8 +122,8 @@ func (s appStatus) write(w *strings.Builder) {
 		fmt.Fprintf(w, "%s: no front runs\n", s.App)
 	} else {
 		p := s.Front.Pool
-		fmt.Fprintf(w, "%s: %d of %d workers ready, %d requests running, %d queued, %.0f/s, p95 %v, %d requests, %d not answered by a worker\n",
-			s.App, p.Ready, p.Wanted, p.Busy, p.Queued, s.Front.PerSecond,
+		fmt.Fprintf(w, "%s: %s, %d requests running, %d queued, %.0f/s, p95 %v, %d requests, %d not answered by a worker\n",
+			s.App, readiness(p), p.Busy, p.Queued, s.Front.PerSecond,
 			time.Duration(s.Front.P95*float64(time.Second)).Round(100*time.Microsecond), p.Requests, p.Failures)
 	}
 	for _, u := range s.Units {

@@ -48,16 +48,19 @@ type control struct {
 	wg       sync.WaitGroup
 }
 
-// openControl listens at path, in whose directory nobody else may write.
+// openControl listens at path, in whose directory nobody else may write. A predecessor's socket is replaced in one step, and stays when
+// we close: the path may be our successor's by then.
 func openControl(path string, handle func(context.Context, order, func(answer)) answer) (*control, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	l.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(fresh, 0o600), os.Rename(fresh, path)); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("control socket: %w", err)
 	}

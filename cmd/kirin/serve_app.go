@@ -71,7 +71,7 @@ func (c *socketCrew) launcher(context.Context, *config.Config) (workers.Launcher
 	return &socketLauncher{dir: workerSockets, app: c.app}, io.NopCloser(nil), nil
 }
 
-// close leaves the workers alone: systemd ends them with the front (PartOf=), or the next front finds them.
+// close leaves the workers alone: those that were not drained wait for the next front, or end with their sockets (StopWhenUnneeded=).
 func (c *socketCrew) close() {}
 
 // socketLauncher is a [workers.Launcher] for workers that systemd starts.
@@ -124,7 +124,7 @@ func endedSilently(ctx context.Context, c *net.UnixConn) bool {
 	return err == nil && (peekErr != nil || n == 0)
 }
 
-// dial connects. The unit may just be starting, so it tries for a while.
+// dial connects. The unit may just be starting, and its socket be there but not yet ours, so it tries for a while.
 func (l *socketLauncher) dial(ctx context.Context, number int) (*net.UnixConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialPatience)
 	defer cancel()
@@ -136,7 +136,7 @@ func (l *socketLauncher) dial(ctx context.Context, number int) (*net.UnixConn, e
 		if err == nil {
 			return c.(*net.UnixConn), nil
 		}
-		if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ECONNREFUSED) {
+		if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ECONNREFUSED) && !errors.Is(err, unix.EACCES) {
 			return nil, l.explain(number, err)
 		}
 		select {

@@ -55,6 +55,15 @@ func percentile(of []time.Duration, p int) time.Duration {
 // summary is one line for STATUS=.
 func (s *stats) summary(pool workers.Status, now time.Time) string {
 	perSec, p95 := s.rates(now)
-	return fmt.Sprintf("%d of %d workers ready, %d requests running, %d queued, %.0f/s, p95 %v",
-		pool.Ready, pool.Wanted, pool.Busy, pool.Queued, perSec, p95.Round(100*time.Microsecond))
+	return fmt.Sprintf("%s, %d requests running, %d queued, %.0f/s, p95 %v",
+		readiness(pool), pool.Busy, pool.Queued, perSec, p95.Round(100*time.Microsecond))
+}
+
+// readiness says how many workers there are, and why not all of them.
+func readiness(pool workers.Status) string {
+	text := fmt.Sprintf("%d of %d workers ready", pool.Ready, pool.Wanted)
+	if pool.Ready < pool.Wanted && pool.Trouble != "" {
+		text += " (" + pool.Trouble + ")"
+	}
+	return text
 }

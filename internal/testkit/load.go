@@ -21,6 +21,9 @@ type LoadOptions struct {
 	PostEvery   int    // every n-th request of a connection is a POST; none when 0
 	Body        int    // the bytes of a POST's body; every tenth has 100 KiB besides
 	ReadOnly    bool   // the application is not load.py: only the status is checked
+	Fresh       int    // so many of the Connections are made anew for each request
+	Once        bool   // nothing is sent twice: a connection that ends without a word has failed its request
+	Name        string // begins the ids, so that those of several loads in one trace differ
 }
 
 // A Load is clients that ask without a pause until they are stopped, and check
@@ -82,6 +85,7 @@ func (l *Load) Stop() Report {
 	l.wg.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.report.LongestGap = max(l.report.LongestGap, time.Since(l.last))
 	return l.report
 }
 
@@ -119,6 +123,20 @@ func (r Report) NoFailures(t testing.TB) {
 	}
 }
 
+// Misdone gives the ids of the POSTs that the application began more than once, and of those that it never began but that were
+// answered rightly.
+func (r Report) Misdone(executed map[string]int) (twice, never []string) {
+	for id, answered := range r.Posted {
+		switch n := executed[id]; {
+		case n > 1:
+			twice = append(twice, id)
+		case n == 0 && answered:
+			never = append(never, id)
+		}
+	}
+	return twice, never
+}
+
 // AtMostOnce fails the test when the application began a POST twice, or never
 // began one that was answered rightly.
 func (r Report) AtMostOnce(t testing.TB, executed map[string]int) {
@@ -126,10 +144,8 @@ func (r Report) AtMostOnce(t testing.TB, executed map[string]int) {
 	if r.Posts == 0 {
 		t.Error("the load sent no POST")
 	}
-	for id, answered := range r.Posted {
-		if n := executed[id]; n > 1 || answered && n == 0 {
-			t.Errorf("POST %s was executed %d times; answered: %v", id, n, answered)
-		}
+	if twice, never := r.Misdone(executed); len(twice)+len(never) > 0 {
+		t.Errorf("POSTs executed more than once: %q; answered and never executed: %q", twice, never)
 	}
 }
 
@@ -141,7 +157,7 @@ type request struct {
 }
 
 func (l *Load) request(client, n int) request {
-	r := request{method: "GET", id: fmt.Sprintf("%d-%d", client, n)}
+	r := request{method: "GET", id: fmt.Sprintf("%s%d-%d", l.o.Name, client, n)}
 	if l.o.PostEvery > 0 && n%l.o.PostEvery == 0 {
 		r.method = "POST"
 		size := l.o.Body
@@ -178,7 +194,10 @@ func (l *Load) client(number int) {
 		}
 		r := l.request(number, n)
 		l.sent(r)
-		c = l.exchange(c, r)
+		if c = l.exchange(c, r); number < l.o.Fresh {
+			c.close()
+			c = nil
+		}
 	}
 }
 
@@ -195,6 +214,7 @@ func (l *Load) exchange(c *loadConn, r request) *loadConn {
 		if c == nil {
 			if c, err = l.connect(); err != nil {
 				l.failed(r, "connect: %v", err)
+				l.pause()
 				return nil
 			}
 		}
@@ -203,12 +223,22 @@ func (l *Load) exchange(c *loadConn, r request) *loadConn {
 			return l.answered(c, r, resp, body)
 		}
 		c.close()
-		if !used || !c.silent || r.method != "GET" {
+		if l.o.Once || !used || !c.silent || r.method != "GET" {
 			l.failed(r, "%v (silent: %v, on a used connection: %v)", err, c.silent, used)
 			return nil
 		}
 		c, used = nil, false
 		l.count(func(rep *Report) { rep.Reconnects++ })
+	}
+}
+
+// refusedPause is how long a client waits that could not connect.
+const refusedPause = 20 * time.Millisecond
+
+func (l *Load) pause() {
+	select {
+	case <-time.After(refusedPause):
+	case <-l.stop:
 	}
 }
 

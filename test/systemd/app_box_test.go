@@ -49,7 +49,13 @@ func newAppShop(t *testing.T, conf string) *appShop {
 // startAppShop is newAppShop with the front started, which is to say that a worker is ready.
 func startAppShop(t *testing.T) *appShop {
 	t.Helper()
-	s := newAppShop(t, appConf)
+	return startAppShopOf(t, appConf)
+}
+
+// startAppShopOf is startAppShop with a file of its own, for two workers.
+func startAppShopOf(t *testing.T, conf string) *appShop {
+	t.Helper()
+	s := newAppShop(t, conf)
 	s.Systemctl("start", appFront)
 	s.waitWorkers(2)
 	return s
@@ -89,3 +95,5 @@ func (s *appShop) wantNew(old, now []string) {
 		}
 	}
 }
+
+func equal(a, b []string) bool { return strings.Join(a, " ") == strings.Join(b, " ") }

@@ -29,7 +29,7 @@ func newHost(t *testing.T, files map[string]string) *host {
 
 // install does what a package would, also where the machine has one installed, whose generator the box has masked.
 const install = `
-	rm -rf /etc/kirin /etc/systemd/system-generators/kirin-generator
+	rm -rf /etc/kirin /usr/lib/kirin /etc/systemd/system-generators/kirin-generator
 	cp /src/packaging/systemd/kirin@.socket /src/packaging/systemd/kirin@.service /usr/lib/systemd/system/
 	cp /src/packaging/systemd/kirin-worker@.socket /src/packaging/systemd/kirin-worker@.service /usr/lib/systemd/system/
 	mkdir -p /usr/lib/systemd/system-generators /usr/lib/sysusers.d /usr/lib/kirin/python /etc/kirin /srv/shop

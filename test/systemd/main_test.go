@@ -32,6 +32,7 @@ type shop struct {
 	t     *testing.T
 	dir   string // the application's folder, /srv/shop in the box
 	trace *testkit.Trace
+	loads int // that were started
 }
 
 const (
@@ -151,11 +152,17 @@ func (s *shop) deploy(version string) {
 	write(s.t, filepath.Join(s.dir, "version.py"), fmt.Sprintf("VERSION = %q\n", version))
 }
 
-// load starts clients that GET and POST; every answer is checked.
+// load starts clients that GET and POST; every answer is checked, and nothing is sent twice.
 func (s *shop) load() *testkit.Load {
 	s.t.Helper()
-	return testkit.StartLoadOn(s.t, s.Dialer(address), testkit.LoadOptions{Connections: 6, PostEvery: 3, Body: 2000})
+	s.loads++
+	return testkit.StartLoadOn(s.t, s.Dialer(address), testkit.LoadOptions{
+		Connections: connections, Fresh: 2, PostEvery: 3, Body: 2000, Once: true, Name: fmt.Sprintf("%d-", s.loads),
+	})
 }
+
+// connections is how many clients a load has.
+const connections = 6
 
 // unharmed ends a load, of which no request may have failed or been executed twice.
 func (s *shop) unharmed(l *testkit.Load) testkit.Report {

@@ -1,0 +1,83 @@
+package systemd
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kirin-server/kirin/internal/testkit"
+)
+
+// The tests named TestReliability… are the rows of docs/reliability.md: something happens to an application while clients ask without
+// a pause. scripts/reliability runs them and makes the table of their figures.
+
+// bar is what a case may cost. The zero value is: no request may fail, and answers never pause for long.
+type bar struct {
+	failures int    // so many requests may fail,
+	like     string // each in this way, a regular expression
+	gap      time.Duration
+}
+
+// calm is the longest pause where some worker is always there; the machine that runs the tests may be a slow one.
+const calm = 3 * time.Second
+
+// figures are a row of the table.
+type figures struct {
+	Requests int     `json:"requests"`
+	Posts    int     `json:"posts"`
+	Failed   int     `json:"failed"`
+	Twice    int     `json:"twice"` // POSTs
+	Gap      float64 `json:"gap"`   // in seconds
+}
+
+// holds ends the load of a case, holds what its clients met against the bar, and notes the figures for the table.
+func (s *appShop) holds(l *testkit.Load, name string, b bar) testkit.Report {
+	s.t.Helper()
+	r := l.Stop()
+	executed := s.trace.Executions("POST")
+	r.AtMostOnce(s.t, executed)
+	if r.Gets == 0 {
+		s.t.Error("the load did nothing")
+	}
+	if len(r.Failures) > b.failures {
+		s.t.Errorf("%d requests failed, and %d may:\n%.2000q", len(r.Failures), b.failures, r.Failures)
+	}
+	like := regexp.MustCompile(b.like)
+	for _, f := range r.Failures {
+		if b.failures > 0 && !like.MatchString(f) {
+			s.t.Errorf("it failed in another way than /%s/: %s", b.like, f)
+		}
+	}
+	if most := max(b.gap, calm); r.LongestGap > most {
+		s.t.Errorf("no answer for %v; %v is the most", r.LongestGap, most)
+	}
+	twice, _ := r.Misdone(executed)
+	note(s.t, name, figures{
+		Requests: r.Gets + r.Posts + len(r.Failures), Posts: len(r.Posted),
+		Failed: len(r.Failures), Twice: len(twice), Gap: r.LongestGap.Seconds(),
+	})
+	return r
+}
+
+// waitStatus waits until the front's STATUS= has a text.
+func (s *appShop) waitStatus(text string) {
+	s.t.Helper()
+	s.WaitProperty(appFront, "StatusText", func(status string) bool { return strings.Contains(status, text) })
+}
+
+// note writes figures to the folder that scripts/reliability wants them in, and to the test's log.
+func note(t *testing.T, name string, f figures) {
+	t.Helper()
+	text, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %s", name, text)
+	if dir := os.Getenv("KIRIN_TEST_FIGURES"); dir != "" {
+		write(t, filepath.Join(dir, name+".json"), string(text))
+	}
+}
