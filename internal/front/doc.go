@@ -3,8 +3,8 @@
 // An HTTP engine makes an [Exchange] for each request and provides a [Writer] for its answer; everything between is the
 // same for all engines:
 //
-//	engine (nethttp.go)  bytes <-> Exchange, Writer
-//	Front.Serve          limits, scheme, body, environ, pool, answer, access log
+//	engine (conn.go)  bytes <-> Exchange, Writer, by package http1
+//	Front.Serve       scheme, body, environ, pool, answer, access log
 //
 // The front trusts neither side: requests are checked before an application sees them, responses before a client does.
 package front

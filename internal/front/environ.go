@@ -58,20 +58,6 @@ func splitTarget(target string) (path, query string) {
 	return path, query
 }
 
-// validTarget says whether a method goes with the form of its request-target (RFC 9112 §3.2).
-func validTarget(method, target string) bool {
-	switch {
-	case strings.HasPrefix(target, "/"):
-		return true
-	case target == "*":
-		return method == "OPTIONS"
-	case method == "CONNECT":
-		return target != ""
-	}
-	scheme, rest, ok := strings.Cut(target, "://")
-	return ok && validName([]byte(scheme)) && rest != ""
-}
-
 // mount splits an unescaped path where the application is mounted. It is not ok when the path is not there: Gunicorn would give
 // 500, which makes of a client's mistake the server's. The asterisk of OPTIONS is everywhere.
 func (o *Options) mount(path string) (info string, ok bool) {

@@ -258,30 +258,3 @@ func TestMountPoint(t *testing.T) {
 		}
 	}
 }
-
-func TestValidTarget(t *testing.T) {
-	for _, c := range []struct {
-		method, target string
-		want           bool
-	}{
-		{"GET", "/", true},
-		{"CONNECT", "/a", true},
-		{"OPTIONS", "*", true},
-		{"GET", "*", false},
-		{"PRI", "*", false},
-		{"CONNECT", "example.org:443", true},
-		{"CONNECT", "", false},
-		{"GET", "example.org:443", false},
-		{"GET", "http://example.org", true},
-		{"GET", "http://", false},
-		{"GET", "://example.org", false},
-		{"GET", "http:/a", false},
-		{"GET", "a/b", false},
-		{"GET", "?a=/b://c", false},
-		{"GET", "", false},
-	} {
-		if got := validTarget(c.method, c.target); got != c.want {
-			t.Errorf("%s %q is valid: %v, want %v", c.method, c.target, got, c.want)
-		}
-	}
-}

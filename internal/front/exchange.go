@@ -15,14 +15,16 @@ import (
 // A Field is one header field, its value without surrounding white space.
 type Field = http1.Field
 
-// An Exchange is one HTTP request as an engine has read it, and what becomes of it.
+// An Exchange is one HTTP request as an engine has read it, and what becomes of it. Its strings are the engine's: they hold until the
+// exchange is over.
 type Exchange struct {
 	Method  string
 	Target  string // the request-target as sent (RFC 9112 §3.2)
 	Proto   string // HTTP/1.1
 	Host    string // the Host field, or the authority of an absolute target
 	Fields  []Field
-	Length  int64 // of the body; -1 when it is chunked
+	Length  int64  // of the body; -1 when it is chunked
+	Upgrade string // the protocol that the client would rather speak (RFC 9110 §7.8), or ""
 	Body    io.Reader
 	Context context.Context // ends when the client is gone
 
@@ -108,25 +110,7 @@ func find(fields []Field, name string) string {
 	return value
 }
 
-// equalFold compares ASCII names without their case.
-func equalFold(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
-}
+func equalFold(a, b string) bool { return http1.EqualFold(a, b) }
 
 // A Writer sends an answer. Its engine does the framing: Content-Length, chunks, and what HEAD, 204 and 304 leave out.
 type Writer interface {

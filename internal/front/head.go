@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kirin-server/kirin/internal/http1"
 	"github.com/kirin-server/kirin/workers/wire"
 )
 
@@ -34,7 +35,7 @@ func checkHead(r *wire.Response) (*head, error) {
 
 func (h *head) setStatus(status []byte) error {
 	text, ok := wire.Latin1(status)
-	if !ok || len(text) < 3 || (len(text) > 3 && text[3] != ' ') || !validValue(text) {
+	if !ok || len(text) < 3 || (len(text) > 3 && text[3] != ' ') || !http1.ValidValue(text) {
 		return fmt.Errorf("the application's status line is not valid: %.100q", status)
 	}
 	code, err := strconv.ParseUint(string(text[:3]), 10, 16)
@@ -49,11 +50,11 @@ func (h *head) setStatus(status []byte) error {
 }
 
 func (h *head) add(f wire.Field) error {
-	if !validName(f.Name) {
+	if !http1.ValidName(f.Name) {
 		return fmt.Errorf("the application's response has an invalid header name: %.100q", f.Name)
 	}
 	value, ok := wire.Latin1(f.Value)
-	if !ok || !validValue(value) {
+	if !ok || !http1.ValidValue(value) {
 		return fmt.Errorf("the application's response has an invalid value for %s: %.100q", f.Name, f.Value)
 	}
 	name, text := string(f.Name), strings.Trim(string(value), " \t")
@@ -88,39 +89,4 @@ func hasToken(list, token string) bool {
 		}
 	}
 	return false
-}
-
-// bodiless says whether a response of this status has no body (RFC 9110 §6.4.1).
-func bodiless(status int) bool { return status < 200 || status == 204 || status == 304 }
-
-// validName checks a token (RFC 9110 §5.6.2).
-func validName(name []byte) bool {
-	for _, c := range name {
-		if !tokenBytes[c] {
-			return false
-		}
-	}
-	return len(name) > 0
-}
-
-var tokenBytes = func() (t [256]bool) {
-	for c := range 256 {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-			t[c] = true
-		default:
-			t[c] = strings.IndexByte("!#$%&'*+-.^_`|~", byte(c)) >= 0
-		}
-	}
-	return t
-}()
-
-// validValue refuses control characters but the tab.
-func validValue(value []byte) bool {
-	for _, c := range value {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kirin-server/kirin/internal/http1"
 	"github.com/kirin-server/kirin/workers/wire"
 	"github.com/kirin-server/kirin/workers/workertest"
 )
@@ -140,8 +141,8 @@ func TestHeadErrors(t *testing.T) {
 
 func TestBodiless(t *testing.T) {
 	for status, want := range map[int]bool{100: true, 103: true, 200: false, 204: true, 205: false, 206: false, 304: true, 404: false, 500: false} {
-		if bodiless(status) != want {
-			t.Errorf("bodiless(%d) is %v", status, !want)
+		if http1.Bodiless(status) != want {
+			t.Errorf("status %d is bodiless: %v", status, !want)
 		}
 	}
 }

@@ -6,13 +6,15 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/kirin-server/kirin/internal/http1"
 )
 
 // Options are a front's settings, most of them Gunicorn's. Zero values mean what the comments say.
 type Options struct {
-	RequestLine int           // limit_request_line in bytes; 0: only the engine's own
-	FieldCount  int           // limit_request_fields; 0: only the engine's own
-	FieldSize   int           // limit_request_field_size in bytes; 0: only the engine's own
+	RequestLine int           // limit_request_line in bytes; 0: only that of the whole head
+	FieldCount  int           // limit_request_fields; 0: only that of the whole head
+	FieldSize   int           // limit_request_field_size in bytes; 0: only that of the whole head
 	KeepAlive   time.Duration // how long an idle connection is kept; 0: closed after each exchange
 
 	Trusted    []netip.Prefix    // forwarded_allow_ips
@@ -27,7 +29,9 @@ type Options struct {
 	StallTimeout time.Duration // how long a client may give or take nothing of a body; 0 means 60 s
 
 	Logger *slog.Logger    // nil discards
-	Access func(*Exchange) // called when an exchange is over; nil: no access log
+	Access func(*Exchange) // called when an exchange is over; nil: no access log. The exchange is the engine's again afterwards
+
+	limits http1.Limits // of heads
 }
 
 const (
@@ -54,6 +58,7 @@ func (o Options) withDefaults() Options {
 		o.StallTimeout = stallTimeout
 	}
 	o.ScriptName = mountPoint(o.ScriptName)
+	o.limits = http1.Limits{Line: o.RequestLine, Fields: o.FieldCount, Field: o.FieldSize, Total: o.headLimit()}
 	return o
 }
 
@@ -70,7 +75,7 @@ const (
 	maxFields   = 1 << 20 // bytes of all fields together when their number has no limit
 )
 
-// headLimit is how many bytes of a head an engine reads at most: what the limits allow all together.
+// headLimit is how many bytes a head may have at most: what the limits allow all together.
 func (o *Options) headLimit() int {
 	line, size := cmp.Or(o.RequestLine, defaultPart), cmp.Or(o.FieldSize, defaultPart)
 	if o.FieldCount == 0 {

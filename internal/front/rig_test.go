@@ -36,18 +36,19 @@ type setup struct {
 	serve func(*workertest.Call)
 }
 
-// path is a way through the engine.
-type path bool
+// path is a way through the engine: what drives its connections.
+type path string
 
-const (
-	quickPath path = false
-	netPath   path = true // the first request of each client has a field that hands its connection to net/http
-)
+const goroutines path = "goroutines"
 
-// eachPath runs a test on both.
+// paths are all of them.
+func paths() []path { return []path{goroutines} }
+
+// eachPath runs a test on each.
 func eachPath(t *testing.T, run func(*testing.T, path)) {
-	t.Run("quick", func(t *testing.T) { run(t, quickPath) })
-	t.Run("net", func(t *testing.T) { run(t, netPath) })
+	for _, on := range paths() {
+		t.Run(string(on), func(t *testing.T) { run(t, on) })
+	}
 }
 
 // rig is a real engine on loopback before a pool of workers that are goroutines of the test. When the test ends, nothing may be
@@ -60,7 +61,6 @@ type rig struct {
 	server *Server
 	book   *logBook
 	access chan *Exchange
-	path   path
 	addr   net.Addr
 	served chan error // what Server.Serve returned
 }
@@ -68,7 +68,7 @@ type rig struct {
 func start(t *testing.T, s setup) *rig {
 	t.Helper()
 	checkLeaks(t)
-	r := &rig{t: t, path: s.path, book: newLogBook(), access: make(chan *Exchange, 1000)}
+	r := &rig{t: t, book: newLogBook(), access: make(chan *Exchange, 1000)}
 	r.fleet = workertest.New(t, max(s.slots, 1), s.serve)
 	r.pool = workers.New(r.fleet, s.pool)
 	if err := r.pool.Start(t.Context()); err != nil {
@@ -98,7 +98,13 @@ func (r *rig) note(x *Exchange) {
 // keep copies what an engine may use again.
 func keep(x *Exchange) *Exchange {
 	kept := *x
+	for _, s := range []*string{&kept.Method, &kept.Target, &kept.Proto, &kept.Host, &kept.Upgrade, &kept.Reason, &kept.ID} {
+		*s = strings.Clone(*s)
+	}
 	kept.Fields, kept.Response = slices.Clone(x.Fields), slices.Clone(x.Response)
+	for i, f := range kept.Fields {
+		kept.Fields[i] = Field{Name: strings.Clone(f.Name), Value: strings.Clone(f.Value)}
+	}
 	return &kept
 }
 
@@ -287,9 +293,8 @@ func (r *rig) logged(parts ...string) string {
 // client is one connection of a client, lawful or not.
 type client struct {
 	net.Conn
-	r    *bufio.Reader
-	t    *testing.T
-	path path // of the next request
+	r *bufio.Reader
+	t *testing.T
 }
 
 func (r *rig) dial() *client {
@@ -302,19 +307,12 @@ func (r *rig) dial() *client {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		r.t.Fatal(err)
 	}
-	return &client{c, bufio.NewReader(c), r.t, r.path}
+	return &client{c, bufio.NewReader(c), r.t}
 }
 
-// oddField hands a connection to net/http, which takes no notice of it.
-const oddField = "Proxy-Connection: odd\r\n"
-
-// send writes bytes as they are, but for the first request on the way to net/http.
+// send writes bytes as they are.
 func (c *client) send(text string) *client {
 	c.t.Helper()
-	if c.path == netPath {
-		c.path = quickPath
-		text = strings.Replace(text, "Host: test\r\n", "Host: test\r\n"+oddField, 1)
-	}
 	if _, err := io.WriteString(c, text); err != nil {
 		c.t.Fatalf("send: %v", err)
 	}

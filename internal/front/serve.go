@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/kirin-server/kirin/internal/http1"
 	"github.com/kirin-server/kirin/workers"
 	"github.com/kirin-server/kirin/workers/wire"
 )
@@ -55,25 +56,40 @@ type service struct {
 	length int64 // the Content-Length that was sent, or -1
 }
 
+// limits are those of a head that begins now.
+func (f *Front) limits() http1.Limits { return f.options.Load().limits }
+
 // Serve answers one exchange.
 func (f *Front) Serve(x *Exchange, w Writer) {
-	s := &service{f: f, o: f.options.Load(), x: x, w: w}
-	x.options, x.size, x.ID = s.o, -1, s.o.requestID(x)
+	s := f.service(x, w)
 	if s.check() {
 		s.run()
 	}
+	s.over()
+}
+
+// Refuse answers a request that its engine could not make sense of: x has what was read of it.
+func (f *Front) Refuse(x *Exchange, w Writer, status int, why string) {
+	s := f.service(x, w)
+	s.refuse(status, why)
+	s.over()
+}
+
+func (f *Front) service(x *Exchange, w Writer) *service {
+	s := &service{f: f, o: f.options.Load(), x: x, w: w}
+	x.options, x.size, x.ID = s.o, -1, s.o.requestID(x)
+	return s
+}
+
+func (s *service) over() {
 	if s.o.Access != nil {
-		s.o.Access(x)
+		s.o.Access(s.x)
 	}
 }
 
-// check refuses what is over a limit or makes no sense.
+// check refuses what the engine could not know to make no sense.
 func (s *service) check() bool {
-	status, why := s.o.overLimit(s.x)
-	if status == 0 {
-		status, why = s.o.senseless(s.x)
-	}
-	if status != 0 {
+	if status, why := s.o.senseless(s.x); status != 0 {
 		return s.refuse(status, why)
 	}
 	scheme, ok := s.o.scheme(s.x)
@@ -84,37 +100,8 @@ func (s *service) check() bool {
 	return true
 }
 
-// overLimit gives the status and the reason that an exchange is to be refused with; 0 when its head is within the limits.
-func (o *Options) overLimit(x *Exchange) (status int, why string) {
-	if n := len(x.Method) + len(x.Target) + len(x.Proto) + 2; o.RequestLine > 0 && n > o.RequestLine {
-		return http.StatusRequestURITooLong, fmt.Sprintf("the request line has %d bytes, the limit is %d", n, o.RequestLine)
-	}
-	count, size := len(x.Fields), 0
-	if x.Host != "" {
-		count, size = count+1, fieldSize("Host", x.Host)
-	}
-	for i := range x.Fields {
-		size = max(size, fieldSize(x.Fields[i].Name, x.Fields[i].Value))
-	}
-	switch {
-	case o.FieldCount > 0 && count > o.FieldCount:
-		why = fmt.Sprintf("the request has %d header fields, the limit is %d", count, o.FieldCount)
-	case o.FieldSize > 0 && size > o.FieldSize:
-		why = fmt.Sprintf("a header field has %d bytes, the limit is %d", size, o.FieldSize)
-	default:
-		return 0, ""
-	}
-	return http.StatusRequestHeaderFieldsTooLarge, why
-}
-
-// fieldSize counts a field as it is usually sent, with a space after the colon, and with the end of its line.
-func fieldSize(name, value string) int { return len(name) + len(": ") + len(value) + len("\r\n") }
-
 // senseless gives the status and the reason that an exchange is to be refused with that no application could make sense of, or 0.
 func (o *Options) senseless(x *Exchange) (status int, why string) {
-	if !validTarget(x.Method, x.Target) {
-		return http.StatusBadRequest, fmt.Sprintf("the request-target %.100q does not go with the method %s", x.Target, x.Method)
-	}
 	types := 0
 	for i := range x.Fields {
 		if equalFold(x.Fields[i].Name, "Content-Type") {
@@ -206,7 +193,11 @@ func (s *service) bodyFailed(err error) {
 		s.x.Status = statusGone
 		s.w.Abort()
 	default:
-		s.refuse(http.StatusBadRequest, "the request body is malformed: "+err.Error())
+		status := http.StatusBadRequest
+		if e, ok := errors.AsType[*http1.Error](err); ok {
+			status = e.Status
+		}
+		s.refuse(status, "the request body is malformed: "+err.Error())
 	}
 }
 
@@ -322,11 +313,11 @@ func (s *service) final(r *wire.Response) {
 	if length < 0 && (have > 0 || s.x.Method != "HEAD") {
 		length = have
 	}
-	if bodiless(h.status) {
+	if http1.Bodiless(h.status) {
 		length = h.length
 	}
 	s.begin(h, length)
-	if s.x.Method == "HEAD" || bodiless(h.status) {
+	if s.x.Method == "HEAD" || http1.Bodiless(h.status) {
 		return
 	}
 	if r.Kind == wire.File {

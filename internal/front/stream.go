@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/kirin-server/kirin/internal/http1"
 	"github.com/kirin-server/kirin/workers/wire"
 )
 
@@ -31,7 +32,7 @@ func (s *service) stream(r *wire.Response) bool {
 		return s.release()
 	}
 	s.begin(h, h.length)
-	if s.x.Method == "HEAD" || bodiless(h.status) {
+	if s.x.Method == "HEAD" || http1.Bodiless(h.status) {
 		return s.release()
 	}
 	count, ok := s.pump(r.Body, sock)

@@ -50,8 +50,7 @@ const (
 // Done says whether the body is all there.
 func (c *Chunks) Done() bool { return c.state == chunksDone }
 
-// Left says how many bytes of data come next, if it is known that data comes. They can be had past [Chunks.Next], and told by
-// [Chunks.Skip].
+// Left says how many bytes of data come next, 0 where framing does.
 func (c *Chunks) Left() int64 {
 	if c.state != chunkData {
 		return 0
@@ -59,29 +58,33 @@ func (c *Chunks) Left() int64 {
 	return c.left
 }
 
-// Skip says that n bytes of data, at most Left, were read elsewhere.
+// Skip says that n bytes of data have been read, at most Left.
 func (c *Chunks) Skip(n int64) {
 	if c.left -= n; c.left == 0 && c.state == chunkData {
 		c.state = dataCR
 	}
 }
 
-// Next takes n bytes off the front of b: framing, and the data behind it, as far as it is there. It does not look beyond the end of the
-// body. An error is always an [*Error]; after one, nothing more can be read.
-func (c *Chunks) Next(b []byte) (data []byte, n int, err error) {
-	for n < len(b) && c.state != chunksDone {
-		if c.state == chunkData {
-			take := int(min(c.left, int64(len(b)-n)))
-			data = b[n : n+take]
-			c.Skip(int64(take))
-			return data, n + take, nil
-		}
+// Framing takes n bytes off the front of b, up to the next data, the end of the body, or the end of b. An error is always an
+// [*Error]; after one, nothing more can be read.
+func (c *Chunks) Framing(b []byte) (n int, err error) {
+	for n < len(b) && c.state != chunkData && c.state != chunksDone {
 		if e := c.step(b[n]); e != nil {
-			return nil, n, e
+			return n, e
 		}
 		n++
 	}
-	return nil, n, nil
+	return n, nil
+}
+
+// Next takes framing and the data behind it, as far as it is there: n bytes off the front of b, of which data is the end.
+func (c *Chunks) Next(b []byte) (data []byte, n int, err error) {
+	if n, err = c.Framing(b); err != nil {
+		return nil, n, err
+	}
+	size := int(min(c.Left(), int64(len(b)-n)))
+	c.Skip(int64(size))
+	return b[n : n+size], n + size, nil
 }
 
 func (c *Chunks) step(b byte) *Error {

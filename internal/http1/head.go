@@ -13,7 +13,7 @@ const Chunked = -1
 type Head struct {
 	Method  string
 	Target  string  // the request-target as sent (RFC 9112 §3.2)
-	Minor   int     // of HTTP/1.x: 0, or 1 for all others (RFC 9110 §2.5)
+	Minor   int     // of HTTP/1.x: 0, or 1 for all others (RFC 9110 §2.5); -1 where none was read
 	Host    string  // the authority of an absolute target, else the Host field; "" only in HTTP/1.0 (RFC 9112 §3.2.2)
 	Fields  []Field // as they came, with Host and those of the framing; its memory is used again
 	Upgrade string  // the Upgrade field, "" unless Connection names it (RFC 9110 §7.8)
@@ -31,14 +31,17 @@ type Head struct {
 }
 
 // reset leaves nothing but the memory of the fields.
-func (h *Head) reset() { *h = Head{Fields: h.Fields[:0]} }
+func (h *Head) reset() { *h = Head{Fields: h.Fields[:0], Minor: -1} }
 
-// Proto gives the version as a request line has it.
+// Proto gives the version as a request line has it, "" where none was read.
 func (h *Head) Proto() string {
-	if h.Minor == 0 {
+	switch h.Minor {
+	case 0:
 		return "HTTP/1.0"
+	case 1:
+		return "HTTP/1.1"
 	}
-	return "HTTP/1.1"
+	return ""
 }
 
 // Limits bound a head, in bytes and fields. What is beyond is refused as soon as it is seen.

@@ -42,6 +42,9 @@ func (p *Parser) Parse(h *Head, buf []byte) (n int, err error) {
 	return n, nil
 }
 
+// Reset forgets a head that will not be finished. Without it, the next one must not begin at the same address.
+func (p *Parser) Reset() { *p = Parser{Limits: p.Limits} }
+
 // wait refuses a head that is too large already.
 func (p *Parser) wait(buf []byte) error {
 	p.seen = len(buf)

@@ -37,9 +37,7 @@ func (h *Head) requestLine(b []byte, at int) (end int, e *Error) {
 	if !goodVersion(version) {
 		return 0, badVersion(h, version)
 	}
-	if version[7] != '0' {
-		h.Minor = 1
-	}
+	h.Minor = min(int(version[7]-'0'), 1)
 	return i + 1 + len(likeVersion), nil
 }
 

@@ -110,9 +110,9 @@ func appendNumber(b []byte, n int64, known bool) []byte {
 }
 
 func appendRequestLine(b []byte, e *Entry) []byte {
-	b = append(appendEscaped(b, e.Method), ' ')
-	b = append(appendEscaped(b, e.Target), ' ')
-	return appendEscaped(b, e.Proto)
+	b = append(appendValue(b, e.Method), ' ') // of a request line that is no good, there is little to tell
+	b = append(appendValue(b, e.Target), ' ')
+	return appendValue(b, e.Proto)
 }
 
 // appendSeconds is "1.000250".

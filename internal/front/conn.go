@@ -1,0 +1,245 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/kirin-server/kirin/internal/http1"
+)
+
+const (
+	// headBuffer holds most heads. It grows up to what the limits allow.
+	headBuffer = 4 << 10
+	// keptBuffer is the largest that is kept for others.
+	keptBuffer = 16 << 10
+	// hurriedTime is how long a client has for the rest of a head when the server ends.
+	hurriedTime = time.Second
+)
+
+// phase is what a connection does.
+type phase int32
+
+const (
+	fresh phase = iota // nothing has come yet
+	idling
+	heading // a part of a head has come
+	active
+)
+
+// conn is a connection, and the goroutine that serves it.
+type conn struct {
+	net.Conn
+	server *Server
+	phase  atomic.Int32
+	gone   context.CancelFunc // the client is
+	like   Exchange           // what all exchanges of the connection have in common
+	mem    *memory            // nil while nothing is there to read
+
+	raw  syscall.RawConn // nil: a read needs memory before it waits
+	read func(fd uintptr) (done bool)
+	size int // what read has got
+	err  error
+}
+
+// memory is what a connection needs for an exchange. One that is idle gives it back, so that it costs little more than its descriptor
+// and its goroutine.
+type memory struct {
+	buf        []byte
+	start, end int // buf[start:end] is read and not used yet
+	floor      int // buf[:floor] is the head under way, whose strings are views of it
+	parser     http1.Parser
+	head       http1.Head
+	x          Exchange
+	upload     upload
+	writer     writer
+}
+
+// converse serves one connection until it ends.
+func (s *Server) converse(nc net.Conn) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c := &conn{Conn: nc, server: s, gone: cancel, like: Exchange{Context: ctx}}
+	if tcp, ok := nc.LocalAddr().(*net.TCPAddr); ok {
+		c.like.Local = tcp.AddrPort()
+	}
+	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		c.like.Peer = tcp.AddrPort()
+	}
+	if sc, ok := nc.(syscall.Conn); ok {
+		c.raw, _ = sc.SyscallConn()
+		c.read = c.tryRead
+	}
+	if s.admit(c) {
+		c.run()
+		s.dismiss(c)
+	}
+	c.Close()
+}
+
+// run serves one request after the other.
+func (c *conn) run() {
+	for wait := c.server.headTime; c.next(wait) && c.exchange(); wait = c.server.keepAlive {
+		c.mem.rewind()
+	}
+	c.release()
+}
+
+// next reads a head, whose first byte has wait to come. It is not ok when there is none; one that is refused has been answered.
+func (c *conn) next(wait time.Duration) (ok bool) {
+	c.SetReadDeadline(time.Now().Add(wait))
+	for began := (time.Time{}); ; {
+		m := c.mem
+		if m != nil && m.start < m.end {
+			if began.IsZero() {
+				began = time.Now()
+			}
+			m.parser.Limits = c.server.front.limits()
+			n, err := m.parser.Parse(&m.head, m.buf[m.start:m.end])
+			if n > 0 || err != nil {
+				c.phase.Store(int32(active))
+				m.start += n
+				m.floor = m.start
+				m.begin(c, began)
+				if err != nil {
+					c.refuse(err)
+				}
+				return err == nil
+			}
+			if c.phase.Swap(int32(heading)) != int32(heading) {
+				c.setHeadDeadline()
+			}
+		} else if c.phase.Load() == int32(active) {
+			c.phase.Store(int32(idling))
+		}
+		if c.fill() != nil {
+			return false
+		}
+	}
+}
+
+// setHeadDeadline gives a client the time for a head, or less when the server ends.
+func (c *conn) setHeadDeadline() {
+	c.SetReadDeadline(time.Now().Add(c.server.headTime))
+	if c.server.ending.Load() {
+		c.SetReadDeadline(time.Now().Add(min(c.server.headTime, hurriedTime)))
+	}
+}
+
+// fill waits for more bytes and puts them behind those that are there.
+func (c *conn) fill() error {
+	if m := c.mem; m != nil && m.start < m.end || c.raw == nil {
+		c.acquire()
+		c.mem.makeRoom()
+		n, err := c.Read(c.mem.buf[c.mem.end:])
+		c.mem.end += n
+		if n > 0 {
+			return nil
+		}
+		return err
+	}
+	c.size, c.err = 0, nil
+	err := c.raw.Read(c.read)
+	if err == nil {
+		err = c.err
+	}
+	if err == nil {
+		c.mem.end += c.size
+	}
+	return err
+}
+
+// tryRead reads what is there, and has no memory while it is nothing.
+func (c *conn) tryRead(fd uintptr) (done bool) {
+	c.acquire()
+	for {
+		n, err := syscall.Read(int(fd), c.mem.buf[c.mem.end:])
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			c.release()
+			return false
+		case err == nil && n == 0:
+			err = io.EOF
+		}
+		c.size, c.err = n, err
+		return true
+	}
+}
+
+func (c *conn) acquire() {
+	if c.mem == nil {
+		c.mem = c.server.memory.Get().(*memory)
+	}
+}
+
+func (c *conn) release() {
+	if m := c.mem; m != nil && len(m.buf) <= keptBuffer && cap(m.head.Fields) <= manyFields {
+		m.start, m.end, m.floor = 0, 0, 0
+		m.parser.Reset()
+		m.x, m.writer.c, m.upload.c = Exchange{}, nil, nil
+		c.server.memory.Put(m)
+	}
+	c.mem = nil
+}
+
+// makeRoom makes sure that something can be read behind what is there. Below the floor nothing changes.
+func (m *memory) makeRoom() {
+	switch {
+	case m.end < len(m.buf):
+	case m.start > m.floor:
+		m.end = m.floor + copy(m.buf[m.floor:], m.buf[m.start:m.end])
+		m.start = m.floor
+	default: // what are views of the old one keep it
+		larger := make([]byte, max(2*(m.end-m.start), headBuffer))
+		m.end = copy(larger, m.buf[m.start:m.end])
+		m.buf, m.start, m.floor = larger, 0, 0
+	}
+}
+
+// rewind ends an exchange: the bytes of its head can go.
+func (m *memory) rewind() {
+	m.floor = 0
+	if m.start == m.end {
+		m.start, m.end = 0, 0
+	}
+}
+
+// begin makes an exchange of the head.
+func (m *memory) begin(c *conn, began time.Time) {
+	m.x = c.like
+	x, h := &m.x, &m.head
+	x.Method, x.Target, x.Host, x.Fields, x.Length, x.Upgrade = h.Method, h.Target, h.Host, h.Fields, h.Length, h.Upgrade
+	x.Proto, x.Began = h.Proto(), began
+	m.upload = upload{c: c, left: h.Length, ask: h.Expect100}
+	x.Body = &m.upload
+	m.writer.reset(c)
+}
+
+// exchange serves the request that has been read. It reports whether the connection goes on.
+func (c *conn) exchange() (goesOn bool) {
+	defer func() { // a mistake of ours costs one connection, not all
+		if p := recover(); p != nil {
+			c.mem, goesOn = nil, false
+			c.server.log.Error(fmt.Sprintf("http: panic serving %v: %v\n%s", c.RemoteAddr(), p, debug.Stack()))
+		}
+	}()
+	c.server.front.Serve(&c.mem.x, &c.mem.writer)
+	return c.mem.writer.finish()
+}
+
+// refuse answers a head that is no good. What follows it is not read as a request.
+func (c *conn) refuse(err error) {
+	m := c.mem
+	m.upload.left = 0
+	e, _ := errors.AsType[*http1.Error](err)
+	c.server.front.Refuse(&m.x, &m.writer, e.Status, e.Error())
+	m.writer.finish()
+}

@@ -1,0 +1,205 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Server is the HTTP/1.x engine: it accepts connections, and each is served by a goroutine of its own (conn.go).
+type Server struct {
+	log       *slog.Logger
+	front     *Front
+	stall     time.Duration // Options.StallTimeout
+	headTime  time.Duration // Options.HeadTimeout
+	keepAlive time.Duration // Options.KeepAlive
+	date      dateClock
+	memory    sync.Pool      // of *memory
+	wg        sync.WaitGroup // of the connections
+	conns     atomic.Int64
+	last      atomic.Bool // every answer is the last of its connection
+	ending    atomic.Bool // a head that is under way gets little time
+
+	mu        sync.Mutex // protects the fields below
+	listeners []net.Listener
+	stopped   bool
+	open      map[*conn]struct{}
+	cut       bool // no connection is taken any more
+	sweeping  bool
+	sweeper   *time.Timer
+}
+
+// NewServer makes an engine for f. The times of o are fixed for the engine's life; all else is f's.
+func NewServer(f *Front, o Options) *Server {
+	o = o.withDefaults()
+	s := &Server{
+		front: f, log: o.Logger, stall: o.StallTimeout, headTime: o.HeadTimeout, keepAlive: o.KeepAlive,
+		open: map[*conn]struct{}{},
+	}
+	s.memory.New = func() any { return &memory{buf: make([]byte, headBuffer)} }
+	s.last.Store(o.KeepAlive <= 0)
+	return s
+}
+
+// Serve accepts connections of l until the listener is closed or the engine shut down, when it returns nil.
+func (s *Server) Serve(l net.Listener) error {
+	if !s.enter(l) {
+		return l.Close()
+	}
+	defer s.leave(l)
+	a := acceptor{Listener: l, log: s.log}
+	for {
+		c, err := a.accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.wg.Go(func() { s.converse(c) })
+	}
+}
+
+// acceptor waits out what passes: a lack of descriptors (accept(2)).
+type acceptor struct {
+	net.Listener
+	log  *slog.Logger
+	told time.Time
+}
+
+// tellEvery is how often a lack that goes on is told.
+const tellEvery = time.Minute
+
+func (a *acceptor) accept() (net.Conn, error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		c, err := a.Accept()
+		if passing, ok := errors.AsType[*net.OpError](err); !ok || !passing.Temporary() {
+			return c, err
+		}
+		if time.Since(a.told) > tellEvery {
+			a.told = time.Now()
+			a.log.Warn(fmt.Sprintf("connections cannot be accepted for now: %v", err))
+		}
+		time.Sleep(pause)
+	}
+}
+
+func (s *Server) enter(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopped {
+		s.listeners = append(s.listeners, l)
+	}
+	return !s.stopped
+}
+
+func (s *Server) leave(l net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = slices.DeleteFunc(s.listeners, func(other net.Listener) bool { return other == l })
+}
+
+// admit enters a connection, unless the server has ended.
+func (s *Server) admit(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cut {
+		return false
+	}
+	s.open[c] = struct{}{}
+	s.conns.Add(1)
+	if !s.sweeping {
+		s.sweeping = true
+		s.sweeper = time.AfterFunc(sweepEvery, s.sweep)
+	}
+	return true
+}
+
+func (s *Server) dismiss(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, c)
+	s.conns.Add(-1)
+}
+
+// StopAccepting closes the listeners. Connections go on.
+func (s *Server) StopAccepting() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	for _, l := range s.listeners {
+		l.Close()
+	}
+}
+
+// Drain makes every answer the last of its connection and waits until all connections have ended, or ctx has. Idle
+// connections are left to their own time-out, so that no request that is on its way meets a closed connection.
+func (s *Server) Drain(ctx context.Context) {
+	s.last.Store(true)
+	_ = s.wait(ctx, func() {})
+}
+
+// cutTimeout is how long the exchanges of connections that were cut may take to end.
+const cutTimeout = 5 * time.Second
+
+// Shutdown closes the listeners and idle connections and waits for the exchanges under way; when ctx ends, it cuts them.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.StopAccepting()
+	s.last.Store(true)
+	s.hurry()
+	err := s.wait(ctx, func() { s.closeIdle(false) })
+	if err != nil {
+		s.closeIdle(true)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutTimeout)
+		defer cancel()
+		s.Drain(ctx)
+	}
+	return err
+}
+
+// wait waits until there are no connections, and does something to that end every few milliseconds.
+func (s *Server) wait(ctx context.Context, do func()) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for do(); s.conns.Load() > 0; do() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// closeIdle closes the connections that no exchange uses, or all.
+func (s *Server) closeIdle(all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = s.cut || all
+	for c := range s.open {
+		if all || phase(c.phase.Load()) <= idling {
+			c.Close()
+		}
+		if all {
+			c.gone()
+		}
+	}
+}
+
+// hurry gives clients that have begun a head little time for the rest of it.
+func (s *Server) hurry() {
+	s.ending.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.open {
+		if phase(c.phase.Load()) == heading {
+			c.setHeadDeadline()
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package front
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/kirin-server/kirin/internal/http1"
+)
+
+const (
+	// flushSize is how much of a body is gathered before it is written.
+	flushSize = 32 << 10
+	// wholeSize is from when on a part of a body is written as it is, not gathered first.
+	wholeSize = 8 << 10
+	// sendPiece is how much is sent under one deadline; a client that takes less in that time is too slow.
+	sendPiece = 256 << 10
+)
+
+// writer sends an answer, framed by RFC 9112 §6.
+type writer struct {
+	c *conn
+
+	out     []byte
+	framing http1.Framing
+	begun   bool
+	last    bool // the connection ends with this answer
+	aborted bool
+	err     error
+}
+
+func (w *writer) reset(c *conn) {
+	out := w.out[:0]
+	if cap(out) > keptBuffer {
+		out = nil
+	}
+	*w = writer{c: c, out: out, last: !c.mem.head.KeepAlive}
+}
+
+// Interim sends a 1xx response.
+func (w *writer) Interim(status int, fields []Field) {
+	r := http1.Response{Status: status, Reason: http.StatusText(status), Fields: fields}
+	w.out = r.Append(w.out)
+	w.Flush()
+}
+
+// Begin sends the head.
+func (w *writer) Begin(status int, reason string, fields []Field, length int64) {
+	m := w.c.mem
+	if reason == "" {
+		reason = http.StatusText(status)
+	}
+	w.last = w.last || w.c.server.last.Load() || !m.upload.over()
+	r := http1.Response{
+		Method: m.head.Method, Minor: m.head.Minor, Status: status, Reason: reason, Fields: fields, Length: length,
+		Server: "kirin", Date: w.c.server.date.now(), Close: w.last,
+	}
+	w.begun, w.framing = true, r.Framing()
+	w.last = w.last || w.framing == http1.ToEnd
+	w.out = r.Append(w.out)
+}
+
+// Write sends a part of the body.
+func (w *writer) Write(b []byte) (int, error) {
+	if w.framing == http1.NoBody || len(b) == 0 {
+		return len(b), w.err
+	}
+	if w.framing == http1.InChunks {
+		w.out = http1.AppendChunkSize(w.out, int64(len(b)))
+	}
+	if len(b) >= wholeSize {
+		w.send(b)
+	} else {
+		w.out = append(w.out, b...)
+	}
+	if w.framing == http1.InChunks {
+		w.out = append(w.out, "\r\n"...)
+	}
+	if len(w.out) >= flushSize {
+		w.send(nil)
+	}
+	return len(b), w.err
+}
+
+// WriteFile sends a part of a file by the kernel, where the connection can.
+func (w *writer) WriteFile(f *os.File, offset, count int64) (sent int64, err error) {
+	if w.framing == http1.NoBody {
+		return count, nil
+	}
+	if w.framing == http1.InChunks {
+		w.out = http1.AppendChunkSize(w.out, count)
+	}
+	if err := w.Flush(); err != nil {
+		return 0, err
+	}
+	sent, w.err = w.copyPart(f, offset, count)
+	if w.framing == http1.InChunks {
+		w.out = append(w.out, "\r\n"...)
+	}
+	return sent, w.err
+}
+
+// Flush sends what is gathered.
+func (w *writer) Flush() error {
+	w.send(nil)
+	return w.err
+}
+
+// send writes what is gathered, and b behind it. The client has the stall time-out to take it.
+func (w *writer) send(b []byte) {
+	if w.err == nil && len(w.out)+len(b) > 0 {
+		w.pace()
+		if len(b) == 0 {
+			_, w.err = w.c.Write(w.out)
+		} else {
+			_, w.err = (&net.Buffers{w.out, b}).WriteTo(w.c.Conn)
+		}
+	}
+	w.out = w.out[:0]
+}
+
+func (w *writer) pace() { w.c.SetWriteDeadline(time.Now().Add(w.c.server.stall)) }
+
+// Close makes this the connection's last answer.
+func (w *writer) Close() { w.last = true }
+
+// Abort cuts the connection behind what was sent.
+func (w *writer) Abort() { w.aborted = true }
+
+// finish ends the answer, and reports whether the connection goes on.
+func (w *writer) finish() bool {
+	if w.framing == http1.InChunks && !w.aborted {
+		w.out = http1.AppendLastChunk(w.out, nil)
+	}
+	failed := w.Flush() != nil
+	switch {
+	case w.aborted && w.begun && w.framing == http1.ToEnd:
+		w.c.resetOnClose()
+		return false
+	case failed || w.aborted || !w.begun:
+		return false
+	case w.last:
+		w.linger()
+	}
+	return !w.last
+}
+
+// linger lets the client read the answer before the connection closes: bytes that nobody has read would turn the end into a reset
+// (RFC 9112 §9.6).
+func (w *writer) linger() {
+	half, ok := w.c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	w.c.phase.Store(int32(idling)) // the end of the server need not wait for it
+	w.c.SetReadDeadline(time.Now().Add(min(w.c.server.stall, lingerTimeout)))
+	_, _ = io.Copy(io.Discard, w.c.Conn)
+}
+
+// resetOnClose has the connection end with a reset: an orderly end would pass for the end of the body.
+func (c *conn) resetOnClose() {
+	switch nc := c.Conn.(type) {
+	case interface{ SetLinger(int) error }:
+		_ = nc.SetLinger(0)
+	case interface{ Reset() }:
+		nc.Reset()
+	}
+}
+
+// copyPart sends a part of a file piece by piece, each with its own time.
+func (w *writer) copyPart(f *os.File, offset, count int64) (sent int64, err error) {
+	part, done, err := ownPart(f, offset, count)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	for sent < count && err == nil {
+		var n int64
+		w.pace()
+		n, err = io.Copy(w.c.Conn, io.LimitReader(part, min(count-sent, sendPiece)))
+		sent += n
+		if n == 0 && err == nil {
+			err = io.ErrUnexpectedEOF // the file has shrunk
+		}
+	}
+	return sent, err
+}
+
+// ownPart reads a file from offset on. The worker's descriptor shares its offset with the worker, and with every other response of
+// the same file: it is opened anew, so that sendfile(2) can be used, or, where that is forbidden, read without its offset.
+func ownPart(f *os.File, offset, count int64) (part io.Reader, done func(), err error) {
+	own, err := os.Open("/proc/self/fd/" + strconv.Itoa(int(f.Fd())))
+	if err != nil {
+		return io.NewSectionReader(f, offset, count), func() {}, nil
+	}
+	if _, err := own.Seek(offset, io.SeekStart); err != nil {
+		own.Close()
+		return nil, nil, err
+	}
+	return own, func() { own.Close() }, nil
+}
+
+// dateClock gives the Date of responses (RFC 9110 §6.6.1), made anew once a second.
+type dateClock struct{ current atomic.Pointer[dateText] }
+
+type dateText struct {
+	second int64
+	text   string
+}
+
+func (d *dateClock) now() string {
+	now := time.Now()
+	if t := d.current.Load(); t != nil && t.second == now.Unix() {
+		return t.text
+	}
+	t := &dateText{now.Unix(), string(http1.AppendDate(nil, now))}
+	d.current.Store(t)
+	return t.text
+}
