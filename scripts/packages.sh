@@ -10,7 +10,10 @@ TEST_PACKAGES=(
     postgresql python3-psycopg2
 )
 # shellcheck disable=SC2034
-BENCH_PACKAGES=(python3 gunicorn uwsgi-core uwsgi-plugin-python3 wrk procps)
+BENCH_PACKAGES=(
+    python3 gunicorn uwsgi-core uwsgi-plugin-python3 wrk procps gcc libc6-dev nginx-light
+    python3-uvicorn python3-uvloop python3-httptools python3-gevent python3-flask python3-fastapi
+)
 
 # as_root COMMAND... runs a command as root, by sudo where the caller is not.
 as_root() {

@@ -1,0 +1,1 @@
+"""The rooms of scripts/bench: servers, scenarios, load, measure, run, report, page."""

@@ -1,0 +1,89 @@
+"""What a server costs, and how quiet the machine was meanwhile, from /proc.
+
+CPU time is that of whole trees of processes, the children that have ended included; memory is the proportional share
+(PSS), so that shared pages count once.
+"""
+
+import contextlib
+import os
+import re
+import time
+
+TICK = os.sysconf("SC_CLK_TCK")
+KERNEL_THREADS = 2      # kthreadd, the parent of all kernel threads
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def processes():
+    """Return {pid: (parent, CPU ticks)} of all processes; the ticks include those of reaped children."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = read("/proc/%s/stat" % name).rpartition(b")")[2].split()
+                found[int(name)] = int(fields[1]), sum(int(n) for n in fields[11:15])
+    return found
+
+
+def tree(roots, table=None):
+    """Return these processes and all their descendants."""
+    table = processes() if table is None else table
+    found = [pid for pid in roots if pid in table]
+    for one in found:
+        found += [pid for pid, (parent, _) in table.items() if parent == one]
+    return found
+
+
+def cpu_seconds(roots):
+    """Return the CPU time that trees of processes have taken so far."""
+    table = processes()
+    return sum(table[pid][1] for pid in tree(roots, table)) / TICK
+
+
+def pss_kib(pid):
+    m = re.search(rb"^Pss:\s+(\d+) kB", read("/proc/%d/smaps_rollup" % pid), re.M)
+    return int(m.group(1)) if m else 0      # none: it is about to end
+
+
+def memory(roots, front):
+    """Return the MiB of all processes of a server, of its front, and of the largest of the others."""
+    sizes = {pid: pss_kib(pid) / 1024 for pid in tree(roots)}
+    others = [size for pid, size in sizes.items() if pid not in front]
+    return {"memory": sum(sizes.values()), "front": sum(sizes[pid] for pid in front),
+            "worker": max(others, default=0)}
+
+
+class Quiet:
+    """Says what part of the machine processes of others took since it was made.
+
+    It adds up the time of every process that is neither kernel thread nor descendant of this one, and what a
+    hypervisor has stolen. Processes in other containers are not seen.
+    """
+
+    def __init__(self):
+        self.start = self.sample()
+
+    @staticmethod
+    def sample():
+        table = processes()
+        own = set(tree([os.getpid()], table)) | set(tree([KERNEL_THREADS], table))
+        foreign = sum(ticks for pid, (_, ticks) in table.items() if pid not in own)
+        return time.monotonic(), (foreign + stolen(read("/proc/stat").decode())) / TICK
+
+    def share(self):
+        """Return a number from 0 to 1: 1 is all cores, all the time."""
+        (start, before), (end, after) = self.start, self.sample()
+        return max(0.0, after - before) / ((end - start) * os.cpu_count())
+
+
+def stolen(stat):
+    """Return the ticks that a hypervisor gave to others, from the text of /proc/stat (proc(5))."""
+    return int(stat.split("\n", 1)[0].split()[8])
+
+
+def load_average():
+    return os.getloadavg()[0]

@@ -1,0 +1,113 @@
+"""What is measured: each scenario takes a server at work and returns its figures."""
+
+import contextlib
+from dataclasses import dataclass
+
+from . import load
+from .servers import APPLICATIONS, SERVERS, BenchError
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One load. Those of one application share a started server."""
+
+    about: str
+    app: str
+    connections: int = 32
+    how: str = "wrk"        # or "close", "rate", "idle"
+    servers: tuple = ()     # those that it makes sense for; none: all that serve the application
+    quick: bool = False     # --quick runs it, too
+
+
+# The others keep no connections, or few.
+HOLDERS = ("kirin", "kirin-gevent", "kirin-asgi", "uvicorn", "gunicorn-gevent", "nginx-gunicorn", "floor")
+SCENARIOS = {
+    "hello-32": Scenario("hello, 32 connections", "hello", quick=True),
+    "hello-1": Scenario("hello, one connection", "hello", 1, quick=True),
+    "hello-256": Scenario("hello, 256 connections", "hello", 256),
+    "rate-70": Scenario("hello at 70 % of its peak", "hello", how="rate", quick=True),
+    "close": Scenario("hello, a new connection for each request", "hello", how="close"),
+    "idle": Scenario("idle kept-alive connections", "hello", 10000, "idle", HOLDERS),
+    "1k": Scenario("1 KiB responses", "1k"),
+    "64k": Scenario("64 KiB responses", "64k"),
+    "post": Scenario("10 KiB POST", "post"),
+    "flask": Scenario("Flask, JSON", "flask", quick=True),
+    "fastapi": Scenario("FastAPI, JSON", "fastapi"),
+}
+
+
+class Bench:
+    """One server with one application in one round."""
+
+    def __init__(self, server, app, seconds, warmup, binaries):
+        self.server, self.app = server, APPLICATIONS[app]
+        self.seconds, self.warmup, self.binaries = seconds, warmup, binaries
+        self.peak = 0.0     # requests/s of hello-32, for rate-70
+
+    def load(self, scenario, seconds):
+        how = scenario.how
+        if how == "rate":
+            return load.constant_rate(self.binaries["rate"], self.server.addr, self.app, seconds,
+                                      scenario.connections, 0.7 * self.find_peak())
+        return load.wrk(self.server.addr, self.app, seconds, scenario.connections, close=how == "close")
+
+    def find_peak(self):
+        if not self.peak:
+            self.peak = load.wrk(self.server.addr, self.app, self.seconds, 32)["rps"]
+        return self.peak
+
+    def measure(self, key):
+        """Return the figures of one scenario."""
+        scenario = SCENARIOS[key]
+        if scenario.how == "idle":
+            return self.idle(scenario)
+        starved = self.starved(scenario)
+        self.load(scenario, self.warmup)
+        before = self.server.cpu_seconds()
+        found = self.load(scenario, self.seconds)
+        found["cpu"] = (self.server.cpu_seconds() - before) / found["requests"] * 1e6 if found["requests"] else 0.0
+        found["loaded"] = self.server.memory()["memory"]
+        if starved:
+            found["errors"]["starved"] = starved
+        if key == "hello-32":
+            self.peak = found["rps"]
+        return found
+
+    def starved(self, scenario):
+        """Return how many connections are not served while others are kept: wrk alone would not show them."""
+        if scenario.how != "wrk" or scenario.connections == 1:
+            return 0
+        with load.kept_connections(self.server.addr, self.app, scenario.connections, 1) as (sockets, answered):
+            return len(sockets) - answered
+
+    def idle(self, scenario):
+        """Return what the front's memory grows by for each idle connection, in KiB."""
+        count = load.most_connections(scenario.connections)
+        with contextlib.suppress(OSError):      # a first hundred: what is grown once is not counted
+            with load.kept_connections(self.server.addr, self.app, 100):
+                pass
+        before = self.server.memory()
+        with load.kept_connections(self.server.addr, self.app, count, 20) as (sockets, _):
+            after = self.server.memory()
+            held = load.still_open(sockets)
+        if not held:
+            raise BenchError("no connection was kept")
+        return {"held": held, "errors": {} if held == count else {"closed": count - held},
+                "front_idle": before["front"], "kib": (after["front"] - before["front"]) * 1024 / held,
+                "kib_all": (after["memory"] - before["memory"]) * 1024 / held}
+
+
+def plan(servers, scenarios):
+    """Return (server, application, [scenarios]) of what can be run, in order."""
+    groups = []
+    for name in servers:
+        for app in APPLICATIONS:
+            keys = [key for key in scenarios if SCENARIOS[key].app == app and possible(name, SCENARIOS[key])]
+            if keys:
+                groups.append((name, app, keys))
+    return groups
+
+
+def possible(name, scenario):
+    modules = APPLICATIONS[scenario.app].modules
+    return SERVERS[name].kind in modules and (not scenario.servers or name in scenario.servers)
