@@ -19,7 +19,7 @@ func (p *Pool) attend(m *member, launcher Launcher) {
 		return
 	}
 	defer l.conn.Release()
-	err = p.listen(l)
+	err = p.follow(l)
 	l.conn.Close()
 	if brokeProtocol(err) { // it would wait for the next front
 		launcher.Abort(m.number)
@@ -42,7 +42,7 @@ func (p *Pool) connect(m *member, launcher Launcher) (*link, error) {
 			return nil, err
 		}
 		if !p.stale(l) {
-			return p.welcome(l)
+			return p.takeIn(l)
 		}
 		p.sendAway(ctx, l)
 	}
@@ -116,6 +116,18 @@ func (p *Pool) bootError(m *member, ctx context.Context, launcher Launcher, h wi
 	return b
 }
 
+// takeIn makes a link of a worker that has said HELLO.
+func (p *Pool) takeIn(l *link) (*link, error) {
+	if p.poller != nil {
+		if err := l.conn.Detach(); err != nil {
+			l.conn.Close()
+			l.conn.Release()
+			return nil, &BootError{l.member.number, ExitBoot, err.Error()}
+		}
+	}
+	return p.welcome(l)
+}
+
 // welcome enters a worker that is ready.
 func (p *Pool) welcome(l *link) (*link, error) {
 	p.mu.Lock()
@@ -123,6 +135,7 @@ func (p *Pool) welcome(l *link) (*link, error) {
 	m := l.member
 	if p.ctx.Err() != nil {
 		l.conn.Close()
+		l.conn.Release()
 		return nil, &BootError{m.number, ExitBoot, "the pool was closed"}
 	}
 	l.worker = newWorker(l.hello.Slots, l)
@@ -188,38 +201,40 @@ func (p *Pool) lost(l *link, err error) {
 	}
 }
 
-// listen handles a worker's frames until the connection ends.
+// listen reads a worker's frames until the connection ends.
 func (p *Pool) listen(l *link) error {
-	var r wire.Response
 	for {
 		f, err := l.conn.Next()
-		if err != nil {
-			return err
+		if err == nil {
+			err = p.handle(l, &f, time.Now())
 		}
-		switch f.Type {
-		case wire.TypeResponse:
-			err = wire.ParseResponses(&f, &r, func(r *wire.Response) error { return p.answer(l, r) })
-		case wire.TypeStatus:
-			err = p.status(l, f.Payload)
-		case wire.TypeHello, wire.TypeRequest, wire.TypeCancel, wire.TypeDrain:
-			err = &wire.ProtocolError{What: fmt.Sprintf("frame type %d from a worker", f.Type)}
-		}
-		f.Discard()
 		if err != nil {
 			return err
 		}
 		if !l.conn.Buffered() {
-			p.mu.Lock()
-			p.flush()
-			p.mu.Unlock()
+			p.Flush()
 		}
 	}
 }
 
-// answer passes one response on. What it makes possible is written by listen, once for the whole frame.
-func (p *Pool) answer(l *link, r *wire.Response) error {
+// handle does what a frame says. What it makes possible is left to be written.
+func (p *Pool) handle(l *link, f *wire.Frame, now time.Time) error {
+	defer f.Discard()
+	switch f.Type {
+	case wire.TypeResponse:
+		return wire.ParseResponses(f, &l.response, func(r *wire.Response) error { return p.answer(l, r, now) })
+	case wire.TypeStatus:
+		return p.status(l, f.Payload)
+	case wire.TypeHello, wire.TypeRequest, wire.TypeCancel, wire.TypeDrain:
+		return &wire.ProtocolError{What: fmt.Sprintf("frame type %d from a worker", f.Type)}
+	}
+	return nil
+}
+
+// answer passes one response on.
+func (p *Pool) answer(l *link, r *wire.Response, now time.Time) error {
 	p.mu.Lock()
-	request, known := p.book(l, r)
+	request, known := p.book(l, r, now)
 	p.perform()
 	p.mu.Unlock()
 	switch {
@@ -229,15 +244,16 @@ func (p *Pool) answer(l *link, r *wire.Response) error {
 	case request == nil:
 		closeFile(r)
 	default:
+		request.home = l.home
 		request.Reply.Respond(r)
 	}
 	return nil
 }
 
 // book enters a response and gives the request whose responder is to have it, or nil.
-func (p *Pool) book(l *link, r *wire.Response) (*Request, bool) {
+func (p *Pool) book(l *link, r *wire.Response, now time.Time) (*Request, bool) {
 	if r.Kind == wire.Returned {
-		return nil, p.d.giveBack(l.worker, r.ID, time.Now())
+		return nil, p.d.giveBack(l.worker, r.ID, now)
 	}
 	request, known := p.d.waiting(l.worker, r.ID)
 	if request != nil && (request.state == begun) != (r.Kind == wire.End) {
@@ -249,7 +265,7 @@ func (p *Pool) book(l *link, r *wire.Response) (*Request, bool) {
 	case wire.Stream:
 		return p.d.head(l.worker, r.ID)
 	}
-	return p.d.end(l.worker, r.ID, time.Now())
+	return p.d.end(l.worker, r.ID, now)
 }
 
 func closeFile(r *wire.Response) {

@@ -21,7 +21,9 @@ type link struct {
 	hello    wire.Hello
 	launcher Launcher
 
-	requests int // sent in all
+	response wire.Response // the reader's
+	home     any           // where the reader is
+	requests int           // sent in all
 	out      outbox
 	spare    outbox // the buffers of the write before
 	writing  bool

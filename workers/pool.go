@@ -21,6 +21,8 @@ type Options struct {
 	GracefulTimeout time.Duration // a draining worker is ended after this; 0: never
 	BootTimeout     time.Duration // from launch to HELLO; 0 means 90 s
 	Logger          *slog.Logger  // nil discards
+	// Poller watches the workers' sockets; nil: a goroutine for each does. It is that of New, for good.
+	Poller Poller
 	// Changed is called when a worker has seen a change in the application's files. It must not block.
 	Changed func(file string)
 }
@@ -43,7 +45,8 @@ func (o Options) withDefaults() Options {
 
 // A Pool keeps workers and gives them requests. Make one with [New], then [Pool.Start] it.
 type Pool struct {
-	log *slog.Logger
+	log    *slog.Logger
+	poller Poller
 
 	ctx    context.Context // ends when the pool does
 	cancel context.CancelFunc
@@ -90,7 +93,7 @@ func New(launcher Launcher, opts Options) *Pool {
 	opts = opts.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Pool{
-		log: opts.Logger, ctx: ctx, cancel: cancel,
+		log: opts.Logger, poller: opts.Poller, ctx: ctx, cancel: cancel,
 		kick:  make(chan struct{}, 1),
 		eras:  map[int]*era{0: {launcher: launcher, opts: opts}},
 		links: map[*member]*link{},

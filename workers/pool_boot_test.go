@@ -12,7 +12,9 @@ import (
 	"github.com/kirin-server/kirin/workers/wire"
 )
 
-func TestBootErrors(t *testing.T) {
+func TestBootErrors(t *testing.T) { EachWay(t, testBootErrors) }
+
+func testBootErrors(t *testing.T, by Way) {
 	cases := map[string]struct {
 		play    func(*fakeWorker)
 		exit    int
@@ -74,9 +76,9 @@ func TestBootErrors(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
-			p := New(f, Options{BootTimeout: patience})
+			p := New(f, by.Options(t, Options{BootTimeout: patience}))
 			if name == "silence" {
-				p = New(f, Options{BootTimeout: 50 * time.Millisecond})
+				p = New(f, by.Options(t, Options{BootTimeout: 50 * time.Millisecond}))
 			}
 			result := start(p, t.Context())
 			w := f.next()
@@ -99,9 +101,11 @@ func TestBootErrors(t *testing.T) {
 }
 
 // TestDescriptorsAtBoot come with a HELLO that is no good, and are closed.
-func TestDescriptorsAtBoot(t *testing.T) {
+func TestDescriptorsAtBoot(t *testing.T) { EachWay(t, testDescriptorsAtBoot) }
+
+func testDescriptorsAtBoot(t *testing.T, by Way) {
 	f := newFake(t)
-	result := start(New(f, Options{}), t.Context())
+	result := start(New(f, by.Options(t, Options{})), t.Context())
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -119,10 +123,12 @@ func TestDescriptorsAtBoot(t *testing.T) {
 	}
 }
 
-func TestLaunchFails(t *testing.T) {
+func TestLaunchFails(t *testing.T) { EachWay(t, testLaunchFails) }
+
+func testLaunchFails(t *testing.T, by Way) {
 	f := newFake(t)
 	f.setRefuse(errors.New("cannot run /nowhere: no such file"))
-	err := New(f, Options{}).Start(t.Context())
+	err := New(f, by.Options(t, Options{})).Start(t.Context())
 	if boot, ok := errors.AsType[*BootError](err); !ok || boot.Exit != ExitBoot {
 		t.Errorf("%v", err)
 	}
@@ -131,10 +137,12 @@ func TestLaunchFails(t *testing.T) {
 	}
 }
 
-func TestStartIsCancelled(t *testing.T) {
+func TestStartIsCancelled(t *testing.T) { EachWay(t, testStartIsCancelled) }
+
+func testStartIsCancelled(t *testing.T, by Way) {
 	f := newFake(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	result := start(New(f, Options{}), ctx)
+	result := start(New(f, by.Options(t, Options{})), ctx)
 	w := f.next()
 	cancel()
 	if err := receive(t, result, "end of Start"); !errors.Is(err, context.Canceled) {
@@ -144,9 +152,11 @@ func TestStartIsCancelled(t *testing.T) {
 }
 
 // TestStartReturnsWithTheFirst does not wait for the others.
-func TestStartReturnsWithTheFirst(t *testing.T) {
+func TestStartReturnsWithTheFirst(t *testing.T) { EachWay(t, testStartReturnsWithTheFirst) }
+
+func testStartReturnsWithTheFirst(t *testing.T, by Way) {
 	f := newFake(t)
-	p := New(f, Options{Workers: 3})
+	p := New(f, by.Options(t, Options{Workers: 3}))
 	t.Cleanup(p.Close)
 	result := start(p, t.Context())
 	f.next().hello(1)
@@ -159,8 +169,10 @@ func TestStartReturnsWithTheFirst(t *testing.T) {
 }
 
 // TestRestart has a worker that crashes replaced at once, and tried again with pauses when that fails.
-func TestRestart(t *testing.T) {
-	p, f, ws := startPool(t, Options{}, 1)
+func TestRestart(t *testing.T) { EachWay(t, testRestart) }
+
+func testRestart(t *testing.T, by Way) {
+	p, f, ws := startPool(t, by.Options(t, Options{}), 1)
 	ws[0].die()
 	f.next().die()
 	again := f.next().hello(1)

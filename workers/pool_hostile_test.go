@@ -10,8 +10,10 @@ import (
 )
 
 // TestHalfAnAnswer dies within a frame.
-func TestHalfAnAnswer(t *testing.T) {
-	p, f, ws := startPool(t, Options{}, 1)
+func TestHalfAnAnswer(t *testing.T) { EachWay(t, testHalfAnAnswer) }
+
+func testHalfAnAnswer(t *testing.T, by Way) {
+	p, f, ws := startPool(t, by.Options(t, Options{}), 1)
 	r, c := ask(true)
 	p.Submit(r)
 	b := wire.AppendResponses(nil, complete(ws[0].take().ID, "hello"))
@@ -23,7 +25,9 @@ func TestHalfAnAnswer(t *testing.T) {
 	c.silent(t)
 }
 
-func TestProtocolViolations(t *testing.T) {
+func TestProtocolViolations(t *testing.T) { EachWay(t, testProtocolViolations) }
+
+func testProtocolViolations(t *testing.T, by Way) {
 	stream := func(id uint32) *wire.Response {
 		return &wire.Response{ID: id, Kind: wire.Stream, Status: []byte("200 OK"), File: os.Stdin}
 	}
@@ -50,7 +54,7 @@ func TestProtocolViolations(t *testing.T) {
 	}
 	for name, frames := range cases {
 		t.Run(name, func(t *testing.T) {
-			p, f, ws := startPool(t, Options{}, 1)
+			p, f, ws := startPool(t, by.Options(t, Options{}), 1)
 			r, c := ask(false)
 			p.Submit(r)
 			if err := ws[0].conn.Sock().SetWriteDeadline(time.Now().Add(patience)); err != nil {
@@ -74,8 +78,10 @@ func TestProtocolViolations(t *testing.T) {
 }
 
 // TestSecondAnswer has the first one count.
-func TestSecondAnswer(t *testing.T) {
-	p, f, ws := startPool(t, Options{}, 2)
+func TestSecondAnswer(t *testing.T) { EachWay(t, testSecondAnswer) }
+
+func testSecondAnswer(t *testing.T, by Way) {
+	p, f, ws := startPool(t, by.Options(t, Options{}), 2)
 	r, c := ask(true)
 	p.Submit(r)
 	id := ws[0].take().ID
@@ -87,8 +93,10 @@ func TestSecondAnswer(t *testing.T) {
 }
 
 // TestSecondHead has a request that streams answered again.
-func TestSecondHead(t *testing.T) {
-	p, f, ws := startPool(t, Options{}, 2)
+func TestSecondHead(t *testing.T) { EachWay(t, testSecondHead) }
+
+func testSecondHead(t *testing.T, by Way) {
+	p, f, ws := startPool(t, by.Options(t, Options{}), 2)
 	r, c := ask(true)
 	p.Submit(r)
 	id := ws[0].take().ID
@@ -101,8 +109,10 @@ func TestSecondHead(t *testing.T) {
 }
 
 // TestGrease has frames of a type that is not known yet, whose descriptors are closed.
-func TestGrease(t *testing.T) {
-	p, _, ws := startPool(t, Options{}, 1)
+func TestGrease(t *testing.T) { EachWay(t, testGrease) }
+
+func testGrease(t *testing.T, by Way) {
+	p, _, ws := startPool(t, by.Options(t, Options{}), 1)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -121,8 +131,10 @@ func TestGrease(t *testing.T) {
 }
 
 // TestDescriptorsOfNobody has answers with descriptors to a request whose client is gone.
-func TestDescriptorsOfNobody(t *testing.T) {
-	p, _, ws := startPool(t, Options{}, 1)
+func TestDescriptorsOfNobody(t *testing.T) { EachWay(t, testDescriptorsOfNobody) }
+
+func testDescriptorsOfNobody(t *testing.T, by Way) {
+	p, _, ws := startPool(t, by.Options(t, Options{}), 1)
 	for _, kind := range []wire.Kind{wire.File, wire.Stream} {
 		request, c := ask(true)
 		p.Submit(request)

@@ -40,8 +40,10 @@ func holder(t *testing.T, r *Request, ws []*fakeWorker) *fakeWorker {
 	return nil
 }
 
-func TestReload(t *testing.T) {
-	p, _, ws := startPool(t, Options{Workers: 2, Surge: 1}, 1)
+func TestReload(t *testing.T) { EachWay(t, testReload) }
+
+func testReload(t *testing.T, by Way) {
+	p, _, ws := startPool(t, by.Options(t, Options{Workers: 2, Surge: 1}), 1)
 	next := newFake(t)
 	result := reload(t.Context(), p, next, Options{Workers: 1, Surge: 1})
 	heir := next.next().hello(1)
@@ -63,8 +65,10 @@ func TestReload(t *testing.T) {
 }
 
 // TestReloadLosesNoRequest has a worker finish what it has, while its heir serves already.
-func TestReloadLosesNoRequest(t *testing.T) {
-	p, _, ws := startPool(t, Options{Surge: 1}, 1)
+func TestReloadLosesNoRequest(t *testing.T) { EachWay(t, testReloadLosesNoRequest) }
+
+func testReloadLosesNoRequest(t *testing.T, by Way) {
+	p, _, ws := startPool(t, by.Options(t, Options{Surge: 1}), 1)
 	r, c := ask(false)
 	p.Submit(r)
 	id := ws[0].take().ID
@@ -82,8 +86,10 @@ func TestReloadLosesNoRequest(t *testing.T) {
 	waitFor(t, p, func(s Status) bool { return len(s.Workers) == 1 })
 }
 
-func TestReloadFails(t *testing.T) {
-	p, f, ws := startPool(t, Options{Workers: 2, Surge: 1, QueueLimit: 7}, 1)
+func TestReloadFails(t *testing.T) { EachWay(t, testReloadFails) }
+
+func testReloadFails(t *testing.T, by Way) {
+	p, f, ws := startPool(t, by.Options(t, Options{Workers: 2, Surge: 1, QueueLimit: 7}), 1)
 	next := newFake(t)
 	result := reload(t.Context(), p, next, Options{Workers: 4, Surge: 1, QueueLimit: 9})
 	next.next().die() // three are started at once: two are missing, one is to spare
@@ -106,8 +112,10 @@ func TestReloadFails(t *testing.T) {
 }
 
 // TestScaleDuringReload has the number hold that was asked for last, though the reload fails.
-func TestScaleDuringReload(t *testing.T) {
-	p, f, _ := startPool(t, Options{Workers: 1, Surge: 1}, 1)
+func TestScaleDuringReload(t *testing.T) { EachWay(t, testScaleDuringReload) }
+
+func testScaleDuringReload(t *testing.T, by Way) {
+	p, f, _ := startPool(t, by.Options(t, Options{Workers: 1, Surge: 1}), 1)
 	next := newFake(t)
 	result := reload(t.Context(), p, next, Options{Workers: 1, Surge: 1})
 	broken := next.next()
@@ -122,8 +130,10 @@ func TestScaleDuringReload(t *testing.T) {
 	nothing(t, f.launched, "one more worker of the old generation")
 }
 
-func TestReloadOvertaken(t *testing.T) {
-	p, _, ws := startPool(t, Options{Surge: 1, QueueLimit: 1}, 1)
+func TestReloadOvertaken(t *testing.T) { EachWay(t, testReloadOvertaken) }
+
+func testReloadOvertaken(t *testing.T, by Way) {
+	p, _, ws := startPool(t, by.Options(t, Options{Surge: 1, QueueLimit: 1}), 1)
 	second, third := newFake(t), newFake(t)
 	result2 := reload(t.Context(), p, second, Options{Surge: 1, QueueLimit: 2})
 	stale := second.next()
@@ -148,8 +158,10 @@ func TestReloadOvertaken(t *testing.T) {
 }
 
 // TestReloadUnwaited goes on though nobody waits any more, and falls back by itself.
-func TestReloadUnwaited(t *testing.T) {
-	p, _, ws := startPool(t, Options{Surge: 1, QueueLimit: 1}, 1)
+func TestReloadUnwaited(t *testing.T) { EachWay(t, testReloadUnwaited) }
+
+func testReloadUnwaited(t *testing.T, by Way) {
+	p, _, ws := startPool(t, by.Options(t, Options{Surge: 1, QueueLimit: 1}), 1)
 	next := newFake(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	result := reload(ctx, p, next, Options{Surge: 1, QueueLimit: 2})
@@ -169,8 +181,10 @@ func TestReloadUnwaited(t *testing.T) {
 }
 
 // TestShutdown finishes what is under way and what waits.
-func TestShutdown(t *testing.T) {
-	p, _, ws := startPool(t, Options{}, 1)
+func TestShutdown(t *testing.T) { EachWay(t, testShutdown) }
+
+func testShutdown(t *testing.T, by Way) {
+	p, _, ws := startPool(t, by.Options(t, Options{}), 1)
 	r, c := ask(false)
 	waits, c1 := ask(false)
 	p.Submit(r)
@@ -194,8 +208,10 @@ func TestShutdown(t *testing.T) {
 }
 
 // TestShutdownInTime gives up on a worker that does not end.
-func TestShutdownInTime(t *testing.T) {
-	p, _, ws := startPool(t, Options{}, 1)
+func TestShutdownInTime(t *testing.T) { EachWay(t, testShutdownInTime) }
+
+func testShutdownInTime(t *testing.T, by Way) {
+	p, _, ws := startPool(t, by.Options(t, Options{}), 1)
 	r, c := ask(true)
 	p.Submit(r)
 	ws[0].take()
@@ -210,8 +226,10 @@ func TestShutdownInTime(t *testing.T) {
 }
 
 // TestCloseInFlight closes with requests in every state: each ends, and ends once.
-func TestCloseInFlight(t *testing.T) {
-	p, _, ws := startPool(t, Options{Prefetch: 1}, 1)
+func TestCloseInFlight(t *testing.T) { EachWay(t, testCloseInFlight) }
+
+func testCloseInFlight(t *testing.T, by Way) {
+	p, _, ws := startPool(t, by.Options(t, Options{Prefetch: 1}), 1)
 	p.mu.Lock()
 	p.links[p.r.members[0]].worker.pace = 0
 	p.mu.Unlock()
@@ -233,8 +251,10 @@ func TestCloseInFlight(t *testing.T) {
 	p.Close() // again
 }
 
-func TestCloseDuringStream(t *testing.T) {
-	p, _, ws := startPool(t, Options{}, 1)
+func TestCloseDuringStream(t *testing.T) { EachWay(t, testCloseDuringStream) }
+
+func testCloseDuringStream(t *testing.T, by Way) {
+	p, _, ws := startPool(t, by.Options(t, Options{}), 1)
 	r, c := ask(true)
 	p.Submit(r)
 	ws[0].respond(&wire.Response{ID: ws[0].take().ID, Kind: wire.Stream, Status: []byte("200 OK"), File: memfd(t, "")})
@@ -244,9 +264,11 @@ func TestCloseDuringStream(t *testing.T) {
 }
 
 // TestCloseDuringBoot does not wait for workers that are not ready.
-func TestCloseDuringBoot(t *testing.T) {
+func TestCloseDuringBoot(t *testing.T) { EachWay(t, testCloseDuringBoot) }
+
+func testCloseDuringBoot(t *testing.T, by Way) {
 	f := newFake(t)
-	p := New(f, Options{Workers: 3})
+	p := New(f, by.Options(t, Options{Workers: 3}))
 	result := start(p, t.Context())
 	ws := []*fakeWorker{f.next(), f.next(), f.next()}
 	p.Close()
@@ -259,10 +281,12 @@ func TestCloseDuringBoot(t *testing.T) {
 }
 
 // TestCloseAtHello closes just when workers become ready: none is forgotten.
-func TestCloseAtHello(t *testing.T) {
+func TestCloseAtHello(t *testing.T) { EachWay(t, testCloseAtHello) }
+
+func testCloseAtHello(t *testing.T, by Way) {
 	for range 200 {
 		f := newFake(t)
-		p := New(f, Options{Workers: 2})
+		p := New(f, by.Options(t, Options{Workers: 2}))
 		result := start(p, t.Context())
 		a, b := f.next(), f.next()
 		hello := wire.AppendHello(nil, wire.Hello{Version: 1, Slots: 1})
@@ -289,10 +313,12 @@ func descriptors(t testing.TB) int {
 }
 
 // TestNothingIsLeftOpen has workers that die, break the rules, and send descriptors that nobody wants.
-func TestNothingIsLeftOpen(t *testing.T) {
-	f := newFake(t)
+func TestNothingIsLeftOpen(t *testing.T) { EachWay(t, testNothingIsLeftOpen) }
+
+func testNothingIsLeftOpen(t *testing.T, by Way) {
+	f, o := newFake(t), by.Options(t, Options{})
 	before := descriptors(t)
-	p := New(f, Options{})
+	p := New(f, o)
 	result := start(p, t.Context())
 	w := f.next().hello(2)
 	receive(t, result, "end of Start")

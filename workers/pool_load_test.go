@@ -142,11 +142,13 @@ func newLoad(t *testing.T, slots int, deadly bool, o workers.Options) (*load, *w
 }
 
 // TestNoRequestIsLost reloads, scales and has workers retire under load: every request is answered, and run exactly once.
-func TestNoRequestIsLost(t *testing.T) {
+func TestNoRequestIsLost(t *testing.T) { workers.EachWay(t, testNoRequestIsLost) }
+
+func testNoRequestIsLost(t *testing.T, by workers.Way) {
 	for _, slots := range []int{1, 4} {
 		t.Run(fmt.Sprint(slots, " slots"), func(t *testing.T) {
 			o := workers.Options{Workers: 3, Surge: 1, Prefetch: 2}
-			l, fleet := newLoad(t, slots, false, o)
+			l, fleet := newLoad(t, slots, false, by.Options(t, o))
 			l.run(nil, func() { change(t, l.pool, fleet, o) }, func(a *answer, safe bool) {
 				if a.failure != 0 || a.body != fmt.Sprint(a.number) {
 					t.Errorf("request %d was answered %q: %v", a.number, a.body, a.failure)
@@ -178,11 +180,13 @@ func change(t *testing.T, p *workers.Pool, fleet *workertest.Fleet, o workers.Op
 
 // TestEveryRequestEndsOnce has workers die and clients go away under load: each request ends once, and one with side effects
 // was run at most once.
-func TestEveryRequestEndsOnce(t *testing.T) {
+func TestEveryRequestEndsOnce(t *testing.T) { workers.EachWay(t, testEveryRequestEndsOnce) }
+
+func testEveryRequestEndsOnce(t *testing.T, by workers.Way) {
 	for _, slots := range []int{1, 4} {
 		t.Run(fmt.Sprint(slots, " slots"), func(t *testing.T) {
 			o := workers.Options{Workers: 3, Surge: 1, Prefetch: 2, QueueLimit: 8}
-			l, _ := newLoad(t, slots, true, o)
+			l, _ := newLoad(t, slots, true, by.Options(t, o))
 			cancel := func() bool { return rand.IntN(10) == 0 }
 			var lost atomic.Int32
 			l.run(cancel, func() {}, func(a *answer, safe bool) {

@@ -9,10 +9,12 @@ import (
 )
 
 // TestPoolLogs has a line for what an administrator wants to know of a worker, from its start to its end.
-func TestPoolLogs(t *testing.T) {
+func TestPoolLogs(t *testing.T) { EachWay(t, testPoolLogs) }
+
+func testPoolLogs(t *testing.T, by Way) {
 	log := logged{make(chan string, 1000)}
 	o := Options{Logger: slog.New(log), Surge: 1, GracefulTimeout: time.Millisecond}
-	p, f, ws := startPool(t, o, 1)
+	p, f, ws := startPool(t, by.Options(t, o), 1)
 	log.expect(t, "INFO worker 1 is ready (pid 1001)")
 
 	ws[0].status(wire.Status{Retire: "max_requests"})

@@ -3,9 +3,11 @@ package workers
 import "testing"
 
 // TestMaxNumber has a second roll wait for the number of a worker that still drains.
-func TestMaxNumber(t *testing.T) {
+func TestMaxNumber(t *testing.T) { EachWay(t, testMaxNumber) }
+
+func testMaxNumber(t *testing.T, by Way) {
 	o := Options{Workers: 1, Surge: 1, MaxNumber: 1} // too low: it is raised
-	p, _, ws := startPool(t, o, 1)
+	p, _, ws := startPool(t, by.Options(t, o), 1)
 	second, third := newFake(t), newFake(t)
 	result := reload(t.Context(), p, second, o)
 	successor := second.next()

@@ -13,10 +13,12 @@ func (w *fakeWorker) helloFrom(started int64) {
 }
 
 // TestStaleWorker has a roll find, at the number that it gives, a process that was there before it.
-func TestStaleWorker(t *testing.T) {
+func TestStaleWorker(t *testing.T) { EachWay(t, testStaleWorker) }
+
+func testStaleWorker(t *testing.T, by Way) {
 	o := Options{Workers: 1, Surge: 1}
 	before := monotonic()
-	p, _, ws := startPool(t, o, 1)
+	p, _, ws := startPool(t, by.Options(t, o), 1)
 	next := newFake(t)
 	result := reload(t.Context(), p, next, o)
 	for range 2 { // another front still has it, so it is there again
@@ -34,9 +36,11 @@ func TestStaleWorker(t *testing.T) {
 }
 
 // TestFoundWorker wants the first generation to take what it finds: it has nothing to replace.
-func TestFoundWorker(t *testing.T) {
+func TestFoundWorker(t *testing.T) { EachWay(t, testFoundWorker) }
+
+func testFoundWorker(t *testing.T, by Way) {
 	f := newFake(t)
-	p := New(f, Options{Workers: 1})
+	p := New(f, by.Options(t, Options{Workers: 1}))
 	t.Cleanup(p.Close)
 	started := start(p, t.Context())
 	f.next().helloFrom(1)

@@ -9,9 +9,11 @@ import (
 
 // TestWorkerThatDoesNotRead has more on its way to a worker than the socket holds: nobody else is held up by it, neither who
 // submits, nor the other worker, nor the pool's own clock.
-func TestWorkerThatDoesNotRead(t *testing.T) {
+func TestWorkerThatDoesNotRead(t *testing.T) { EachWay(t, testWorkerThatDoesNotRead) }
+
+func testWorkerThatDoesNotRead(t *testing.T, by Way) {
 	const slots = 16
-	p, f, ws := startPool(t, Options{Workers: 2, Timeout: 500 * time.Millisecond, GracefulTimeout: time.Millisecond}, slots)
+	p, f, ws := startPool(t, by.Options(t, Options{Workers: 2, Timeout: 500 * time.Millisecond, GracefulTimeout: time.Millisecond}), slots)
 	done := make(chan []*client, 1)
 	go func() {
 		var clients []*client
@@ -54,9 +56,11 @@ func TestWorkerThatDoesNotRead(t *testing.T) {
 }
 
 // TestCloseWithAWriteUnderWay closes while a write waits for a worker that does not read.
-func TestCloseWithAWriteUnderWay(t *testing.T) {
+func TestCloseWithAWriteUnderWay(t *testing.T) { EachWay(t, testCloseWithAWriteUnderWay) }
+
+func testCloseWithAWriteUnderWay(t *testing.T, by Way) {
 	const slots = 16
-	p, _, ws := startPool(t, Options{}, slots)
+	p, _, ws := startPool(t, by.Options(t, Options{}), slots)
 	for range slots {
 		r, _ := ask(false)
 		r.Body = make([]byte, 64<<10)

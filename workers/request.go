@@ -21,6 +21,7 @@ type Request struct {
 	id       uint32
 	pid      int       // of the worker it was last sent to
 	number   int       // that worker's
+	home     any       // where its last response was read
 	failures int       // how many workers died with it
 	turn     uint64    // its place among all requests
 	arrived  time.Time // in the queue, at first
@@ -32,6 +33,10 @@ func (r *Request) Pid() int { return r.pid }
 
 // Worker is the number of the worker that the request was last sent to, 0 when it was sent to none. It is to be asked by the Reply.
 func (r *Request) Worker() int { return r.number }
+
+// Home is where the response comes from that Respond is called with: what the pool's Poller has said of the place, nil when there is
+// none.
+func (r *Request) Home() any { return r.home }
 
 // state is where a request stands.
 type state uint8

@@ -115,7 +115,9 @@ func TestThreadsComeAndGo(t *testing.T) {
 }
 
 // TestPoolOfProcesses has a pool and a supervisor together: a boot, a crash, a reload to a program that does not start, and the end.
-func TestPoolOfProcesses(t *testing.T) {
+func TestPoolOfProcesses(t *testing.T) { EachWay(t, testPoolOfProcesses) }
+
+func testPoolOfProcesses(t *testing.T, by Way) {
 	s, log := newSupervisor(t)
 	good := oneLiner(`
 import marshal, struct
@@ -141,7 +143,7 @@ while True:
                 os._exit(3)
             conn.sendall(frame(3, [(ident, 0, "200 OK", [], str(os.getpid()).encode())]))
 `)
-	p := New(s.Launcher(good), Options{Workers: 1, Surge: 1})
+	p := New(s.Launcher(good), by.Options(t, Options{Workers: 1, Surge: 1}))
 	t.Cleanup(p.Close)
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -38,8 +38,8 @@ var allowed = map[string][]string{
 	"test/systemd": {"internal/testkit", "internal/box"},
 }
 
-// helpers are packages for tests, which any test may import.
-var helpers = []string{"internal/testkit", "workers/workertest"}
+// helpers are packages that any test may import: those made for tests, and the event loop, which pools are tested with.
+var helpers = []string{"internal/testkit", "workers/workertest", "internal/loop"}
 
 // pkg is what "go list -json" says of a package, as far as it is wanted here.
 type pkg struct {

@@ -16,10 +16,11 @@ const readSize = 64 << 10
 
 // A Conn sends and receives frames on a Unix stream socket. One goroutine may read while another writes.
 type Conn struct {
-	sock    *net.UnixConn
-	raw     syscall.RawConn
-	limit   int
-	attempt attempt // the writer's
+	sock     *net.UnixConn
+	raw      syscall.RawConn
+	detached *detached // nil: sock is the runtime's poller's
+	limit    int
+	attempt  attempt // the writer's
 
 	buf   []byte // unread bytes are buf[start:end]
 	start int
@@ -77,14 +78,22 @@ func UnixConn(file *os.File) (*net.UnixConn, error) {
 	return u, nil
 }
 
-// Sock returns the socket itself, for deadlines and credentials.
+// Sock returns the socket itself, for deadlines and credentials. It is of no use any more after [Conn.Detach].
 func (c *Conn) Sock() *net.UnixConn { return c.sock }
 
 // Close closes the connection. What has arrived stays in the buffer; see [Conn.Release].
-func (c *Conn) Close() error { return c.sock.Close() }
+func (c *Conn) Close() error {
+	if c.detached != nil {
+		return c.detached.shut()
+	}
+	return c.sock.Close()
+}
 
-// Release closes descriptors that arrived but were never claimed. The reading goroutine calls it when it is done.
+// Release closes descriptors that arrived but were never claimed. The reading goroutine calls it when it is done, after Close.
 func (c *Conn) Release() {
+	if c.detached != nil {
+		c.detached.release()
+	}
 	for _, f := range c.files {
 		f.Close()
 	}
@@ -92,7 +101,7 @@ func (c *Conn) Release() {
 }
 
 // Next returns the next frame. After an end of file between frames the error is io.EOF; within one it is
-// io.ErrUnexpectedEOF.
+// io.ErrUnexpectedEOF. After [Conn.Detach] it does not wait, and may give [ErrAgain].
 func (c *Conn) Next() (Frame, error) {
 	for {
 		f, ok, err := c.buffered()
@@ -168,7 +177,7 @@ func (c *Conn) compact() {
 
 func (c *Conn) fill() error {
 	c.compact()
-	n, oobn, flags, _, err := c.sock.ReadMsgUnix(c.buf[c.end:], c.oob)
+	n, oobn, flags, err := c.receive()
 	if oobn > 0 {
 		if err := c.claim(c.oob[:oobn], flags); err != nil {
 			return err
@@ -184,6 +193,15 @@ func (c *Conn) fill() error {
 		return io.ErrUnexpectedEOF
 	}
 	return io.EOF // which package net has wrapped
+}
+
+// receive is one recvmsg(2).
+func (c *Conn) receive() (n, oobn, flags int, err error) {
+	if c.detached != nil {
+		return c.detached.receive(c.buf[c.end:], c.oob)
+	}
+	n, oobn, flags, _, err = c.sock.ReadMsgUnix(c.buf[c.end:], c.oob)
+	return n, oobn, flags, err
 }
 
 // claim queues the descriptors of a control message.

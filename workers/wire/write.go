@@ -93,7 +93,11 @@ func (c *Conn) sendmsg(b []byte, descriptors []int, wait bool) (n int, err error
 	if len(descriptors) > 0 {
 		a.rights = unix.UnixRights(descriptors...)
 	}
-	err = c.raw.Write(a.try)
+	if c.detached != nil {
+		err = c.detached.write(a)
+	} else {
+		err = c.raw.Write(a.try)
+	}
 	if err == nil && a.err != nil && a.err != unix.EAGAIN {
 		err = os.NewSyscallError("sendmsg", a.err)
 	}

@@ -1,0 +1,89 @@
+package loop
+
+import (
+	"sync"
+	"time"
+)
+
+// Group is loops that run until Close. Any goroutine but the loops' own may call its methods.
+type Group struct {
+	loops []*Loop
+	wg    sync.WaitGroup
+
+	mu   sync.Mutex // protects the fields below
+	turn int        // of the next descriptor
+	at   map[int]*Loop
+}
+
+// Start runs n loops.
+func Start(n int) (*Group, error) {
+	g := &Group{at: map[int]*Loop{}}
+	for range n {
+		l, err := New()
+		if err != nil {
+			g.Close()
+			return nil, err
+		}
+		g.loops = append(g.loops, l)
+		g.wg.Go(l.Run)
+	}
+	return g, nil
+}
+
+// Loops gives them all.
+func (g *Group) Loops() []*Loop { return g.loops }
+
+// Close stops the loops and waits for their end.
+func (g *Group) Close() {
+	for _, l := range g.loops {
+		l.Stop()
+	}
+	g.wg.Wait()
+}
+
+// watch is a function that is told of a descriptor's events.
+type watch struct {
+	loop  *Loop
+	ready func(now time.Time, e Events, at *Loop)
+}
+
+func (w *watch) Ready(e Events) { w.ready(w.loop.now, e, w.loop) }
+
+// Watch has ready called on one of the loops, at once and at each of fd's events, until [Group.Forget] has returned. The loops take
+// turns.
+func (g *Group) Watch(fd int, ready func(now time.Time, e Events, at *Loop)) error {
+	g.mu.Lock()
+	l := g.loops[g.turn%len(g.loops)]
+	g.turn++
+	g.at[fd] = l
+	g.mu.Unlock()
+	var err error
+	stopped := l.Do(func() {
+		w := &watch{l, ready}
+		if err = l.Watch(fd, w); err == nil {
+			w.Ready(Readable | Writable)
+		}
+	})
+	if stopped != nil {
+		err = stopped
+	}
+	if err != nil {
+		g.drop(fd)
+	}
+	return err
+}
+
+func (g *Group) drop(fd int) *Loop {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := g.at[fd]
+	delete(g.at, fd)
+	return l
+}
+
+// Forget ends the watching of fd, which is still open.
+func (g *Group) Forget(fd int) {
+	if l := g.drop(fd); l != nil {
+		_ = l.Do(func() { l.Forget(fd) }) // one that was stopped calls nobody
+	}
+}
