@@ -26,6 +26,20 @@ def application(error):
     return broken
 
 
+def asgi_application(error):
+    """The same for ASGI."""
+    answer = []
+    body = b"".join(application(error)({}, lambda status, headers: answer.extend(headers)))
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer]
+
+    async def broken(scope, receive, send):
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 500, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+    return broken
+
+
 def files(error, spec):
     """The files whose change may mend it: those of the traceback, or where the module would be."""
     found = set()

@@ -7,10 +7,10 @@ from select import POLLIN, poll
 
 from . import log as logs, options as opts, systemd
 from .app import load
+from .calls import is_asgi
 from .errors import USAGE, LoadError, WorkerError
 from .server import accept, hello
 from .signals import Signals
-from .watch import Watch
 from .wire import HELLO, Connection
 from .wsgi import Quit
 
@@ -43,15 +43,19 @@ def serve(arguments):
     signals = Signals()
     signals.install()
     faulthandler.enable(log.fd)
-    kind = server_class(options)
+    kind = None if options.kind == "auto" else server_class(options)
     early = accept_now(listener)
     try:
         prepare(options)
         app, reloader = application(options, log)
+        if kind is None:
+            options.kind = "asgi" if is_asgi(app) else "sync"
+            kind = server_class(options)
+        server = kind(app, listener, options, log, signals)
+        server.open()
     except WorkerError as error:
         return refuse(error, early, listener, options, log)
-    server = kind(app, listener, options, log, signals)
-    server.watch = signals.watch = Watch(server, options, log, notifier)
+    server.watch = signals.watch = server.make_watch(notifier)
     os.register_at_fork(after_in_child=server.abandon)
     if reloader is not None:
         reloader.changed = lambda path: server.tell({"changed": path})
@@ -61,6 +65,9 @@ def serve(arguments):
 
 def server_class(options):
     """The class of server; its modules are imported before the application can patch what they import."""
+    if options.kind == "asgi":
+        from .asgi import ASGI
+        return ASGI
     if options.kind == "gthread":
         from .gthread import GThread
         return GThread
@@ -80,7 +87,8 @@ def application(options, log):
     except LoadError as error:
         log.error(error.text())
         reloader.extra = broken.files(error, options.application)
-        return broken.application(error), reloader
+        make = broken.asgi_application if options.kind == "asgi" else broken.application
+        return make(error), reloader
 
 
 def work(server, early, notifier, log):

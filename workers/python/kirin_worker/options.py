@@ -2,7 +2,7 @@
 
 from .errors import USAGE, WorkerError
 
-CLASSES = ("sync", "gthread")
+CLASSES = ("auto", "sync", "gthread", "asgi")
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
@@ -31,10 +31,12 @@ def _level(text):
     return LEVELS[text.lower()]
 
 
-def _class(text):
-    if text not in CLASSES:
-        raise ValueError(text)
-    return text
+def _one_of(*words):
+    def convert(text):
+        if text not in words:
+            raise ValueError(text)
+        return text
+    return convert
 
 
 def _paths(text):
@@ -47,6 +49,10 @@ class Options:
     def __init__(self):
         self.kind = "sync"              # --class
         self.threads = 1                # slots of gthread
+        self.worker_connections = 1000  # slots of a class with a loop
+        self.asgi_loop = "auto"         # or asyncio, uvloop
+        self.asgi_lifespan = "auto"     # or on, off
+        self.disconnect_grace = 3.0     # from a client's going to the cancellation of its task
         self.timeout = 0.0              # of a request
         self.graceful_timeout = 30.0    # from SIGTERM to the end
         self.max_requests = 0           # 0: never retire
@@ -64,8 +70,12 @@ class Options:
 
 
 PARSERS = {
-    "class": ("kind", _class),
+    "class": ("kind", _one_of(*CLASSES)),
     "threads": ("threads", _positive),
+    "worker-connections": ("worker_connections", _positive),
+    "asgi-loop": ("asgi_loop", _one_of("auto", "asyncio", "uvloop")),
+    "asgi-lifespan": ("asgi_lifespan", _one_of("auto", "on", "off")),
+    "asgi-disconnect-grace-period": ("disconnect_grace", _seconds),
     "timeout": ("timeout", _seconds),
     "graceful-timeout": ("graceful_timeout", _seconds),
     "max-requests": ("max_requests", _count),

@@ -10,6 +10,7 @@ from time import monotonic, monotonic_ns
 
 import _socket
 
+from .watch import Watch
 from .wire import HELLO, STATUS, Connection, ProtocolError
 
 VERSION = 1
@@ -20,7 +21,7 @@ GLANCE = 0.05       # seconds between two looks at the other descriptors while o
 def hello(options, slots):
     """HELLO of a worker that serves."""
     return {"version": VERSION, "pid": os.getpid(), "slots": slots, "class": options.kind,
-            "interface": "wsgi", "started": STARTED, "error": None}
+            "interface": "wsgi", "timed": True, "started": STARTED, "error": None}
 
 
 def retirement(options):
@@ -46,6 +47,8 @@ class Server:
     """One worker process."""
 
     slots = 1
+    interface = "wsgi"
+    timed = True                # a request has a time limit
 
     def __init__(self, listener, options, log, signals):
         self.listener = listener
@@ -62,8 +65,22 @@ class Server:
         self.orphan = False         # this is a forked child of the application's
         self.announced = allocate_lock()    # taken for good when STATUS stopping is sent
         self.poller = poll()
-        self.poller.register(listener.fileno(), POLLIN)
-        self.poller.register(signals.fileno(), POLLIN)
+        self.attach(listener.fileno())
+        self.attach(signals.fileno())
+
+    def attach(self, fd):
+        """Has the loop look at a descriptor."""
+        self.poller.register(fd, POLLIN)
+
+    def detach(self, fd):
+        self.poller.unregister(fd)
+
+    def make_watch(self, notifier):
+        """What watches over this server."""
+        return Watch(self, self.options, self.log, notifier)
+
+    def open(self):
+        """What has to be done before the worker is ready; WorkerError when it cannot be."""
 
     def serve(self, conn):
         """Runs the requests of ``conn`` that were read, or hands them on."""
@@ -123,7 +140,7 @@ class Server:
         if self.connections.get(conn.fd) is not conn:
             return
         del self.connections[conn.fd]
-        self.poller.unregister(conn.fd)
+        self.detach(conn.fd)
         conn.finish()
         conn.close()
         if conn.draining and not self.connections:
@@ -133,7 +150,7 @@ class Server:
         """Leaves whoever connects from now on to the next process."""
         if self.accepting:
             self.accepting = False
-            self.poller.unregister(self.listener.fileno())
+            self.detach(self.listener.fileno())
 
     def welcome(self):
         """Accepts a connection, unless a DRAIN that came before it ends this worker."""
@@ -146,11 +163,12 @@ class Server:
             self.adopt(sock)
 
     def adopt(self, sock):
-        """Takes a front's connection up."""
+        """Takes a front's connection up, and gives it."""
         conn = Connection(sock)
         self.connections[conn.fd] = conn
-        self.poller.register(conn.fd, POLLIN)
-        conn.send(HELLO, hello(self.options, self.slots))
+        self.attach(conn.fd)
+        conn.send(HELLO, dict(hello(self.options, self.slots), interface=self.interface, timed=self.timed))
+        return conn
 
     def count(self):
         """Counts a request that begins; asks to be replaced when it is the last wanted."""

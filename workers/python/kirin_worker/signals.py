@@ -20,6 +20,7 @@ class Signals:
     def __init__(self):
         self.stopping = False       # SIGTERM
         self.quitting = False       # SIGINT or SIGQUIT
+        self.unwinding = True       # quitting raises Quit in the main thread
         self.watch = None           # told of both; until there is one, they end the process on the spot
         self.handlers = ((SIGTERM, self._stop), (SIGINT, self._quit), (SIGQUIT, self._quit),
                          (SIGUSR1, _ignore))
@@ -70,7 +71,9 @@ class Signals:
             os._exit(0)
         self.quitting = True
         self.watch.quit()
-        raise Quit()
+        self.wake()
+        if self.unwinding:
+            raise Quit()
 
     # A child of the application's must die of SIGTERM, also of one that comes before it is itself.
 

@@ -149,7 +149,8 @@ class Connection:
         if kind == REQUEST:
             self._bodies(loads(payload), taken)
         elif kind == CANCEL:
-            waiting = self.queued.union([request[0] for request in self.requests])
+            waiting = set(self.queued)
+            waiting.update(request[0] for request in self.requests)
             self.cancelled.update(waiting.intersection(loads(payload)))
         elif kind == DRAIN:
             self.draining = True

@@ -46,6 +46,19 @@ def environ(method="GET", target="/", **extra):
     return result
 
 
+def scope(method="GET", target="/", **extra):
+    """A REQUEST's scope as a front fills it."""
+    path, _, query = target.partition("?")
+    headers = [(b"host", b"127.0.0.1:8000"), (b"user-agent", b"test"), (b"accept", b"*/*")]
+    result = {
+        "type": "http", "http_version": "1.1", "method": method, "scheme": "http", "path": path,
+        "raw_path": path.encode(), "query_string": query.encode(), "root_path": "", "headers": headers,
+        "client": ("127.0.0.1", 40000), "server": ("127.0.0.1", 8000),
+    }
+    result.update(extra)
+    return result
+
+
 class Response:
     """What came back for one request, put together."""
 
@@ -165,12 +178,22 @@ class Wire:
         for item in requests:
             target, method, body, extra = (item, "GET", None, {}) if isinstance(item, str) else item
             self.ident += 1
-            env = environ(method, target, **extra)
-            if body is not None:
-                env["CONTENT_LENGTH"] = str(len(body))
+            env = self.head(method, target, body, extra)
             items.append((self.ident, 0, env, body))
         self.send(REQUEST, items)
         return [item[0] for item in items]
+
+    def head(self, method, target, body, extra):
+        """The environ or the scope, whichever the worker wants."""
+        if self.hello is not None and self.hello["interface"] == "asgi":
+            result = scope(method, target, **extra)
+            if body is not None:
+                result["headers"] = result["headers"] + [(b"content-length", b"%d" % len(body))]
+            return result
+        result = environ(method, target, **extra)
+        if body is not None:
+            result["CONTENT_LENGTH"] = str(len(body))
+        return result
 
     def spooled(self, target, body, method="POST"):
         """Sends a request whose body is in a file."""
@@ -179,7 +202,7 @@ class Wire:
             file.write(body)
             file.flush()
             file.seek(0)
-            env = environ(method, target, CONTENT_LENGTH=str(len(body)))
+            env = self.head(method, target, body, {})
             self.send(REQUEST, [(self.ident, 1, env, len(body))], [file.fileno()])
         return self.ident
 

@@ -1,0 +1,45 @@
+"""What kind of callable an application is. Told without ``inspect``, whose import takes longer than a worker's start."""
+
+CO_COROUTINE = 0x80     # inspect.CO_COROUTINE
+
+
+def _is_coroutine_function(function):
+    """Whether calling it gives a coroutine."""
+    while hasattr(function, "func") and hasattr(function, "keywords"):      # functools.partial
+        function = function.func
+    function = getattr(function, "__func__", function)
+    if getattr(function, "_is_coroutine_mark", None) or getattr(function, "_is_coroutine", None):
+        return True             # as inspect.markcoroutinefunction and asgiref mark them
+    code = getattr(function, "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & CO_COROUTINE)
+
+
+def is_asgi(app):
+    """Whether ``app`` is an ASGI application: a coroutine function, an object with an async __call__, or ASGI 2."""
+    if is_double_callable(app):
+        return True
+    return _is_coroutine_function(app) or _is_coroutine_function(getattr(type(app), "__call__", None))
+
+
+def _parameters(function):
+    """The names of the positional parameters."""
+    function = getattr(function, "__func__", function)
+    code = getattr(function, "__code__", None)
+    return code.co_varnames[:code.co_argcount] if code is not None else ()
+
+
+def is_double_callable(app):
+    """Whether ``app`` is of ASGI 2: app(scope) gives an object that is called with receive and send."""
+    if isinstance(app, type):
+        return "scope" in _parameters(app.__init__) and _is_coroutine_function(getattr(app, "__call__", None))
+    if _is_coroutine_function(app) or _is_coroutine_function(getattr(type(app), "__call__", None)):
+        return False
+    function = app if hasattr(app, "__code__") else getattr(type(app), "__call__", None)
+    return [name for name in _parameters(function) if name != "self"] == ["scope"]
+
+
+def single_callable(app):
+    """An ASGI 3 application of one of ASGI 2."""
+    async def single(scope, receive, send):
+        await app(scope)(receive, send)
+    return single
