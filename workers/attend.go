@@ -140,6 +140,7 @@ func (p *Pool) welcome(l *link) (*link, error) {
 	}
 	l.worker = newWorker(l.hello.Slots, l)
 	p.links[m] = l
+	p.iface.Store(&l.hello.Interface)
 	now := time.Now()
 	p.everReady, p.bootErr = true, nil
 	p.r.hello(m, now)

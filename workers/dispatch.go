@@ -86,20 +86,20 @@ func (d *dispatcher) orphans(w *worker, now time.Time) {
 		w.table[i] = nil
 		if r != nil && r.worker == w {
 			r.failures++
-			d.orphan(r, now)
+			d.orphan(r, now, w.untimed)
 		}
 	}
 	w.open = 0
 }
 
-func (d *dispatcher) orphan(r *Request, now time.Time) {
+func (d *dispatcher) orphan(r *Request, now time.Time, untimed bool) {
 	r.worker = nil
 	switch {
 	case r.state == abandoned || r.state == ended:
 		r.state = ended
 	case r.state == begun:
 		d.fail(r, WorkerLost)
-	case d.timeout > 0 && now.Sub(r.sent) >= d.timeout:
+	case d.timeout > 0 && !untimed && now.Sub(r.sent) >= d.timeout:
 		d.fail(r, Timeout)
 	case r.Safe && r.failures < 2 && !d.closed:
 		d.requeue(r)
@@ -203,6 +203,9 @@ func (d *dispatcher) abandon(r *Request) bool {
 		d.actions = append(d.actions, action{do: doCancel, worker: r.worker, id: r.id})
 		r.state = abandoned
 	case begun:
+		if r.worker.slots > 1 {
+			d.actions = append(d.actions, action{do: doCancel, worker: r.worker, id: r.id})
+		}
 		r.state = abandoned
 	default:
 		return false
@@ -338,7 +341,9 @@ func (d *dispatcher) expire(now time.Time) {
 		return
 	}
 	for _, w := range d.workers {
-		d.expireIn(w, now)
+		if !w.untimed {
+			d.expireIn(w, now)
+		}
 	}
 }
 

@@ -1,11 +1,13 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -68,6 +70,22 @@ type Pool struct {
 	generations int // rolls that have begun
 	requests    uint64
 	failures    uint64
+
+	iface atomic.Pointer[string] // of the worker that became ready last
+}
+
+// The interfaces between a worker and its application, as HELLO has them.
+const (
+	WSGI = "wsgi"
+	ASGI = "asgi"
+)
+
+// Interface is how a request's head is best encoded now: that of the worker which became ready last.
+func (p *Pool) Interface() string {
+	if s := p.iface.Load(); s != nil {
+		return *s
+	}
+	return WSGI
 }
 
 // era is what a generation of workers is made with.
@@ -192,6 +210,9 @@ func (p *Pool) send(a action) {
 	l := a.worker.link
 	l.requests++
 	a.request.pid, a.request.number = l.hello.Pid, l.member.number
+	if r := a.request; r.Encode != nil && cmp.Or(r.Interface, WSGI) != l.hello.Interface {
+		r.Environ, r.Interface = r.Encode(l.hello.Interface), l.hello.Interface
+	}
 	if err := l.out.request(a.request); err != nil {
 		p.log.Error(err.Error())
 		p.d.end(a.worker, a.id, time.Now())

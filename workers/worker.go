@@ -8,6 +8,7 @@ var recalled = new(Request)
 // worker is what the dispatcher knows of a connected worker.
 type worker struct {
 	slots    int
+	untimed  bool       // a request may take as long as it wants
 	closed   bool       // takes nothing more: draining, stopping or stuck
 	open     int        // requests that it has not ended
 	table    []*Request // by id-1
@@ -19,7 +20,7 @@ type worker struct {
 }
 
 func newWorker(slots int, l *link) *worker {
-	return &worker{slots: slots, pace: 2 * quick, link: l}
+	return &worker{slots: slots, untimed: l != nil && l.hello.Untimed, pace: 2 * quick, link: l}
 }
 
 // take enters r and gives it an id.

@@ -162,8 +162,23 @@ func parsePeer(text string) (netip.Prefix, error) {
 	return netip.PrefixFrom(a, a.BitLen()), nil
 }
 
-// The names of Gunicorn's worker classes that kirin has under the first name of each row.
+// classNames are the worker classes by kirin's own names.
+var classNames = []string{"auto", "sync", "gthread", "asgi"}
+
+func classList() string { return strings.Join(classNames, ", ") }
+
+// The names of Gunicorn's and uvicorn's worker classes, and kirin's for each. A uvicorn worker that is told to use asyncio and h11 gives the same
+// answers on any loop.
 var workerClasses = map[string]string{
+	"auto":                                  "auto",
+	"asgi":                                  "asgi",
+	"egg:gunicorn#asgi":                     "asgi",
+	"gunicorn.workers.gasgi":                "asgi",
+	"gunicorn.workers.gasgi.ASGIWorker":     "asgi",
+	"uvicorn.workers.UvicornWorker":         "asgi",
+	"uvicorn.workers.UvicornH11Worker":      "asgi",
+	"uvicorn_worker.UvicornWorker":          "asgi",
+	"uvicorn_worker.UvicornH11Worker":       "asgi",
 	"sync":                                  "sync",
 	"egg:gunicorn#sync":                     "sync",
 	"gunicorn.workers.sync":                 "sync",
@@ -177,7 +192,7 @@ var workerClasses = map[string]string{
 }
 
 // plannedClasses begin the names of worker classes that people use and kirin has not got yet.
-var plannedClasses = []string{"gevent", "eventlet", "tornado", "asgi", "uvicorn", "gunicorn.workers."}
+var plannedClasses = []string{"gevent", "eventlet", "tornado", "gunicorn.workers."}
 
 func checkWorkerClass(v any) (any, error) {
 	name, _ := v.(string)
@@ -189,10 +204,10 @@ func checkWorkerClass(v any) (any, error) {
 			return nil, &notYet{fmt.Sprintf("the worker class %q is not implemented yet", name)}
 		}
 	}
-	if near, ok := nearest(name, []string{"sync", "gthread", "threads", "gevent", "eventlet", "tornado", "asgi"}); ok {
+	if near, ok := nearest(name, append([]string{"threads", "gevent", "eventlet", "tornado"}, classNames...)); ok {
 		return nil, fmt.Errorf("there is no worker class %q; did you mean %s?", name, near)
 	}
-	return nil, fmt.Errorf("there is no worker class %q; there are sync and gthread", name)
+	return nil, fmt.Errorf("there is no worker class %q; there are %s", name, classList())
 }
 
 // notYet is the error of something that Gunicorn has and kirin has not got yet.

@@ -18,13 +18,18 @@ type Config struct {
 	Backlog int      // listen(2)
 
 	Workers           int    // may be 0
-	WorkerClass       string // sync or gthread
+	WorkerClass       string // auto, sync, gthread or asgi
 	Threads           int    // at least 1; 1 for sync
+	WorkerConnections int    // requests of one asgi worker at once, at least 1
 	MaxRequests       int    // 0: workers are not replaced
 	MaxRequestsJitter int
 	Timeout           time.Duration // of one request in the application
 	GracefulTimeout   time.Duration // 0: do not wait
 	KeepAlive         time.Duration // 0: no keep-alive
+
+	ASGILoop            string // auto, asyncio or uvloop
+	ASGILifespan        string // auto, on or off
+	ASGIDisconnectGrace time.Duration
 
 	QueueLimit   int           // requests that wait
 	QueueTimeout time.Duration // of one request in the queue

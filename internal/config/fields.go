@@ -43,10 +43,13 @@ func (m *merge) workers(c *Config) error {
 	if c.WorkerClass == "gthread" && c.Threads == 0 {
 		return &Error{Setting: "threads", Source: m.values["threads"].source, Problem: "a gthread worker needs at least 1 thread"}
 	}
-	if c.Threads > 1 {
+	if c.Threads > 1 && c.WorkerClass == "sync" {
 		c.WorkerClass = "gthread"
 	}
 	c.Threads = max(1, c.Threads)
+	c.WorkerConnections = max(1, m.number("worker_connections"))
+	c.ASGILoop, c.ASGILifespan = m.text("asgi_loop"), m.text("asgi_lifespan")
+	c.ASGIDisconnectGrace = m.seconds("asgi_disconnect_grace_period")
 	c.MaxRequests, c.MaxRequestsJitter = m.number("max_requests"), m.number("max_requests_jitter")
 	c.Timeout, c.GracefulTimeout, c.KeepAlive = m.seconds("timeout"), m.seconds("graceful_timeout"), m.seconds("keepalive")
 	c.QueueLimit, c.QueueTimeout = m.number("queue_limit"), m.seconds("queue_timeout")

@@ -191,7 +191,7 @@ func (m *merge) set(s *Setting, raw any, source Source) error {
 	}
 	var planned *notYet
 	if errors.As(err, &planned) {
-		return &Error{Setting: s.Name, Source: source, Problem: planned.Error(), Mend: "use sync or gthread"}
+		return &Error{Setting: s.Name, Source: source, Problem: planned.Error(), Mend: "use one of " + classList()}
 	}
 	if err != nil {
 		return &Error{Setting: s.Name, Source: source, Problem: err.Error()}

@@ -92,7 +92,8 @@ func TestDefaults(t *testing.T) {
 	got := sources{line: "app:app", dir: dir}.mustLoad(t)
 	want := &Config{
 		App: "app:app", Bind: []string{"127.0.0.1:8000"}, Backlog: 2048,
-		Workers: 1, WorkerClass: "sync", Threads: 1,
+		Workers: 1, WorkerClass: "auto", Threads: 1, WorkerConnections: 1000,
+		ASGILoop: "auto", ASGILifespan: "auto", ASGIDisconnectGrace: 3 * time.Second,
 		Timeout: 30 * time.Second, GracefulTimeout: 30 * time.Second, KeepAlive: 2 * time.Second,
 		QueueLimit: 2048, QueueTimeout: 30 * time.Second, Prefetch: 8, Surge: 1,
 		Chdir: dir, Env: []string{}, UID: os.Geteuid(), GID: os.Getegid(),
@@ -119,13 +120,15 @@ func TestEveryField(t *testing.T) {
 			"--prefetch 0 --surge 2 --python py --pythonpath lib,/opt -e A=1 -u 1 -g 2 -m 027 -p run/pid -n shop " +
 			"--access-logfile a.log --access-logformat %(h)s --error-logfile /e.log --log-level error --capture-output " +
 			"--limit-request-line 0 --limit-request-fields 1 --limit-request-field_size 2 --forwarded-allow-ips *,10.1.2.3/8 " +
+			"--worker-connections 10 --asgi-loop uvloop --asgi-lifespan off --asgi-disconnect-grace-period 1 " +
 			"--reload --reload-extra-file t/*.html --check-config --print-config shop:make",
 	}.mustLoad(t)
 	shop := filepath.Join(dir, "shop")
 	want := &Config{
 		App: "shop:make", Python: "py",
 		Bind: []string{":1", "unix:" + shop + "/run/s", "unix:/s", "unix:@s", "fd://3"}, Backlog: 9,
-		Workers: 3, WorkerClass: "gthread", Threads: 4, MaxRequests: 7, MaxRequestsJitter: 2,
+		Workers: 3, WorkerClass: "gthread", Threads: 4, WorkerConnections: 10,
+		ASGILoop: "uvloop", ASGILifespan: "off", ASGIDisconnectGrace: time.Second, MaxRequests: 7, MaxRequestsJitter: 2,
 		GracefulTimeout: 5 * time.Second, QueueLimit: 1, Surge: 2,
 		Chdir: shop, PythonPath: []string{shop + "/lib", "/opt"}, Env: []string{"A=1"}, UID: 1, GID: 2, Umask: 0o27, UmaskSet: true,
 		PIDFile: shop + "/run/pid", ProcName: "shop",
@@ -225,9 +228,11 @@ func TestWorkerClass(t *testing.T) {
 		class   string
 		threads int
 	}{
-		"":                          {"sync", 1},
-		"--threads 0":               {"sync", 1},
-		"--threads 2":               {"gthread", 2},
+		"":                          {"auto", 1},
+		"--threads 0":               {"auto", 1},
+		"--threads 2":               {"auto", 2},
+		"-k asgi --threads 2":       {"asgi", 2},
+		"-k sync":                   {"sync", 1},
 		"-k gthread":                {"gthread", 1},
 		"-k threads --threads 8":    {"gthread", 8},
 		"-k sync --threads 3":       {"gthread", 3},
@@ -253,7 +258,7 @@ func TestRefused(t *testing.T) {
 		{sources{line: "app --no-sendfile"}, "sendfile: this setting is not implemented yet (--no-sendfile on the command line)", "leave it out: the front chooses how a file is sent"},
 		{sources{line: "app --keyfile k.pem"}, "keyfile: this setting is not implemented yet (--keyfile on the command line)", ""},
 		{sources{line: "app --ssl-version TLSv1_2"}, "ssl_version: this setting is not implemented yet (--ssl-version on the command line)", "leave it out: Gunicorn ignores it too"},
-		{sources{line: "app -k gevent"}, `worker_class: the worker class "gevent" is not implemented yet (--worker-class on the command line)`, "use sync or gthread"},
+		{sources{line: "app -k gevent"}, `worker_class: the worker class "gevent" is not implemented yet (--worker-class on the command line)`, "use one of auto, sync, gthread, asgi"},
 		{sources{line: "app -k gthread --threads 0"}, "threads: a gthread worker needs at least 1 thread (--threads on the command line)", ""},
 		{sources{line: "app --chdir nowhere"}, `chdir: "nowhere" is not a directory (--chdir on the command line)`, ""},
 		{sources{line: "app --chdir /dev/null"}, `chdir: "/dev/null" is not a directory (--chdir on the command line)`, ""},

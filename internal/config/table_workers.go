@@ -7,9 +7,9 @@ var workerSettings = []*Setting{
 		Help: "worker processes; 2 to 4 for each core is a good start",
 	},
 	{
-		Name: "worker_class", Section: "Worker Processes", Long: []string{"worker-class"}, Short: "k", Kind: Class, Default: "sync",
-		Meta: "CLASS", State: Implemented, Choices: []string{"sync", "gthread"}, check: checkWorkerClass,
-		Help: "sync (one request at a time in each worker) or gthread (threads)",
+		Name: "worker_class", Section: "Worker Processes", Long: []string{"worker-class"}, Short: "k", Kind: Class, Default: "auto",
+		Meta: "CLASS", State: Implemented, Choices: classNames, check: checkWorkerClass,
+		Help: "sync (one request at a time in each worker), gthread (threads), asgi (an event loop); auto: asgi for an ASGI application, else sync",
 	},
 	{
 		Name: "threads", Section: "Worker Processes", Long: []string{"threads"}, Kind: Int, Default: 1, Meta: "INT", State: Implemented,
@@ -17,8 +17,8 @@ var workerSettings = []*Setting{
 	},
 	{
 		Name: "worker_connections", Section: "Worker Processes", Long: []string{"worker-connections"}, Kind: Int, Default: 1000, Meta: "INT",
-		Help: "most clients of one worker at once",
-		Mend: "leave it out: the front holds the connections, and queue_limit bounds what waits",
+		State: Implemented,
+		Help:  "most requests of one asgi worker at once",
 	},
 	{
 		Name: "max_requests", Section: "Worker Processes", Long: []string{"max-requests"}, Kind: Int, Default: 0, Meta: "INT", State: Implemented,
@@ -42,17 +42,17 @@ var workerSettings = []*Setting{
 	},
 	{
 		Name: "asgi_loop", Section: "Worker Processes", Long: []string{"asgi-loop"}, Kind: String, Default: "auto", Meta: "STRING",
-		Choices: []string{"auto", "asyncio", "uvloop"},
-		Help:    "event loop of ASGI workers",
+		State: Implemented, Choices: []string{"auto", "asyncio", "uvloop"},
+		Help: "event loop of asgi workers; auto: uvloop where it is installed",
 	},
 	{
 		Name: "asgi_lifespan", Section: "Worker Processes", Long: []string{"asgi-lifespan"}, Kind: String, Default: "auto", Meta: "STRING",
-		Choices: []string{"auto", "on", "off"},
-		Help:    "whether ASGI's lifespan protocol is spoken",
+		State: Implemented, Choices: []string{"auto", "on", "off"},
+		Help: "whether ASGI's lifespan protocol is spoken; auto: when the application takes part",
 	},
 	{
 		Name: "asgi_disconnect_grace_period", Section: "Worker Processes", Long: []string{"asgi-disconnect-grace-period"},
-		Kind: Int, Default: 3, Meta: "SECONDS",
+		Kind: Int, Default: 3, Meta: "SECONDS", State: Implemented,
 		Help: "time that an ASGI application gets after its client has gone away",
 	},
 	{

@@ -20,6 +20,7 @@ func (c *Config) WorkerArgs() []string {
 		"--log-level=" + c.LogLevel,
 		"--chdir=" + c.Chdir,
 	}
+	args = append(args, c.asgiArgs()...)
 	if len(c.PythonPath) > 0 {
 		args = append(args, "--pythonpath="+strings.Join(c.PythonPath, ","))
 	}
@@ -33,6 +34,22 @@ func (c *Config) WorkerArgs() []string {
 		}
 	}
 	return append(args, c.App)
+}
+
+// asgiArgs are those of an event loop, where they are not the runtime's own defaults: most applications have none.
+func (c *Config) asgiArgs() []string {
+	var args []string
+	for _, option := range []struct{ name, value, byDefault string }{
+		{"worker-connections", strconv.Itoa(c.WorkerConnections), "1000"},
+		{"asgi-loop", c.ASGILoop, "auto"},
+		{"asgi-lifespan", c.ASGILifespan, "auto"},
+		{"asgi-disconnect-grace-period", seconds(c.ASGIDisconnectGrace), "3"},
+	} {
+		if option.value != option.byDefault {
+			args = append(args, "--"+option.name+"="+option.value)
+		}
+	}
+	return args
 }
 
 // WatchdogTime is how long a worker may be silent before it is ended; 0: no limit. It is half as much again as the

@@ -163,10 +163,11 @@ func (s *service) run() {
 	if s.x.Length != 0 || s.x.Field("Content-Length") != "" {
 		s.x.size = b.size
 	}
-	mem.environ = s.o.appendEnviron(mem.environ[:0], s.x, s.x.size)
+	iface := s.f.pool.Interface()
+	mem.environ = s.o.appendHead(mem.environ[:0], s.x, s.x.size, iface)
 	s.box = newMailbox()
 	s.req = &workers.Request{
-		Environ: mem.environ, Body: b.inline, File: b.file, Size: b.size,
+		Environ: mem.environ, Interface: iface, Encode: s.encode, Body: b.inline, File: b.file, Size: b.size,
 		Safe: safe(s.x.Method), Reply: s.box,
 	}
 	s.f.pool.Submit(s.req)
@@ -174,6 +175,9 @@ func (s *service) run() {
 		s.f.buffers.Put(mem)
 	}
 }
+
+// encode makes the head for workers of another interface.
+func (s *service) encode(iface string) []byte { return s.o.appendHead(nil, s.x, s.x.size, iface) }
 
 // safe says whether a method only reads (RFC 9110 §9.2.1).
 func safe(method string) bool {

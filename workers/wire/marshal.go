@@ -28,6 +28,14 @@ func appendSized(b []byte, code byte, n int) []byte {
 // AppendNone appends None.
 func AppendNone(b []byte) []byte { return append(b, codeNone) }
 
+// appendBool appends True or False.
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, codeTrue)
+	}
+	return append(b, codeFalse)
+}
+
 // AppendInt appends an int, in the short form when it fits 32 bits.
 func AppendInt(b []byte, v int64) []byte {
 	if v >= math.MinInt32 && v <= math.MaxInt32 {
@@ -54,7 +62,9 @@ func appendLong(b []byte, v int64) []byte {
 }
 
 // AppendBytes appends a bytes object.
-func AppendBytes(b, v []byte) []byte { return append(appendSized(b, codeBytes, len(v)), v...) }
+func AppendBytes[T string | []byte](b []byte, v T) []byte {
+	return append(appendSized(b, codeBytes, len(v)), v...)
+}
 
 // AppendStr appends a str that is valid UTF-8.
 func AppendStr(b []byte, v string) []byte { return append(appendSized(b, codeStr, len(v)), v...) }

@@ -8,8 +8,9 @@ type Hello struct {
 	Pid       int
 	Slots     int    // requests at once, at least 1
 	Class     string // sync, gthread, …
-	Interface string // wsgi
+	Interface string // wsgi or asgi: how a request's head is to be told, see [Request]
 	Started   int64  // when the process did, in µs of CLOCK_MONOTONIC (clock_gettime(2)); 0: it does not say
+	Untimed   bool   // no time limit for a request: the worker watches over its event loop instead
 	Error     string // why the application cannot be served: a line, then perhaps a traceback
 	Exit      int    // the exit status that follows an Error
 }
@@ -26,6 +27,7 @@ func AppendHello(b []byte, h Hello) []byte {
 	if h.Started != 0 {
 		b = AppendInt(AppendStr(b, "started"), h.Started)
 	}
+	b = appendBool(AppendStr(b, "timed"), !h.Untimed)
 	if h.Error != "" {
 		b = AppendStr(AppendStr(b, "error"), h.Error)
 		b = AppendInt(AppendStr(b, "exit"), int64(h.Exit))
@@ -51,6 +53,8 @@ func ParseHello(payload []byte) (Hello, error) {
 			h.Interface = string(d.str())
 		case "started":
 			h.Started = d.int()
+		case "timed":
+			h.Untimed = d.int() == 0
 		case "error":
 			h.Error = d.optionalStr()
 		case "exit":
@@ -177,7 +181,7 @@ func AppendDrain(b []byte) []byte {
 // A Request is one request on its way to a worker.
 type Request struct {
 	ID      uint32
-	Environ []byte   // an encoded dict, see [AppendDict]
+	Environ []byte   // an encoded dict, see [AppendDict]: the environ of WSGI or the scope of ASGI
 	Body    []byte   // inline body, when File is nil
 	File    *os.File // the body, from offset 0
 	Size    int64    // length of File's content in bytes

@@ -30,7 +30,7 @@ def new_loop(kind):
 
 
 class ASGI(Server):
-    """The loop reads and hands on; each request is a task. Responses of one turn of the loop share a write."""
+    """The loop reads and hands on; each request is a task. Responses of one turn share a write."""
 
     interface = "asgi"
     timed = False       # a request may take as long as it wants, it is the loop that must not stand still
@@ -100,7 +100,8 @@ class ASGI(Server):
     def report(self, error, scope):
         """Logs ``error`` with its traceback and the request that met it."""
         from .trace import format_error
-        self.log.error("error in the application: %s\n%s" % (asgi_scope.request_line(scope), format_error(error)))
+        line = asgi_scope.request_line(scope)
+        self.log.error("error in the application: %s\n%s" % (line, format_error(error)))
 
     # In the loop
 

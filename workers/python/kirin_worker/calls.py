@@ -1,4 +1,4 @@
-"""What kind of callable an application is. Told without ``inspect``, whose import takes longer than a worker's start."""
+"""What kind of callable an application is, told without ``inspect``, whose import takes time."""
 
 CO_COROUTINE = 0x80     # inspect.CO_COROUTINE
 
@@ -15,7 +15,7 @@ def _is_coroutine_function(function):
 
 
 def is_asgi(app):
-    """Whether ``app`` is an ASGI application: a coroutine function, an object with an async __call__, or ASGI 2."""
+    """Whether ``app`` is an ASGI application: a coroutine function, an async __call__, or ASGI 2."""
     if is_double_callable(app):
         return True
     return _is_coroutine_function(app) or _is_coroutine_function(getattr(type(app), "__call__", None))

@@ -43,7 +43,8 @@ class Lifespan:
     def _broken(self):
         if self.error is None:
             return LoadError("the application's lifespan returned before it said lifespan.startup.complete")
-        return LoadError("the application raised in lifespan.startup: " + last_line(self.error), format_error(self.error))
+        line = "the application raised in lifespan.startup: " + last_line(self.error)
+        return LoadError(line, format_error(self.error))
 
     async def shutdown(self):
         """Tells the application that the worker ends, and waits for it."""
@@ -51,12 +52,12 @@ class Lifespan:
             return
         kind, message = await self._ask("lifespan.shutdown")
         if kind == "lifespan.shutdown.failed":
-            self.log.error("the application's lifespan.shutdown failed: %s" % (message or "it does not say why"))
+            self.log.error("the application's lifespan.shutdown failed: %s" % (message or "without a reason"))
         elif kind is None and self.error is not None:
             self.log.error("error in the application's lifespan\n%s" % format_error(self.error))
 
     async def _ask(self, kind):
-        """Sends a message; gives the type and text of the answer, (None, "") when the task ended without one."""
+        """Sends a message; gives type and text of the answer, (None, "") when the task ended without one."""
         self.answered = self.loop.create_future()
         self.messages.put_nowait({"type": kind})
         await asyncio.wait([self.answered, self.task], return_when=asyncio.FIRST_COMPLETED)
@@ -85,4 +86,5 @@ def _failed(message):
     lines = message.strip().splitlines()
     if not lines:
         return LoadError("the application's lifespan.startup failed and does not say why")
-    return LoadError("the application's lifespan.startup failed: " + lines[-1], message if len(lines) > 1 else "")
+    line = "the application's lifespan.startup failed: " + lines[-1]
+    return LoadError(line, message if len(lines) > 1 else "")

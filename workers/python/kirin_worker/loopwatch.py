@@ -1,4 +1,4 @@
-"""The watching thread of a worker whose requests share an event loop: no time limit for a request, but for the loop."""
+"""The watching thread of a worker with an event loop: the time limit is the loop's, not a request's."""
 
 import asyncio
 from time import monotonic

@@ -49,8 +49,10 @@ def serve(arguments):
         prepare(options)
         app, reloader = application(options, log)
         if kind is None:
-            options.kind = "asgi" if is_asgi(app) else "sync"
+            options.kind = "asgi" if is_asgi(app) else "gthread" if options.threads > 1 else "sync"
             kind = server_class(options)
+        elif kind.interface == "wsgi":
+            refuse_asgi(app, options)
         server = kind(app, listener, options, log, signals)
         server.open()
     except WorkerError as error:
@@ -89,6 +91,13 @@ def application(options, log):
         reloader.extra = broken.files(error, options.application)
         make = broken.asgi_application if options.kind == "asgi" else broken.application
         return make(error), reloader
+
+
+def refuse_asgi(app, options):
+    """An ASGI application fails its every request in a class that speaks WSGI."""
+    if is_asgi(app):
+        raise LoadError("%s is an ASGI application, and the worker class %s serves WSGI: use asgi or auto"
+                        % (options.application, options.kind))
 
 
 def work(server, early, notifier, log):

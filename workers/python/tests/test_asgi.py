@@ -34,12 +34,14 @@ class Requests(ASGICase):
 
     def test_hello(self):
         hello = self.wire.hello
-        self.assertEqual((hello["class"], hello["interface"], hello["slots"], hello["timed"]), ("asgi", "asgi", 1000, False))
+        self.assertEqual((hello["class"], hello["interface"]), ("asgi", "asgi"))
+        self.assertEqual((hello["slots"], hello["timed"]), (1000, False))
 
     def test_scope(self):
         lines = self.body("/dump?a=%20b").decode().split("\n")
-        for line in ("type='http'", "asgi={'version': '3.0', 'spec_version': '2.4'}", "path='/dump'", "query_string=b'a=%20b'",
-                     "raw_path=b'/dump'", "root_path=''", "client=('127.0.0.1', 40000)", "http_version='1.1'"):
+        for line in ("type='http'", "asgi={'version': '3.0', 'spec_version': '2.4'}", "path='/dump'",
+                     "query_string=b'a=%20b'", "raw_path=b'/dump'", "root_path=''",
+                     "client=('127.0.0.1', 40000)", "http_version='1.1'"):
             self.assertIn(line, lines)
         self.assertNotIn("state=", "\n".join(lines))
 
@@ -77,8 +79,10 @@ class Requests(ASGICase):
 class Responses(ASGICase):
 
     def test_kinds(self):
-        for target, kind, size in (("/hello", COMPLETE, 5), ("/large?65536", COMPLETE, 65536), ("/large?65537", FILE, 65537),
-                                   ("/two_parts", COMPLETE, 7), ("/stream?3,10", STREAM, 30), ("/stream?3,100000", STREAM, 300000)):
+        for target, kind, size in (
+                ("/hello", COMPLETE, 5), ("/large?65536", COMPLETE, 65536), ("/large?65537", FILE, 65537),
+                ("/two_parts", COMPLETE, 7), ("/stream?3,10", STREAM, 30),
+                ("/stream?3,100000", STREAM, 300000)):
             with self.subTest(target):
                 response = self.get(target)
                 self.assertEqual((response.status, response.kind, len(response.body)), ("200", kind, size))
@@ -106,7 +110,8 @@ class Responses(ASGICase):
 
     def test_early_hints(self):
         ident = self.wire.request("/hints")
-        self.assertEqual(self.wire.expect(RESPONSE)[:5], (ident, INTERIM, "103", [("link", "</a.css>; rel=preload")], None))
+        hint = [("link", "</a.css>; rel=preload")]
+        self.assertEqual(self.wire.expect(RESPONSE)[:5], (ident, INTERIM, "103", hint, None))
         self.assertEqual(self.wire.answer(ident).body, b"hinted")
 
     def test_no_early_hints_in_http_1_0(self):
@@ -128,11 +133,15 @@ class Responses(ASGICase):
 
     def test_mistakes(self):
         for target, message in (
-                ("/raise_before", "RuntimeError: before"), ("/raise_after_start", "RuntimeError: after start"),
-                ("/nothing", "ASGIError: the application returned before its response was complete"),
-                ("/twice", "http.response.start was sent twice"), ("/body_first", "before http.response.start"),
-                ("/odd_message", "'http.response.odd' is not a message"), ("/odd_body", "the body is str, not bytes"),
-                ("/odd_status", "the status is not a number"), ("/odd_headers", "headers must be pairs of byte strings"),
+                ("/raise_before", "RuntimeError: before"),
+                ("/raise_after_start", "RuntimeError: after start"),
+                ("/nothing", "the application returned before its response was complete"),
+                ("/twice", "http.response.start was sent twice"),
+                ("/body_first", "before http.response.start"),
+                ("/odd_message", "'http.response.odd' is not a message"),
+                ("/odd_body", "the body is str, not bytes"),
+                ("/odd_status", "the status is not a number"),
+                ("/odd_headers", "headers must be pairs of byte strings"),
                 ("/injection", "has a control character"), ("/missing", "KeyError")):
             with self.subTest(target):
                 self.fails(target, message)
@@ -264,7 +273,8 @@ class Lifespan(WorkerCase):
         return wire.hello["error"]
 
     def test_failed(self):
-        self.assertEqual(self.refused('asgi_app:lifespan("fail")'), "the application's lifespan.startup failed: no database")
+        self.assertEqual(self.refused('asgi_app:lifespan("fail")'),
+                         "the application's lifespan.startup failed: no database")
 
     def test_raised(self):
         self.assertIn("RuntimeError: broken startup", self.refused('asgi_app:lifespan("raise")'))
@@ -280,7 +290,8 @@ class Lifespan(WorkerCase):
 class Auto(WorkerCase):
 
     def test_recognised(self):
-        for application, kind in (("pep:app", "sync"), ("asgi_app:app", "asgi"), ("asgi_app:instance", "asgi"),
+        for application, kind in (("pep:app", "sync"), ("asgi_app:app", "asgi"),
+                                  ("asgi_app:instance", "asgi"),
                                   ("asgi_app:Two", "asgi"), ('asgi_app:lifespan("good")', "asgi")):
             with self.subTest(application):
                 _, wire = self.served(application, "--class=auto")

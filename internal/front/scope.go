@@ -1,0 +1,105 @@
+package front
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/kirin-server/kirin/workers"
+	"github.com/kirin-server/kirin/workers/wire"
+)
+
+// appendHead encodes an exchange's head for an interface of workers. length is the body's, -1 when there is none to tell of.
+func (o *Options) appendHead(b []byte, x *Exchange, length int64, iface string) []byte {
+	if iface == workers.ASGI {
+		return o.appendScope(b, x, length)
+	}
+	return o.appendEnviron(b, x, length)
+}
+
+// appendScope encodes the http scope of ASGI 3, but for what the worker adds: asgi, state and extensions.
+func (o *Options) appendScope(b []byte, x *Exchange, length int64) []byte {
+	path, query := splitTarget(x.Target)
+	b = wire.AppendDict(b)
+	b = strPair(b, "type", "http")
+	b = strPair(b, "http_version", strings.TrimPrefix(x.Proto, "HTTP/"))
+	b = strPair(b, "method", x.Method)
+	b = strPair(b, "scheme", x.Scheme)
+	b = strPair(b, "path", validUTF8(unescape(path)))
+	b = wire.AppendBytes(wire.AppendStr(b, "raw_path"), path)
+	b = wire.AppendBytes(wire.AppendStr(b, "query_string"), query)
+	b = strPair(b, "root_path", o.ScriptName)
+	if x.ID != "" {
+		b = strPair(b, "kirin.request_id", x.ID)
+	}
+	b = appendAddress(wire.AppendStr(b, "client"), x.Peer)
+	b = appendAddress(wire.AppendStr(b, "server"), x.Local)
+	return wire.AppendEnd(appendHeaders(wire.AppendStr(b, "headers"), x, length))
+}
+
+func strPair(b []byte, key, value string) []byte {
+	return wire.AppendStr(wire.AppendStr(b, key), value)
+}
+
+// validUTF8 is s with what is not UTF-8 replaced, as urllib.parse.unquote does it.
+func validUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// appendAddress writes host and port, or None behind a Unix socket.
+func appendAddress(b []byte, addr netip.AddrPort) []byte {
+	if !addr.IsValid() {
+		return wire.AppendNone(b)
+	}
+	b = wire.AppendStr(wire.AppendTuple(b, 2), addr.Addr().Unmap().String())
+	return wire.AppendInt(b, int64(addr.Port()))
+}
+
+// appendHeaders writes the header fields with their names in lower case, the Host first, repeated ones as they came. The body that a worker
+// gets is not chunked any more: it has its length.
+func appendHeaders(b []byte, x *Exchange, length int64) []byte {
+	count := 0
+	for i := range x.Fields {
+		if !hidden(x.Fields[i].Name) {
+			count++
+		}
+	}
+	if x.Host != "" {
+		count++
+	}
+	if length >= 0 {
+		count++
+	}
+	b = wire.AppendList(b, count)
+	if x.Host != "" {
+		b = appendHeader(b, "host", x.Host)
+	}
+	if length >= 0 {
+		b = appendHeader(b, "content-length", strconv.FormatInt(length, 10))
+	}
+	for i := range x.Fields {
+		if f := &x.Fields[i]; !hidden(f.Name) {
+			b = appendHeader(b, f.Name, f.Value)
+		}
+	}
+	return b
+}
+
+// hidden are the fields that appendFields leaves out, too.
+func hidden(name string) bool { return strings.IndexByte(name, '_') >= 0 || skipped(name) }
+
+func appendHeader(b []byte, name, value string) []byte {
+	b = wire.AppendTuple(b, 2)
+	at := len(b) + len("s") + 4
+	b = wire.AppendBytes(b, name)
+	for i, c := range b[at:] {
+		if 'A' <= c && c <= 'Z' {
+			b[at+i] = c + 'a' - 'A'
+		}
+	}
+	return wire.AppendBytes(b, value)
+}
