@@ -12,7 +12,7 @@ from .wire import COMPLETE, END, FILE, INLINE, INTERIM, STREAM
 
 WAITING, BEGUN, HELD, STREAMING, DONE = range(5)
 
-HOLD = 0.001            # seconds that the first part of a body waits for the last: together they are no stream
+HOLD = 0.001            # seconds that the first part of a body waits for the last: they need no stream
 READ_SIZE = 64 << 10
 WHOLE, SPOOLED, STREAMED = 0, 1, 2      # kinds of REQUEST (docs/protocol.md)
 
@@ -32,7 +32,7 @@ class Exchange:
         self.ident, self.kind, self.scope, self.body = request
         self.task = None
         self.ended = False          # the application has returned
-        self.left = -1              # bytes of the request body that receive() has to give; -1: it has given none
+        self.left = -1              # bytes of the request body that receive() has to give, -1: not begun
         self.gone = False           # the client is
         self.heard = None           # an asyncio.Event for those that wait for the end, once somebody does
         self.state = WAITING
