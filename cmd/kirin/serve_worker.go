@@ -142,9 +142,20 @@ func (s *server) poolOptions(cfg *config.Config) workers.Options {
 func (s *server) frontOptions(cfg *config.Config) front.Options {
 	return front.Options{
 		RequestLine: cfg.LimitRequestLine, FieldCount: cfg.LimitRequestFields, FieldSize: cfg.LimitRequestFieldSize,
-		KeepAlive: cfg.KeepAlive,
-		Trusted:   cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
+		AnyMethod: cfg.AnyMethod, KeepAlive: cfg.KeepAlive,
+		Trusted: cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
+		Forwarder: cfg.ForwarderHeaders, HeaderMap: headerMap(cfg.HeaderMap),
 		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(),
 		Logger: s.log, Access: s.over,
 	}
+}
+
+func headerMap(word string) front.HeaderMap {
+	switch word {
+	case "refuse":
+		return front.RefuseUnderscores
+	case "dangerous":
+		return front.MapUnderscores
+	}
+	return front.DropUnderscores
 }

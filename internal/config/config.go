@@ -58,6 +58,9 @@ type Config struct {
 	ForwardedAllow      []netip.Prefix // proxies whose scheme headers are believed
 	ForwardedAllowAll   bool           // believe everybody's
 	SecureSchemeHeaders map[string]string
+	ForwarderHeaders    []string // headers with underscores that those proxies may send; "*": all
+	HeaderMap           string   // drop, refuse, dangerous
+	AnyMethod           bool     // permit_unconventional_http_method
 
 	Reload           bool
 	ReloadExtraFiles []string // absolute; may be patterns of filepath.Glob

@@ -86,6 +86,9 @@ func (m *merge) requests(c *Config) error {
 	for name, v := range headers {
 		c.SecureSchemeHeaders[name], _ = v.(string)
 	}
+	c.ForwarderHeaders = m.list("forwarder_headers")
+	c.HeaderMap = m.text("header_map")
+	c.AnyMethod = m.flag("permit_unconventional_http_method")
 	return nil
 }
 

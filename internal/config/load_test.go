@@ -101,6 +101,7 @@ func TestDefaults(t *testing.T) {
 		LimitRequestLine: 4094, LimitRequestFields: 100, LimitRequestFieldSize: 8190,
 		ForwardedAllow:      []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
 		SecureSchemeHeaders: map[string]string{"X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on"},
+		ForwarderHeaders:    []string{"SCRIPT_NAME", "PATH_INFO"}, HeaderMap: "drop",
 	}
 	want.values = got.values
 	if !reflect.DeepEqual(got, want) {
@@ -121,6 +122,7 @@ func TestEveryField(t *testing.T) {
 			"--access-logfile a.log --access-logformat %(h)s --error-logfile /e.log --log-level error --capture-output " +
 			"--limit-request-line 0 --limit-request-fields 1 --limit-request-field_size 2 --forwarded-allow-ips *,10.1.2.3/8 " +
 			"--worker-connections 10 --asgi-loop uvloop --asgi-lifespan off --asgi-disconnect-grace-period 1 " +
+			"--forwarder-headers REMOTE_USER,X_Y --header-map refuse --permit-unconventional-http-method " +
 			"--reload --reload-extra-file t/*.html --check-config --print-config shop:make",
 	}.mustLoad(t)
 	shop := filepath.Join(dir, "shop")
@@ -135,8 +137,8 @@ func TestEveryField(t *testing.T) {
 		AccessLog: shop + "/a.log", AccessLogFormat: "%(h)s", ErrorLog: "/e.log", LogLevel: "error", CaptureOutput: true,
 		LimitRequestFields: 1, LimitRequestFieldSize: 2,
 		ForwardedAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ForwardedAllowAll: true,
-		SecureSchemeHeaders: got.SecureSchemeHeaders,
-		Reload:              true, ReloadExtraFiles: []string{shop + "/t/*.html"}, CheckConfig: true, PrintConfig: true,
+		SecureSchemeHeaders: got.SecureSchemeHeaders, ForwarderHeaders: []string{"REMOTE_USER", "X_Y"}, HeaderMap: "refuse", AnyMethod: true,
+		Reload: true, ReloadExtraFiles: []string{shop + "/t/*.html"}, CheckConfig: true, PrintConfig: true,
 	}
 	want.values = got.values
 	if !reflect.DeepEqual(got, want) {

@@ -112,6 +112,7 @@ var requestSettings = []*Setting{
 	{
 		Name: "permit_obsolete_folding", Section: "Server Mechanics", Long: []string{"permit-obsolete-folding"}, Kind: Bool, Default: false,
 		Help: "accept header fields that go on over several lines",
+		Mend: "leave it out: folded fields are refused (RFC 9112 §5.2)",
 	},
 	{
 		Name: "strip_header_spaces", Section: "Server Mechanics", Long: []string{"strip-header-spaces"}, Kind: Bool, Default: false,
@@ -120,11 +121,13 @@ var requestSettings = []*Setting{
 	},
 	{
 		Name: "permit_unconventional_http_method", Section: "Server Mechanics", Long: []string{"permit-unconventional-http-method"}, Kind: Bool, Default: false,
-		Help: "accept methods that no registry would",
+		State: Implemented,
+		Help:  "accept methods that no registry would",
 	},
 	{
 		Name: "permit_unconventional_http_version", Section: "Server Mechanics", Long: []string{"permit-unconventional-http-version"}, Kind: Bool, Default: false,
 		Help: "accept HTTP versions that do not exist",
+		Mend: "leave it out: HTTP/1.0 and all that calls itself HTTP/1.x is served",
 	},
 	{
 		Name: "casefold_http_method", Section: "Server Mechanics", Long: []string{"casefold-http-method"}, Kind: Bool, Default: false,
@@ -133,13 +136,13 @@ var requestSettings = []*Setting{
 	},
 	{
 		Name: "forwarder_headers", Section: "Server Mechanics", Long: []string{"forwarder-headers"}, Kind: CommaList,
-		Default: []string{"SCRIPT_NAME", "PATH_INFO"}, Meta: "LIST",
-		Help: "headers by which a trusted proxy sets variables of the environ, with commas",
+		Default: []string{"SCRIPT_NAME", "PATH_INFO"}, Meta: "LIST", State: Implemented,
+		Help: "headers with underscores by which a trusted proxy sets variables of the environ, with commas; * for all",
 	},
 	{
 		Name: "header_map", Section: "Server Mechanics", Long: []string{"header-map"}, Kind: String, Default: "drop", Meta: "WORD",
-		Choices: []string{"drop", "refuse", "dangerous"},
-		Help:    "what becomes of a header with an underscore in its name",
+		Choices: []string{"drop", "refuse", "dangerous"}, State: Implemented,
+		Help: "what becomes of a header with an underscore in its name",
 	},
 	{
 		Name: "root_path", Section: "Server Mechanics", Long: []string{"root-path"}, Kind: String, Default: "", Meta: "PATH",

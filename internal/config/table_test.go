@@ -103,8 +103,8 @@ func TestTableHasTheDefaultsOfGunicorn(t *testing.T) {
 func TestImplementedSettingsAreThose(t *testing.T) {
 	want := append(slices.Clone(ours),
 		"accesslog", "access_log_format", "asgi_disconnect_grace_period", "asgi_lifespan", "asgi_loop", "backlog", "bind", "capture_output", "chdir", "check_config", "config",
-		"errorlog", "forwarded_allow_ips", "graceful_timeout", "group", "keepalive", "limit_request_field_size",
-		"limit_request_fields", "limit_request_line", "loglevel", "max_requests", "max_requests_jitter", "pidfile",
+		"errorlog", "forwarded_allow_ips", "forwarder_headers", "graceful_timeout", "group", "header_map", "keepalive", "limit_request_field_size",
+		"limit_request_fields", "limit_request_line", "loglevel", "max_requests", "max_requests_jitter", "permit_unconventional_http_method", "pidfile",
 		"print_config", "proc_name", "pythonpath", "raw_env", "reload", "reload_extra_files",
 		"secure_scheme_headers", "threads", "timeout", "umask", "user", "worker_class", "worker_connections", "workers", "wsgi_app")
 	got := namesOf(func(s *Setting) bool { return s.State == Implemented })

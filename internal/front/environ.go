@@ -14,7 +14,7 @@ func (o *Options) appendEnviron(b []byte, x *Exchange, length int64) []byte {
 	path, query := splitTarget(x.Target)
 	b = wire.AppendDict(b)
 	b = pair(b, "REQUEST_METHOD", x.Method)
-	b = o.appendPath(b, path)
+	b = appendPath(b, o.scriptName(x), path)
 	b = pair(b, "QUERY_STRING", query)
 	b = pair(b, "RAW_URI", x.Target)
 	b = pair(b, "SERVER_PROTOCOL", x.Proto)
@@ -32,7 +32,7 @@ func (o *Options) appendEnviron(b []byte, x *Exchange, length int64) []byte {
 	if x.Host != "" {
 		b = pair(b, "HTTP_HOST", x.Host)
 	}
-	return wire.AppendEnd(appendFields(b, x.Fields))
+	return wire.AppendEnd(appendFields(b, o.mapped(x)))
 }
 
 func pair(b []byte, key, value string) []byte {
@@ -60,18 +60,18 @@ func splitTarget(target string) (path, query string) {
 
 // mount splits an unescaped path where the application is mounted. It is not ok when the path is not there: Gunicorn would give
 // 500, which makes of a client's mistake the server's. The asterisk of OPTIONS is everywhere.
-func (o *Options) mount(path string) (info string, ok bool) {
-	if o.ScriptName == "" || path == "*" {
+func mount(script, path string) (info string, ok bool) {
+	if script == "" || path == "*" {
 		return path, true
 	}
-	info, ok = strings.CutPrefix(path, o.ScriptName)
+	info, ok = strings.CutPrefix(path, script)
 	return info, ok && (info == "" || info[0] == '/')
 }
 
 // appendPath writes SCRIPT_NAME and PATH_INFO.
-func (o *Options) appendPath(b []byte, path string) []byte {
-	info, _ := o.mount(unescape(path))
-	return pair(pair(b, "SCRIPT_NAME", o.ScriptName), "PATH_INFO", info)
+func appendPath(b []byte, script, path string) []byte {
+	info, _ := mount(script, unescape(path))
+	return pair(pair(b, "SCRIPT_NAME", script), "PATH_INFO", info)
 }
 
 // unescape undoes percent-encoding. What is not a valid escape is left as it is.
@@ -138,8 +138,7 @@ func splitHost(host string) (name, port string) {
 	return host[:at], host[at+1:]
 }
 
-// appendFields writes the header fields. A name with an underscore is dropped, since it would pass for one with a hyphen.
-// Repeated fields are joined by commas, cookies by semicolons (RFC 6265 §5.4).
+// appendFields writes the header fields that make variables. Repeated fields are joined by commas, cookies by semicolons (RFC 6265 §5.4).
 func appendFields(b []byte, fields []Field) []byte {
 	unique := len(fields) > manyFields
 	if unique {
@@ -147,7 +146,7 @@ func appendFields(b []byte, fields []Field) []byte {
 	}
 	for i := range fields {
 		f := &fields[i]
-		if strings.IndexByte(f.Name, '_') >= 0 || skipped(f.Name) || !unique && repeats(fields[:i], f.Name) {
+		if skipped(f.Name) || !unique && repeats(fields[:i], f.Name) {
 			continue
 		}
 		value := f.Value

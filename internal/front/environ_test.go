@@ -118,7 +118,7 @@ func TestEnvironScriptName(t *testing.T) {
 	}
 	o := Options{ScriptName: "/shop"}.withDefaults()
 	for _, path := range []string{"/", "/shopping", "/sho", "/Shop/a", "/a/shop/b", ""} {
-		if info, ok := o.mount(path); ok {
+		if info, ok := mount(o.ScriptName, path); ok {
 			t.Errorf("%q is taken to be below /shop, as %q", path, info)
 		}
 	}

@@ -15,11 +15,14 @@ type Options struct {
 	RequestLine int           // limit_request_line in bytes; 0: only that of the whole head
 	FieldCount  int           // limit_request_fields; 0: only that of the whole head
 	FieldSize   int           // limit_request_field_size in bytes; 0: only that of the whole head
+	AnyMethod   bool          // permit_unconventional_http_method
 	KeepAlive   time.Duration // how long an idle connection is kept; 0: closed after each exchange
 
 	Trusted    []netip.Prefix    // forwarded_allow_ips
 	TrustAll   bool              // forwarded_allow_ips = "*"
 	SchemeHead map[string]string // secure_scheme_headers: names in any case, and the value that says https
+	Forwarder  []string          // forwarder_headers: names with underscores, in any case, that a trusted peer may send; "*" means all
+	HeaderMap  HeaderMap         // header_map
 
 	ScriptName string // the path that the application is mounted at; a request for any other path is answered 404
 	Software   string // SERVER_SOFTWARE; empty means kirin
@@ -58,7 +61,7 @@ func (o Options) withDefaults() Options {
 		o.StallTimeout = stallTimeout
 	}
 	o.ScriptName = mountPoint(o.ScriptName)
-	o.limits = http1.Limits{Line: o.RequestLine, Fields: o.FieldCount, Field: o.FieldSize, Total: o.headLimit()}
+	o.limits = http1.Limits{AnyMethod: o.AnyMethod, Line: o.RequestLine, Fields: o.FieldCount, Field: o.FieldSize, Total: o.headLimit()}
 	return o
 }
 

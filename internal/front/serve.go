@@ -111,10 +111,13 @@ func (o *Options) senseless(x *Exchange) (status int, why string) {
 	if types > 1 {
 		return http.StatusBadRequest, "the request has more than one Content-Type"
 	}
-	if o.ScriptName != "" {
+	if name, found := o.unmapped(x); found {
+		return http.StatusBadRequest, fmt.Sprintf("the header field %.100q has an underscore in its name (header_map)", name)
+	}
+	if script := o.scriptName(x); script != "" {
 		path, _ := splitTarget(x.Target)
-		if _, ok := o.mount(unescape(path)); !ok {
-			return http.StatusNotFound, fmt.Sprintf("the path %.100q is not below %s (SCRIPT_NAME)", path, o.ScriptName)
+		if _, ok := mount(script, unescape(path)); !ok {
+			return http.StatusNotFound, fmt.Sprintf("the path %.100q is not below %.100s (SCRIPT_NAME)", path, script)
 		}
 	}
 	return 0, ""

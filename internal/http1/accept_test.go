@@ -251,3 +251,16 @@ func same(t *testing.T, head string, h, want *Head, n, size int, err error, refu
 		t.Errorf("%q: %v, at once: %v", head, err, refusal)
 	}
 }
+
+func TestAnyMethod(t *testing.T) {
+	for _, method := range []string{"get", "X", "g#t", strings.Repeat("X", 200)} {
+		if h, _, e := read(t, line(method+" / HTTP/1.1"), Limits{AnyMethod: true}); e != nil || h.Method != method {
+			t.Errorf("%s is read as %s: %v", method, h.Method, e)
+		}
+	}
+	for _, method := range []string{"", "G(T", "G\x00T", "\"GET\""} {
+		if _, _, e := read(t, line(method+" / HTTP/1.1"), Limits{AnyMethod: true}); e == nil {
+			t.Errorf("%q is taken", method)
+		}
+	}
+}

@@ -50,6 +50,8 @@ type Limits struct {
 	Fields int // how many; 0: only Total
 	Field  int // of a field line, with its end; 0: only Total
 	Total  int // of the whole head; 0 means 64 KiB
+
+	AnyMethod bool // a method may be any token, not only one that could be registered
 }
 
 const defaultTotal = 64 << 10

@@ -101,7 +101,7 @@ func (p *Parser) first(h *Head, buf []byte) (done bool, e *Error) {
 		}
 		p.blank, p.at = true, 2
 	}
-	end, e := h.requestLine(buf, p.at)
+	end, e := h.requestLine(buf, p.at, p.Limits.AnyMethod)
 	if end == 0 {
 		return false, e
 	}

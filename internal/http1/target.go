@@ -12,12 +12,16 @@ const (
 )
 
 // requestLine reads method, target and version (RFC 9112 §3). end is 0 when the line is not all there, or no good.
-func (h *Head) requestLine(b []byte, at int) (end int, e *Error) {
-	i := skip(b, at, methodByte)
-	if i == len(b) && i-at <= maxMethod {
+func (h *Head) requestLine(b []byte, at int, anyMethod bool) (end int, e *Error) {
+	of, least, most := uint8(methodByte), minMethod, maxMethod
+	if anyMethod {
+		of, least, most = tokenByte, 1, len(b)
+	}
+	i := skip(b, at, of)
+	if i == len(b) && i-at <= most {
 		return 0, nil
 	}
-	if n := i - at; i == len(b) || b[i] != ' ' || n < minMethod || n > maxMethod {
+	if n := i - at; i == len(b) || b[i] != ' ' || n < least || n > most {
 		return 0, badMethod(b[at:], n)
 	}
 	method := b[at:i]
