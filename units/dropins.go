@@ -100,10 +100,10 @@ func (a *App) front(version int) File {
 	return s.file(a.names().Front(), a.head())
 }
 
-// workerSocket outlives the front when systemd starts that anew by itself (PartOf= would restart it then), and so does its worker.
+// workerSocket is stopped and restarted with the front, and its worker with it.
 func (a *App) workerSocket(number, version int) File {
 	s := a.sourced("Socket")
-	s.add("Unit", "PartOf", a.names().Socket())
+	s.add("Unit", "PartOf", a.names().Front())
 	s.addPollLimit(version)
 	return s.file(a.names().WorkerSocket(number), a.head())
 }

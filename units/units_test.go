@@ -38,7 +38,7 @@ func TestDropIns(t *testing.T) {
 	for path, want := range map[string]string{
 		"kirin@shop.socket.d/50-kirin.conf":          "\n[Socket]\nExecStartPre=\nListenStream=\nListenStream=127.0.0.1:8000\n",
 		"kirin@shop.service.d/50-kirin.conf":         "Wants=" + sockets + "\nAfter=" + sockets + "\n\n[Service]\nSlice=kirin-shop.slice\nTimeoutStopSec=35s\nRestartSec=1s\n",
-		"kirin-worker@shop:3.socket.d/50-kirin.conf": "PartOf=kirin@shop.socket\n",
+		"kirin-worker@shop:3.socket.d/50-kirin.conf": "PartOf=kirin@shop.service\n",
 		"kirin-worker@shop:3.service.d/50-kirin.conf": "Before=kirin@shop.service\n\n[Service]\n" +
 			"ExecStart=/usr/bin/python3 /usr/lib/kirin/worker.py serve shop:app\nSlice=kirin-shop.slice\nSyslogIdentifier=shop\n" +
 			"WatchdogSec=45s\nTimeoutStopSec=35s\nDynamicUser=yes\nUser=kirin-shop\nStateDirectory=kirin/shop\nCacheDirectory=kirin/shop\n",

@@ -71,7 +71,7 @@ func (c *socketCrew) launcher(context.Context, *config.Config) (workers.Launcher
 	return &socketLauncher{dir: workerSockets, app: c.app}, io.NopCloser(nil), nil
 }
 
-// close leaves the workers alone: those that were not drained wait for the next front, or end with their sockets (StopWhenUnneeded=).
+// close leaves the workers alone: those that were not drained wait for the next front, or end with their sockets (PartOf=).
 func (c *socketCrew) close() {}
 
 // socketLauncher is a [workers.Launcher] for workers that systemd starts.
