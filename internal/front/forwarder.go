@@ -39,33 +39,45 @@ func (o *Options) unmapped(x *Exchange) (name string, found bool) {
 	return "", false
 }
 
-// mapped gives the fields that make variables, in which no two that differ by an underscore make the same: where a trusted proxy has set
-// a variable, no other spelling counts. Most requests have no such names, and their fields are given as they are.
-func (o *Options) mapped(x *Exchange) []Field {
-	if !slices.ContainsFunc(x.Fields, func(f Field) bool { return underscored(f.Name) }) {
+// allowed gives the fields that an application may see. Where a trusted proxy has set a variable, no other spelling of it is among them.
+// Most requests have no such names, and their fields are given as they are.
+func (o *Options) allowed(x *Exchange) []Field {
+	if !slices.ContainsFunc(x.Fields, isUnderscored) {
 		return x.Fields
 	}
 	own := map[string]bool{} // variables that are the proxy's
 	for _, f := range x.Fields {
-		if underscored(f.Name) && o.forwards(x, f.Name) {
+		if isUnderscored(f) && o.forwards(x, f.Name) {
 			own[variable(f.Name)] = true
 		}
 	}
 	fields := make([]Field, 0, len(x.Fields))
 	for _, f := range x.Fields {
-		forwarded := underscored(f.Name) && own[variable(f.Name)] && o.forwards(x, f.Name)
-		switch {
-		case forwarded:
-		case own[variable(f.Name)], underscored(f.Name) && o.HeaderMap != MapUnderscores:
-			continue
+		ok := !isUnderscored(f) || o.HeaderMap == MapUnderscores
+		if own[variable(f.Name)] {
+			ok = isUnderscored(f) && o.forwards(x, f.Name)
 		}
-		if underscored(f.Name) {
-			f.Name = respelt(f.Name)
+		if ok {
+			fields = append(fields, f)
 		}
-		fields = append(fields, f)
 	}
 	return fields
 }
+
+// mapped gives the fields that make variables, in which those that make the same have one name.
+func (o *Options) mapped(x *Exchange) []Field {
+	fields := o.allowed(x)
+	if !slices.ContainsFunc(fields, isUnderscored) {
+		return fields
+	}
+	fields = slices.Clone(fields)
+	for i := range fields {
+		fields[i].Name = respelt(fields[i].Name)
+	}
+	return fields
+}
+
+func isUnderscored(f Field) bool { return underscored(f.Name) }
 
 // variable is the variable that a name makes, but for its prefix.
 func variable(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }

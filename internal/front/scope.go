@@ -29,13 +29,13 @@ func (o *Options) appendScope(b []byte, x *Exchange, length int64) []byte {
 	b = strPair(b, "path", validUTF8(unescape(path)))
 	b = wire.AppendBytes(wire.AppendStr(b, "raw_path"), path)
 	b = wire.AppendBytes(wire.AppendStr(b, "query_string"), query)
-	b = strPair(b, "root_path", o.ScriptName)
+	b = strPair(b, "root_path", o.scriptName(x))
 	if x.ID != "" {
 		b = strPair(b, "kirin.request_id", x.ID)
 	}
 	b = appendAddress(wire.AppendStr(b, "client"), x.Peer)
 	b = appendAddress(wire.AppendStr(b, "server"), x.Local)
-	return wire.AppendEnd(appendHeaders(wire.AppendStr(b, "headers"), x, length))
+	return wire.AppendEnd(appendHeaders(wire.AppendStr(b, "headers"), x.Host, o.allowed(x), length))
 }
 
 func strPair(b []byte, key, value string) []byte {
@@ -61,36 +61,33 @@ func appendAddress(b []byte, addr netip.AddrPort) []byte {
 
 // appendHeaders writes the header fields with their names in lower case, the Host first, repeated ones as they came. The body that a worker
 // gets is not chunked any more: it has its length.
-func appendHeaders(b []byte, x *Exchange, length int64) []byte {
+func appendHeaders(b []byte, host string, fields []Field, length int64) []byte {
 	count := 0
-	for i := range x.Fields {
-		if !hidden(x.Fields[i].Name) {
+	for i := range fields {
+		if !skipped(fields[i].Name) {
 			count++
 		}
 	}
-	if x.Host != "" {
+	if host != "" {
 		count++
 	}
 	if length >= 0 {
 		count++
 	}
 	b = wire.AppendList(b, count)
-	if x.Host != "" {
-		b = appendHeader(b, "host", x.Host)
+	if host != "" {
+		b = appendHeader(b, "host", host)
 	}
 	if length >= 0 {
 		b = appendHeader(b, "content-length", strconv.FormatInt(length, 10))
 	}
-	for i := range x.Fields {
-		if f := &x.Fields[i]; !hidden(f.Name) {
+	for i := range fields {
+		if f := &fields[i]; !skipped(f.Name) {
 			b = appendHeader(b, f.Name, f.Value)
 		}
 	}
 	return b
 }
-
-// hidden are the fields that appendFields leaves out, too.
-func hidden(name string) bool { return strings.IndexByte(name, '_') >= 0 || skipped(name) }
 
 func appendHeader(b []byte, name, value string) []byte {
 	b = wire.AppendTuple(b, 2)

@@ -25,12 +25,12 @@ func TestScope(t *testing.T) {
 	x := &Exchange{
 		Method: "POST", Target: "/caf%C3%A9/%ff?a=%20b#c", Proto: "HTTP/1.1", Host: "shop.example", Scheme: "https", ID: "7f",
 		Fields: []Field{
-			{"Accept", "*/*"},
-			{"X-Twice", "1"},
-			{"X_Spoofed", "no"},
-			{"Transfer-Encoding", "chunked"},
-			{"x-twice", "caf\xe9"},
-			{"Content-Length", "9"},
+			{Name: "Accept", Value: "*/*"},
+			{Name: "X-Twice", Value: "1"},
+			{Name: "X_Spoofed", Value: "no"},
+			{Name: "Transfer-Encoding", Value: "chunked"},
+			{Name: "x-twice", Value: "caf\xe9"},
+			{Name: "Content-Length", Value: "9"},
 		},
 		Peer: netip.MustParseAddrPort("[::ffff:192.0.2.1]:4711"), Local: netip.MustParseAddrPort("[2001:db8::1]:80"),
 	}
@@ -40,6 +40,24 @@ func TestScope(t *testing.T) {
 		`'client': ('192.0.2.1', 4711), 'server': ('2001:db8::1', 80), 'headers': [(b'host', b'shop.example'), ` +
 		`(b'content-length', b'9'), (b'accept', b'*/*'), (b'x-twice', b'1'), (b'x-twice', b'caf\xe9')]}`
 	if got := loadScope(t, o.appendScope(nil, x, 9)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestScopeForwarded: what a trusted proxy says by names with underscores is there, and where the application is mounted.
+func TestScopeForwarded(t *testing.T) {
+	x := &Exchange{
+		Method: "GET", Target: "/app/x", Proto: "HTTP/1.1", Scheme: "http",
+		Fields: []Field{
+			{Name: "SCRIPT_NAME", Value: "/app"},
+			{Name: "Remote-User", Value: "evil"},
+			{Name: "REMOTE_USER", Value: "bob"},
+			{Name: "X_Y", Value: "no"},
+		},
+	}
+	o := Options{Forwarder: []string{"SCRIPT_NAME", "REMOTE_USER"}}
+	want := `'root_path': '/app', 'client': None, 'server': None, 'headers': [(b'script_name', b'/app'), (b'remote_user', b'bob')]}`
+	if got := loadScope(t, o.appendScope(nil, x, -1)); !strings.HasSuffix(got, want) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
