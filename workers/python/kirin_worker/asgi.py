@@ -6,12 +6,14 @@ import sys
 
 from . import asgi_scope
 from .asgi_http import Exchange
+from .asgi_ws import Socket
 from .calls import is_double_callable, single_callable
 from .errors import WorkerError
 from .lifespan import Lifespan
 from .loopwatch import LoopWatch
 from .pipe import Pipe
 from .server import Server
+from .wire import WEBSOCKET
 
 PARTING = 5.0       # seconds for the tasks that are left when the loop ends
 
@@ -137,6 +139,9 @@ class ASGI(Server):
         if conn.gone:
             for exchange in list(conn.running):
                 exchange.disconnect()
+        elif conn.draining:
+            for exchange in list(conn.running):
+                exchange.retire()
         return got
 
     def serve(self, conn):
@@ -148,7 +153,7 @@ class ASGI(Server):
                 self.flush_soon(conn)
                 continue
             self.count()
-            exchange = Exchange(self, conn, request)
+            exchange = (Socket if request[1] == WEBSOCKET else Exchange)(self, conn, request)
             conn.running.add(exchange)
             conn.queued[request[0]] = exchange
             task = self.task(exchange.run())

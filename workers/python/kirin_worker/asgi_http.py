@@ -8,13 +8,12 @@ import _socket
 from . import bodies
 from .asgi_errors import ASGIError, ClientDisconnected
 from .asgi_heads import encode_headers
-from .wire import COMPLETE, END, FILE, INLINE, INTERIM, STREAM
+from .wire import COMPLETE, END, FILE, INLINE, INTERIM, STREAM, STREAMED, WHOLE
 
 WAITING, BEGUN, HELD, STREAMING, DONE = range(5)
 
 HOLD = 0.001            # seconds that the first part of a body waits for the last: they need no stream
 READ_SIZE = 64 << 10
-WHOLE, SPOOLED, STREAMED = 0, 1, 2      # kinds of REQUEST (docs/protocol.md)
 
 ERROR_PAGE = b"Internal Server Error"
 ERROR_HEADERS = [("content-type", "text/plain; charset=utf-8"), ("content-length", str(len(ERROR_PAGE)))]
@@ -23,8 +22,8 @@ ERROR_HEADERS = [("content-type", "text/plain; charset=utf-8"), ("content-length
 class Exchange:
     """One request and its response. All of it is the loop's thread's."""
 
-    __slots__ = ("server", "conn", "ident", "scope", "task", "ended", "kind", "body", "left", "gone", "heard",
-                 "state", "status", "headers", "held", "timer", "pipe", "sent", "trailers")
+    __slots__ = ("server", "conn", "ident", "scope", "task", "ended", "kind", "body", "source", "left",
+                 "gone", "heard", "state", "status", "headers", "held", "timer", "pipe", "sent", "trailers")
 
     def __init__(self, server, conn, request):
         self.server = server
@@ -32,6 +31,7 @@ class Exchange:
         self.ident, self.kind, self.scope, self.body = request
         self.task = None
         self.ended = False          # the application has returned
+        self.source = None          # where a body comes from part by part
         self.left = -1              # bytes of the request body that receive() has to give, -1: not begun
         self.gone = False           # the client is
         self.heard = None           # an asyncio.Event for those that wait for the end, once somebody does
@@ -78,6 +78,8 @@ class Exchange:
             self.left = 0
             body, self.body = self.body, None
             return {"type": "http.request", "body": body or b"", "more_body": False}
+        if self.kind == STREAMED:
+            return await self.next_part()
         size, fd = self.body
         if self.left < 0:
             self.left = size
@@ -87,8 +89,24 @@ class Exchange:
             self.close_body()
         return {"type": "http.request", "body": data, "more_body": self.left > 0}
 
+    async def next_part(self):
+        """A part of a body as the client sends it; the kernel's buffers hold it back while nobody asks."""
+        if self.source is None:
+            sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, self.body[1])
+            sock.setblocking(False)
+            self.source, self.body = self.server.pipe(sock), None
+        data = await self.source.read(READ_SIZE)
+        if self.gone:
+            return {"type": "http.disconnect"}
+        if not data:
+            self.left = 0
+            self.close_body()
+        return {"type": "http.request", "body": data, "more_body": bool(data)}
+
     def close_body(self):
-        if self.kind == SPOOLED and self.body is not None:
+        if self.source is not None:
+            self.source.close()
+        elif self.kind != WHOLE and self.body is not None:
             os.close(self.body[1])
             self.body = None
 
@@ -98,10 +116,15 @@ class Exchange:
             return
         self.gone = True
         self.hear()
+        if self.source is not None:
+            self.source.close()
         if self.pipe is not None:
             self.shut_pipe()
         if self.task is not None:
             self.server.loop.call_later(self.server.options.disconnect_grace, self.cancel)
+
+    def retire(self):
+        """The worker ends: a request may finish."""
 
     def cancel(self):
         if not self.ended:
@@ -127,7 +150,7 @@ class Exchange:
         elif kind == "http.response.pathsend":
             self.send_path(message)
         elif kind == "http.response.trailers":
-            self.trail(message)
+            await self.trail(message)
         else:
             raise ASGIError("%r is not a message that a http scope sends" % (kind,))
 
@@ -160,7 +183,14 @@ class Exchange:
         else:
             raise ASGIError("http.response.body was sent after the last one")
         if last and self.state == STREAMING and self.trailers is None:
-            self.end(True)
+            await self.conclude()
+
+    async def conclude(self):
+        """Ends a stream once all of it is on its way."""
+        await self.pipe.flushed()
+        if self.gone or self.pipe.broken:
+            raise ClientDisconnected()
+        self.end(True)
 
     async def hold(self, body, last):
         """A part before the stream: two small ones that come at once are sent as one."""
@@ -273,7 +303,7 @@ class Exchange:
             raise ASGIError("http.response.pathsend of %r, which is no regular file" % message["path"])
         self.answer((self.ident, FILE, self.status, self.headers, (0, found.st_size), fd), found.st_size)
 
-    def trail(self, message):
+    async def trail(self, message):
         """Trailers; the last of them end the response."""
         if self.trailers is None or self.state == DONE:
             raise ASGIError("http.response.trailers was sent, but http.response.start did not announce any")
@@ -283,7 +313,7 @@ class Exchange:
         if self.state == HELD:
             self.release()
         if self.state == STREAMING:
-            self.end(True)
+            await self.conclude()
         else:
             self.complete(b"")      # a body was never sent
 

@@ -17,7 +17,8 @@ class Pipe:
         self.sock = sock
         self.fd = sock.fileno()
         self.waiting = bytearray()
-        self.writer = None          # a Future for those that wait until less is waiting
+        self.writer = None          # a Future for those that wait until nothing is waiting
+        self.reader = None          # a Future for who waits for something to read
         self.broken = False
 
     def write(self, data):
@@ -48,7 +49,7 @@ class Pipe:
             return
         if not self.waiting:
             self.loop.remove_writer(self.fd)
-            self.wake()
+            self.wake_writer()
 
     async def drained(self):
         """Returns at once while little is waiting, else when all is sent or nobody reads any more."""
@@ -62,7 +63,39 @@ class Pipe:
                 self.writer = self.loop.create_future()
             await asyncio.shield(self.writer)
 
+    async def read(self, size):
+        """At most ``size`` bytes; none at the end, or when wake() has ended the wait."""
+        while True:
+            try:
+                return self.sock.recv(size, NOW)
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError:
+                return b""
+            if not await self.readable():
+                return b""
+
+    async def readable(self):
+        """Waits until there is something to read; False when wake() has ended the wait."""
+        self.reader = self.loop.create_future()
+        self.loop.add_reader(self.fd, self.wake_reader, True)
+        try:
+            return await self.reader
+        finally:
+            self.reader = None
+            if self.fd >= 0:
+                self.loop.remove_reader(self.fd)
+
+    def wake_reader(self, something):
+        if self.reader is not None and not self.reader.done():
+            self.reader.set_result(something)
+
     def wake(self):
+        """Ends every wait."""
+        self.wake_reader(False)
+        self.wake_writer()
+
+    def wake_writer(self):
         if self.writer is not None and not self.writer.done():
             self.writer.set_result(None)
         self.writer = None

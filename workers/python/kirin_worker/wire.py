@@ -13,7 +13,8 @@ from time import monotonic
 import _socket
 
 HELLO, REQUEST, RESPONSE, CANCEL, DRAIN, STATUS = 1, 2, 3, 4, 5, 6
-COMPLETE, FILE, STREAM, END, RETURNED, INTERIM = 0, 1, 2, 3, 4, 5
+WHOLE, SPOOLED, STREAMED, WEBSOCKET = 0, 1, 2, 3                    # kinds of REQUEST
+COMPLETE, FILE, STREAM, END, RETURNED, INTERIM, ACCEPT = 0, 1, 2, 3, 4, 5, 6    # and of RESPONSE
 
 INLINE = 64 << 10           # a complete body up to this travels in its frame
 MAX_READ = 16 << 20         # no front sends a longer payload
@@ -65,7 +66,7 @@ def frame(kind, value, fds=0):
 
 def discard(request):
     """Closes the descriptor of a request that will not be run."""
-    if request[1] == 1:
+    if request[1] != WHOLE:
         os.close(request[3][1])
 
 
@@ -158,9 +159,9 @@ class Connection:
             os.close(fd)
 
     def _bodies(self, requests, taken):
-        """Gives each request of kind 1 its descriptor: the body becomes (length, descriptor)."""
+        """Gives each request with a descriptor that: the body becomes (length, descriptor)."""
         for ident, kind, environ, body in requests:
-            if kind == 1:
+            if kind != WHOLE:
                 body = (body, taken.pop(0))
             self.requests.append((ident, kind, environ, body))
 

@@ -256,3 +256,51 @@ class Object:
 
 
 instance = Object()
+
+
+# WebSockets
+
+async def ws_echo(scope, receive, send):
+    assert (await receive())["type"] == "websocket.connect"
+    await send({"type": "websocket.accept", "subprotocol": (scope["subprotocols"] or [None])[0],
+                "headers": [(b"x-mine", b"1")]})
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            LOG.append("disconnect %d %s" % (message["code"], message["reason"]))
+            return
+        del message["type"]
+        await send(dict(message, type="websocket.send"))
+
+
+async def ws_refuse(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+async def ws_answer(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.http.response.start", "status": 401, "headers": TEXT})
+    await send({"type": "websocket.http.response.body", "body": b"who ", "more_body": True})
+    await send({"type": "websocket.http.response.body", "body": b"are you"})
+
+
+async def ws_close(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": "bye"})
+    await send({"type": "websocket.close", "code": 4000, "reason": "done"})
+
+
+async def ws_raise(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    raise RuntimeError("in the socket")
+
+
+async def ws_raise_early(scope, receive, send):
+    raise RuntimeError("before the socket")
+
+
+async def ws_mute(scope, receive, send):
+    """Returns without an answer."""

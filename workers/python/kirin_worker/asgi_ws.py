@@ -1,0 +1,228 @@
+"""ASGI's websocket scope: one connection through the application.
+
+The front speaks RFC 6455. Whole messages come and go on a stream socket of the connection's own, each behind
+a head of its length and its kind (docs/protocol.md).
+"""
+
+from struct import Struct
+
+import _socket
+
+from .asgi_errors import ASGIError, ClientDisconnected
+from .asgi_heads import encode_headers
+from .wire import ACCEPT, COMPLETE, END, INLINE
+
+HEAD = Struct("<IB")        # length, kind
+TEXT, BINARY, CLOSE = 1, 2, 8
+READ_SIZE = 64 << 10
+
+CONNECTING, OPEN, ANSWERING, CLOSED = range(4)
+NO_STATUS, ABNORMAL, INTERNAL, RESTART = 1005, 1006, 1011, 1012     # RFC 6455, section 7.4, and IANA's list
+
+
+class Socket:
+    """One WebSocket. All of it is the loop's thread's."""
+
+    def __init__(self, server, conn, request):
+        self.server = server
+        self.conn = conn
+        self.ident, _, self.scope, (_, fd) = request
+        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
+        sock.setblocking(False)
+        self.pipe = server.pipe(sock)
+        self.task = None
+        self.ended = False          # the application has returned
+        self.gone = False           # the front is, or it has cancelled
+        self.state = CONNECTING
+        self.connected = False      # websocket.connect was received
+        self.data = bytearray()     # of messages that are not whole yet
+        self.closing = None         # (code, reason) of the client's end
+        self.answer = None          # status, headers and body of websocket.http.response
+
+    async def run(self):
+        """Calls the application, and sees that the connection ends with it."""
+        server = self.server
+        try:
+            await server.app(server.complete(self.scope), self.receive, self.send)
+        except BaseException as error:
+            self.fail(error)
+            if type(error) in (SystemExit, KeyboardInterrupt):
+                raise
+        finally:
+            await self.finish()
+
+    # receive
+
+    async def receive(self):
+        """The next message."""
+        if not self.connected:
+            self.connected = True
+            return {"type": "websocket.connect"}
+        while True:
+            message = self.take()
+            if message is not None:
+                return message
+            if self.closing is not None:
+                break
+            data = await self.pipe.read(READ_SIZE)
+            if data:
+                self.data += data
+            else:
+                self.lose(ABNORMAL)
+        code, reason = self.closing
+        return {"type": "websocket.disconnect", "code": code, "reason": reason}
+
+    def take(self):
+        """A whole message out of what was read; None when there is none, or it was the end."""
+        if len(self.data) < HEAD.size:
+            return None
+        size, kind = HEAD.unpack_from(self.data)
+        if len(self.data) < HEAD.size + size:
+            return None
+        body = bytes(self.data[HEAD.size:HEAD.size + size])
+        del self.data[:HEAD.size + size]
+        if kind == TEXT:
+            return {"type": "websocket.receive", "text": body.decode("utf-8"), "bytes": None}
+        if kind == BINARY:
+            return {"type": "websocket.receive", "bytes": body, "text": None}
+        code = int.from_bytes(body[:2], "big") if body else NO_STATUS
+        self.lose(code, body[2:].decode("utf-8", "replace"))
+        return None
+
+    def lose(self, code, reason=""):
+        """The client has ended the connection."""
+        if self.closing is None:
+            self.closing = (code, reason)
+        self.state = CLOSED
+
+    def disconnect(self):
+        """The front has given the connection up."""
+        if not self.gone:
+            self.gone = True
+            self.lose(ABNORMAL)
+            self.pipe.close()
+            if self.task is not None:
+                self.server.loop.call_later(self.server.options.disconnect_grace, self.cancel)
+
+    def cancel(self):
+        if not self.ended:
+            self.task.cancel()
+
+    # send
+
+    async def send(self, message):
+        """Takes a message of the application's."""
+        kind = message["type"]
+        if self.state == CLOSED:
+            if kind == "websocket.close":
+                return                      # both ends at the same time
+            raise ClientDisconnected()
+        if kind == "websocket.send":
+            await self.write(message)
+        elif kind == "websocket.accept":
+            self.accept(message)
+        elif kind == "websocket.close":
+            self.close(message)
+        elif kind == "websocket.http.response.start":
+            self.start(message)
+        elif kind == "websocket.http.response.body":
+            self.part(message)
+        else:
+            raise ASGIError("%r is not a message that a websocket scope sends" % (kind,))
+
+    def expect(self, state, kind):
+        if self.state != state:
+            raise ASGIError("%s does not belong here" % kind)
+
+    def accept(self, message):
+        self.expect(CONNECTING, "websocket.accept")
+        headers = encode_headers(message.get("headers", ()))
+        self.post(ACCEPT, None, headers, message.get("subprotocol"))
+        self.state = OPEN
+        if self.conn.draining:
+            self.retire()
+
+    async def write(self, message):
+        self.expect(OPEN, "websocket.send")
+        text = message.get("text")
+        data = message.get("bytes") if text is None else text.encode("utf-8")
+        if data is None:
+            raise ASGIError("websocket.send has neither text nor bytes")
+        self.pipe.write(HEAD.pack(len(data), BINARY if text is None else TEXT) + data)
+        await self.pipe.drained()
+        if self.pipe.broken:
+            self.lose(ABNORMAL)
+            raise ClientDisconnected()
+
+    def close(self, message):
+        """Ends the connection, or refuses it."""
+        if self.state == CONNECTING:
+            self.refuse("403", [], b"")
+            return
+        self.expect(OPEN, "websocket.close")
+        code, reason = message.get("code", 1000), message.get("reason") or ""
+        self.say_close(code, reason)
+        self.closing = (code, reason)
+
+    def say_close(self, code, reason=""):
+        body = code.to_bytes(2, "big") + reason.encode("utf-8")[:123]
+        self.pipe.write(HEAD.pack(len(body), CLOSE) + body)
+        self.state = CLOSED
+
+    def retire(self):
+        """The worker ends: the client is to connect anew."""
+        if self.state == OPEN:
+            self.say_close(RESTART)
+            self.closing = (RESTART, "")
+            self.pipe.wake()
+
+    def refuse(self, status, headers, body):
+        """Answers the handshake with a response."""
+        self.state = CLOSED
+        self.closing = (ABNORMAL, "")
+        self.conn.queued.pop(self.ident, None)
+        self.post(COMPLETE, status, headers, body)
+
+    def start(self, message):
+        self.expect(CONNECTING, "websocket.http.response.start")
+        self.answer = [str(message["status"]), encode_headers(message.get("headers", ())), b""]
+        self.state = ANSWERING
+
+    def part(self, message):
+        self.expect(ANSWERING, "websocket.http.response.body")
+        self.answer[2] += message.get("body", b"")
+        if len(self.answer[2]) > INLINE:
+            raise ASGIError("the body of websocket.http.response is larger than %d bytes" % INLINE)
+        if not message.get("more_body", False):
+            self.refuse(*self.answer)
+
+    def post(self, kind, status, headers, body):
+        self.conn.post((self.ident, kind, status, headers, body))
+        self.conn.flush()
+
+    # The end
+
+    def fail(self, error):
+        server = self.server
+        quiet = self.closing is not None and isinstance(error, (OSError, server.cancelled))
+        if not quiet and not server.signals.quitting:
+            server.report(error, self.scope)
+        if self.state in (CONNECTING, ANSWERING):
+            self.refuse("500", [], b"Internal Server Error")
+        elif self.state == OPEN:
+            self.say_close(INTERNAL)
+
+    async def finish(self):
+        """The application has returned, in whatever way."""
+        self.ended = True
+        if self.state in (CONNECTING, ANSWERING):
+            self.refuse("500", [], b"Internal Server Error")
+        elif self.state == OPEN:
+            self.say_close(1000)
+        try:
+            await self.pipe.flushed()
+        finally:
+            self.pipe.close()
+            if self.conn.queued.pop(self.ident, None) is not None:  # accepted, or cancelled
+                self.post(END, 1, None, 0)
+            self.server.ended(self)
