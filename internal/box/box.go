@@ -56,6 +56,9 @@ func Up(t testing.TB, o Options) *Box {
 	if o.Cgroup2 {
 		args = append(args, "--cgroup2")
 	}
+	if root := os.Getenv("KIRIN_BOX_ROOT"); root != "" { // scripts/verify-systemd
+		args = append(args, "--root", root)
+	}
 	if out, err := b.sdbox(args...); err != nil {
 		t.Fatalf("the box does not come up: %v\n%s", err, out)
 	}

@@ -21,7 +21,11 @@ func TestAppStartFails(t *testing.T) {
 	}
 	s.WaitJournal(box.Query{Unit: appFront}, "why", box.Says("error: .*not today"))
 	s.WaitProperty(appFront, "NRestarts", func(n string) bool { return n == "2" })
-	if d := time.Since(begun); d < 2*time.Second {
+	least := 2 * time.Second
+	if s.Show(appFront, "RestartSteps")["RestartSteps"] != "" { // systemd 254 or later: the pauses grow
+		least = 250 * time.Millisecond
+	}
+	if d := time.Since(begun); d < least {
 		t.Errorf("it was tried three times in %v", d)
 	}
 	s.deploy("2") // the next attempt finds it mended

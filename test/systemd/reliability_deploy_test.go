@@ -117,7 +117,7 @@ func TestReliabilityUpgrade(t *testing.T) {
 func (s *appShop) upgrade() {
 	s.t.Helper()
 	old := s.Property(appFront, "MainPID")
-	s.Systemctl("kill", "--kill-whom=main", "--signal=SIGUSR2", appFront)
+	s.Systemctl("kill", "--kill-who=main", "--signal=SIGUSR2", appFront)
 	pid := s.WaitProperty(appFront, "MainPID", func(pid string) bool { return pid != old })
 	testkit.Eventually(s.t, "the old front is gone", func() bool { return s.Try("test", "-e", "/proc/"+old).Status != 0 })
 	s.WaitActive(appFront)
@@ -161,7 +161,7 @@ func TestReliabilityBrokenFile(t *testing.T) {
 		l.Wait(50)
 	}
 	old := s.workers()
-	s.Systemctl("kill", "--kill-whom=main", "--signal=SIGTERM", "kirin-worker@shop:1.service", "kirin-worker@shop:2.service")
+	s.Systemctl("kill", "--kill-who=main", "--signal=SIGTERM", "kirin-worker@shop:1.service", "kirin-worker@shop:2.service")
 	s.Await("new workers", func() bool { now := s.workers(); return len(now) == 2 && now[0] != old[0] && now[1] != old[1] })
 	if r := s.Try("systemctl", "reload", appFront); r.Status != 1 {
 		t.Errorf("systemctl reload: %+v", r)

@@ -93,7 +93,7 @@ func TestUpgrade(t *testing.T) {
 		for range 3 {
 			old := s.Property(service, "MainPID")
 			s.Install(testkit.Binary(t, false), "/usr/bin/kirin")
-			s.Systemctl("kill", "--kill-whom=main", "--signal=SIGUSR2", service)
+			s.Systemctl("kill", "--kill-who=main", "--signal=SIGUSR2", service)
 			pid := s.WaitProperty(service, "MainPID", func(pid string) bool { return pid != old })
 			if exe := s.Output("readlink", "/proc/"+pid+"/exe"); exe != "/usr/bin/kirin" {
 				t.Errorf("the new front runs %s", exe)
@@ -121,7 +121,7 @@ func TestUpgradeFails(t *testing.T) {
 	l.Wait(50)
 	mark := s.Mark()
 	write(t, s.dir+"/load.py", "raise RuntimeError('not today')\n")
-	s.Systemctl("kill", "--kill-whom=main", "--signal=SIGUSR2", service)
+	s.Systemctl("kill", "--kill-who=main", "--signal=SIGUSR2", service)
 	s.WaitJournal(box.Query{Unit: service, After: mark}, "the failure", box.Says("hand-over failed"))
 	l.Wait(100)
 	s.unharmed(l)
@@ -135,7 +135,7 @@ func TestStopAfterUpgrade(t *testing.T) {
 	s := startShop(t, options{Socket: true})
 	old := s.Property(service, "MainPID")
 	mark := s.Mark()
-	s.Systemctl("kill", "--kill-whom=main", "--signal=SIGUSR2", service)
+	s.Systemctl("kill", "--kill-who=main", "--signal=SIGUSR2", service)
 	s.WaitProperty(service, "MainPID", func(pid string) bool { return pid != old })
 	testkit.Eventually(t, "the old front is gone", func() bool { return s.Try("test", "-e", "/proc/"+old).Status != 0 })
 	c := s.Conn(address)
@@ -161,7 +161,7 @@ func TestScale(t *testing.T) {
 	t.Parallel()
 	s := startShop(t, options{})
 	signal := func(name string, want int) {
-		s.Systemctl("kill", "--kill-whom=main", "--signal="+name, service)
+		s.Systemctl("kill", "--kill-who=main", "--signal="+name, service)
 		s.WaitProperty(service, "StatusText", func(text string) bool {
 			return matches(fmt.Sprintf(`\b%d of %d workers ready`, want, want), text)
 		})

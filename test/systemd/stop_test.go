@@ -81,7 +81,7 @@ func TestFrontDies(t *testing.T) {
 	t.Parallel()
 	s := startShop(t, options{Socket: true, Service: "Restart=always\nRestartSec=0\n"})
 	before := s.processes()
-	s.Systemctl("kill", "--kill-whom=main", "--signal=SIGKILL", service)
+	s.Systemctl("kill", "--kill-who=main", "--signal=SIGKILL", service)
 	s.WaitProperty(service, "NRestarts", func(n string) bool { return n == "1" })
 	s.WaitActive(service)
 	s.get("/", 200)

@@ -15,10 +15,10 @@ func TestWatchdog(t *testing.T) {
 	for range 2 {
 		old := s.Property(service, "MainPID")
 		testkit.Holds(t, 2500*time.Millisecond, "the service is not restarted", func() bool { return s.Property(service, "NRestarts") == "0" })
-		s.Systemctl("kill", "--kill-whom=main", "--signal=SIGUSR2", service)
+		s.Systemctl("kill", "--kill-who=main", "--signal=SIGUSR2", service)
 		s.WaitProperty(service, "MainPID", func(pid string) bool { return pid != old })
 	}
-	s.Systemctl("kill", "--kill-whom=main", "--signal=SIGSTOP", service)
+	s.Systemctl("kill", "--kill-who=main", "--signal=SIGSTOP", service)
 	s.WaitProperty(service, "NRestarts", func(n string) bool { return n == "1" })
 	s.WaitActive(service)
 	s.get("/", 200)
