@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/kirin-server/kirin/units"
@@ -18,7 +19,7 @@ import (
 // for a person who asks; a generator must not wait for any of it.
 func (a *App) CheckHost() error {
 	var errs Errors
-	for _, check := range []func() *Error{a.checkReadable, a.checkUser, a.checkGroup, a.checkDirectory, a.checkPython} {
+	for _, check := range []func() *Error{a.checkReadable, a.checkUser, a.checkGroup, a.checkDirectory, a.checkPython, a.checkFiles} {
 		if err := check(); err != nil {
 			errs = append(errs, err)
 		}
@@ -146,7 +147,11 @@ func (a *App) checkPython() *Error {
 // elsewhere reports whether the workers see other files at a place than this process, which may be the front in its
 // sandbox.
 func (a *App) elsewhere(file string) bool {
-	return lastOf(a.Worker, "RootDirectory") != "" || lastOf(a.Worker, "RootImage") != "" || isFront() && units.AtHome(file)
+	if lastOf(a.Worker, "RootDirectory") != "" || lastOf(a.Worker, "RootImage") != "" {
+		return true
+	}
+	private := func(dir string) bool { return strings.HasPrefix(file+"/", dir) }
+	return isFront() && (units.AtHome(file) || private("/tmp/") || private("/var/tmp/") || private("/dev/"))
 }
 
 // hidden reports whether nothing can be known of a file, because this process may not look at it.

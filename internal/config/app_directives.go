@@ -13,8 +13,8 @@ import (
 
 // asked is a directive for systemd, and where it stands.
 type asked struct {
-	section, name string // of the file: Worker, Front, Socket, Slice
-	at            Source
+	section, name, value string // the section is the file's: Worker, Front, Socket, Slice
+	at                   Source
 }
 
 // unitSection is the section of a unit that a section of an application file goes into, beside [Unit].

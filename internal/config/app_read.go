@@ -87,7 +87,7 @@ func (r *appReader) directive(to *[]units.Directive, a assignment, source Source
 		return
 	}
 	*to = append(*to, units.Directive{Name: a.name, Value: a.value})
-	r.app.asked = append(r.app.asked, asked{a.section, a.name, source})
+	r.app.asked = append(r.app.asked, asked{a.section, a.name, a.value, source})
 }
 
 func mendOr(mend, otherwise string) string {
