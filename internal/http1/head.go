@@ -14,7 +14,7 @@ type Head struct {
 	Method  string
 	Target  string  // the request-target as sent (RFC 9112 §3.2)
 	Minor   int     // of HTTP/1.x: 0, or 1 for all others (RFC 9110 §2.5); -1 where none was read
-	Host    string  // the authority of an absolute target, else the Host field; "" only in HTTP/1.0 (RFC 9112 §3.2.2)
+	Host    string  // the authority of the target if it has one, else the Host field; "" only in HTTP/1.0 (RFC 9112 §3.3)
 	Fields  []Field // as they came, with Host and those of the framing; its memory is used again
 	Upgrade string  // the Upgrade field, "" unless Connection names it (RFC 9110 §7.8)
 	Length  int64   // of the body in bytes, 0 when there is none, Chunked

@@ -171,6 +171,8 @@ func (p *Parser) badName(buf []byte, i int) *Error {
 		return refuse(400, "RFC 9112 §5.2", "a header field begins with white space: obsolete line folding")
 	case i == p.at && c == ':':
 		return refuse(400, "RFC 9110 §5.1", "a header field has no name")
+	case i == p.at && c == '\n':
+		return refuse(400, "RFC 9112 §2.2", "the empty line has no CR")
 	case c == '\r' || c == '\n':
 		return refuse(400, "RFC 9112 §5", "the header field %.100q has no colon", name)
 	case blank(c):

@@ -92,6 +92,7 @@ func (h *Head) checkLine() *Error {
 	switch {
 	case h.Method == "CONNECT":
 		if name, port, ok := splitAuthority(target); ok && name != "" && port != "" {
+			h.absolute = target // RFC 9112 §3.3
 			return nil
 		}
 	case target[0] == '/':
