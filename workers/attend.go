@@ -148,7 +148,7 @@ func (p *Pool) welcome(l *link) (*link, error) {
 	p.perform()
 	p.flush()
 	p.announce()
-	p.log.Info(fmt.Sprintf("worker %d is ready (pid %d)", m.number, l.hello.Pid))
+	p.log.Info(fmt.Sprintf("worker %d is ready (pid %d)", m.number, l.hello.Pid), "WORKER", m.number)
 	return l, nil
 }
 
@@ -163,13 +163,13 @@ func (p *Pool) bootFailed(m *member, err error) {
 	if p.ctx.Err() == nil && !p.r.closing {
 		p.bootErr = err
 		if p.everReady {
-			p.logBootFailure(err, wasRolling)
+			p.logBootFailure(m, err, wasRolling)
 		}
 	}
 	p.announce()
 }
 
-func (p *Pool) logBootFailure(err error, wasRolling bool) {
+func (p *Pool) logBootFailure(m *member, err error, wasRolling bool) {
 	text := err.Error()
 	if b, ok := errors.AsType[*BootError](err); ok && b.Detail() != "" {
 		text += "\n" + b.Detail()
@@ -177,7 +177,7 @@ func (p *Pool) logBootFailure(err error, wasRolling bool) {
 	if wasRolling && !p.r.rolling && p.r.generation == p.r.previous {
 		text += "\nthe old workers serve on"
 	}
-	p.log.Error(text)
+	p.log.Error(text, "WORKER", m.number, "MESSAGE_ID", "worker-not-started")
 }
 
 // lost takes a worker out whose connection has ended.
@@ -196,9 +196,10 @@ func (p *Pool) lost(l *link, err error) {
 	p.announce()
 	switch {
 	case brokeProtocol(err):
-		p.log.Error(fmt.Sprintf("worker %d (pid %d) was disconnected: %v", m.number, l.hello.Pid, err))
+		p.log.Error(fmt.Sprintf("worker %d (pid %d) was disconnected: %v", m.number, l.hello.Pid, err), "WORKER", m.number)
 	case !expected:
-		p.log.Warn(fmt.Sprintf("worker %d (pid %d) is gone: starting another", m.number, l.hello.Pid))
+		p.log.Warn(fmt.Sprintf("worker %d (pid %d) is gone: starting another", m.number, l.hello.Pid),
+			"WORKER", m.number, "MESSAGE_ID", "worker-killed")
 	}
 }
 
@@ -295,11 +296,11 @@ func (p *Pool) status(l *link, payload []byte) error {
 		p.d.overtime(l.worker, id)
 	}
 	if s.Retire != "" && m.stage == ready && !m.retiring {
-		p.log.Info(fmt.Sprintf("worker %d (pid %d) retires: %s", m.number, l.hello.Pid, s.Retire))
+		p.log.Info(fmt.Sprintf("worker %d (pid %d) retires: %s", m.number, l.hello.Pid, s.Retire), "WORKER", m.number)
 		p.r.retire(m)
 	}
 	if s.Stopping != "" && m.stage == ready {
-		p.log.Info(fmt.Sprintf("worker %d (pid %d) stops: %s", m.number, l.hello.Pid, s.Stopping))
+		p.log.Info(fmt.Sprintf("worker %d (pid %d) stops: %s", m.number, l.hello.Pid, s.Stopping), "WORKER", m.number)
 		p.r.stopping(m, time.Now())
 		p.drain(m)
 	}

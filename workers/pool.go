@@ -22,7 +22,7 @@ type Options struct {
 	Timeout         time.Duration // the workers' own limit on a request; the front's clock is a second behind; 0: none
 	GracefulTimeout time.Duration // a draining worker is ended after this; 0: never
 	BootTimeout     time.Duration // from launch to HELLO; 0 means 90 s
-	Logger          *slog.Logger  // nil discards
+	Logger          *slog.Logger  // nil discards; attributes in capitals are fields for a journal
 	// Poller watches the workers' sockets; nil: a goroutine for each does. It is that of New, for good.
 	Poller Poller
 	// Changed is called when a worker has seen a change in the application's files. It must not block.
@@ -363,7 +363,7 @@ func (p *Pool) order(t task) {
 	case doDrain:
 		p.drain(m)
 	case doKill:
-		p.log.Warn(fmt.Sprintf("worker %d has not finished within the graceful time-out: ending it", m.number))
+		p.log.Warn(fmt.Sprintf("worker %d has not finished within the graceful time-out: ending it", m.number), "WORKER", m.number)
 		launcher := p.links[m].launcher
 		p.wg.Go(func() { launcher.Abort(m.number) })
 	}

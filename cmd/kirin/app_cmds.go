@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/logs"
 	"github.com/kirin-server/kirin/units"
 )
 
@@ -24,7 +26,11 @@ func newReload() *cobra.Command {
 		Short: "Replace the workers of an application one by one (what systemctl reload runs)",
 		Args:  oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return reloadApp(cmd.Context(), args[0], cmd.OutOrStdout())
+			out := cmd.OutOrStdout()
+			if f, ok := out.(*os.File); ok && logs.ToJournal(f) {
+				out = io.Discard // for systemctl reload, the front says it all in the same journal
+			}
+			return reloadApp(cmd.Context(), args[0], out)
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -26,6 +27,7 @@ type exitError struct {
 	err    error
 	hint   string // how to mend it; may be empty
 	detail string // lines to show below, such as a traceback; may be empty
+	event  string // its MESSAGE_ID in the journal, by name; may be empty
 }
 
 func (e *exitError) Error() string { return e.err.Error() }
@@ -44,7 +46,7 @@ func classify(err error) *exitError {
 	}
 	var wrong *config.Error
 	if errors.As(err, &wrong) {
-		return &exitError{code: exitUsage, err: err, hint: wrong.Mend, detail: wrong.Detail}
+		return &exitError{code: exitUsage, err: err, hint: wrong.Mend, detail: wrong.Detail, event: "file-broken"}
 	}
 	return &exitError{code: exitFailure, err: err}
 }
@@ -60,15 +62,22 @@ func report(w io.Writer, err error) int {
 		text += detail + "\n"
 	}
 	if f, ok := w.(*os.File); ok && logs.ToJournal(f) {
-		text = journalLines(text)
+		reportToJournal(f, text, e.event)
+	} else {
+		_, _ = io.WriteString(w, text) // there is nowhere else to say it
 	}
-	_, _ = io.WriteString(w, text) // there is nowhere else to say it
 	return e.code
 }
 
-// journalLines gives every line the priority of an error (sd-daemon(3)).
-func journalLines(text string) string {
-	return "<3>" + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n<3>") + "\n"
+// reportToJournal makes one entry of an error.
+func reportToJournal(f *os.File, text, event string) {
+	lines := logs.NewErrorHandler(f, slog.LevelError, true)
+	var h slog.Handler = lines
+	if journal, err := logs.OpenJournal(""); err == nil {
+		defer journal.Close()
+		h = logs.NewJournalHandler(journal, logs.JournalFields(""), lines)
+	}
+	slog.New(h).Error(text, "MESSAGE_ID", event)
 }
 
 // oneLine keeps a message on its line, whatever was quoted in it.

@@ -157,7 +157,7 @@ func newRefuse() *cobra.Command {
 	return &cobra.Command{
 		Use: "refuse REASON", Short: "Fail with a reason", Hidden: true, Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return &exitError{code: exitUsage, err: errors.New(args[0]), hint: "after that: systemctl daemon-reload"}
+			return &exitError{code: exitUsage, err: errors.New(args[0]), hint: "after that: systemctl daemon-reload", event: "file-broken"}
 		},
 	}
 }

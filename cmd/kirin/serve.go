@@ -136,7 +136,7 @@ func (s *server) startWorkers(ctx context.Context, cfg *config.Config) (err erro
 	s.pool = workers.New(launcher, s.poolOptions(cfg))
 	err = s.pool.Start(ctx)
 	if boot, ok := errors.AsType[*workers.BootError](err); ok {
-		return &exitError{code: boot.Exit, err: errors.New(boot.Summary()), detail: boot.Detail()}
+		return &exitError{code: boot.Exit, err: errors.New(boot.Summary()), detail: boot.Detail(), event: "worker-not-started"}
 	}
 	return err
 }

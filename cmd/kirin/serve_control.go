@@ -93,6 +93,16 @@ func (p *progress) Handle(ctx context.Context, r slog.Record) error {
 	return p.Handler.Handle(ctx, r)
 }
 
+// WithAttrs is slog's.
+func (p *progress) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &progress{p.Handler.WithAttrs(attrs), p.crowd}
+}
+
+// WithGroup is slog's.
+func (p *progress) WithGroup(name string) slog.Handler {
+	return &progress{p.Handler.WithGroup(name), p.crowd}
+}
+
 // follow has f called with every message until the function that it returns is called.
 func (p *progress) follow(f func(string)) (leave func()) {
 	c := p.crowd

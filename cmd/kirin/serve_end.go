@@ -38,6 +38,9 @@ func (s *server) release() {
 	if s.sockets != nil {
 		s.sockets.close()
 	}
+	if s.front != nil {
+		s.front.Close()
+	}
 	s.end()
 	if s.control != nil {
 		s.control.close()
@@ -70,7 +73,7 @@ func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done boo
 		return false, 0
 	}
 	signal.Stop(signals) // the keeper passes them on
-	s.log.Info(fmt.Sprintf("process %d has taken over", successor.PID))
+	s.log.Info(fmt.Sprintf("process %d has taken over", successor.PID), "MESSAGE_ID", "upgraded")
 	s.tell(s.notify.MainPID(successor.PID))
 	s.tell(s.notify.Barrier(ctx)) // or systemd would not know whose message it was when we have ended
 	if err := successor.Follow(); err != nil {

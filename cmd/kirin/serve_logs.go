@@ -22,6 +22,8 @@ type logSet struct {
 	format atomic.Pointer[logs.Format]
 	lines  sync.Pool
 
+	journal *logs.Journal // of the error log, nil when that is something else
+
 	mu     sync.Mutex // protects the fields below
 	errors *logs.File
 	hits   *logs.File // the access log, when it is a file
@@ -40,12 +42,29 @@ func openLogs(cfg *config.Config, app string) (*logSet, error) {
 	if l.errors, err = logs.Open(cfg.ErrorLog, os.Stderr, nil); err != nil {
 		return nil, err
 	}
-	l.logger = slog.New(logs.NewErrorHandler(flushed{l.errors}, l.level, l.errors.Path() == "" && logs.ToJournal(os.Stderr)))
+	l.openLogger(app)
 	if err := l.openAccess(cfg, app); err != nil {
-		l.errors.Close()
+		l.close()
 		return nil, err
 	}
 	return l, nil
+}
+
+// openLogger makes the logger of the error log.
+func (l *logSet) openLogger(app string) {
+	toJournal := l.errors.Path() == "" && logs.ToJournal(os.Stderr)
+	lines := logs.NewErrorHandler(flushed{l.errors}, l.level, toJournal)
+	l.logger = slog.New(lines)
+	if !toJournal {
+		return
+	}
+	journal, err := logs.OpenJournal("")
+	if err != nil { // a sandbox may hide it: the lines arrive all the same
+		l.logger.Debug(err.Error())
+		return
+	}
+	l.journal = journal
+	l.logger = slog.New(logs.NewJournalHandler(journal, logs.JournalFields(app), lines))
 }
 
 func (l *logSet) setLevel(cfg *config.Config) error {
@@ -96,7 +115,8 @@ func (l *logSet) openFeed(app string) error {
 		return fmt.Errorf("access log: %w: name a file, or - for standard output", err)
 	}
 	lost := logs.NewTally(func(n int) {
-		l.logger.Warn(fmt.Sprintf("access log: %d entries are lost: the journal takes fewer than there are requests", n))
+		l.logger.Warn(fmt.Sprintf("access log: %d lost: the journal takes fewer entries than there are requests", n),
+			"MESSAGE_ID", "entries-lost")
 	})
 	feed := logs.NewFeed(journal, lost, func(err error) { l.logger.Error("access log: " + err.Error() + ": trying again") })
 	l.feed = feed
@@ -192,4 +212,7 @@ func (l *logSet) close() {
 		l.feed.Close()
 	}
 	l.errors.Close()
+	if l.journal != nil {
+		l.journal.Close()
+	}
 }

@@ -21,11 +21,11 @@ func (s *server) reload(ctx context.Context, why string) error {
 	defer s.tellReady()
 	if err := s.takeIn(ctx); err != nil {
 		if ctx.Err() == nil { // else the end has overtaken it
-			s.logFailure("reload failed: ", err)
+			s.logFailure(err)
 		}
 		return err
 	}
-	s.log.Info("reloaded")
+	s.log.Info("reloaded", "MESSAGE_ID", "reload-done")
 	return nil
 }
 
@@ -69,16 +69,16 @@ func (s *server) roll(ctx context.Context, cfg *config.Config) error {
 	return nil
 }
 
-// logFailure logs an error with the detail that report would show.
-func (s *server) logFailure(prefix string, err error) {
-	text := prefix + err.Error()
-	if boot, ok := errors.AsType[*workers.BootError](err); ok {
-		text = prefix + boot.Error() + ": the old workers serve on"
+// logFailure logs why a reload has failed, with the detail that report would show.
+func (s *server) logFailure(err error) {
+	text := "reload failed: " + err.Error()
+	if _, ok := errors.AsType[*workers.BootError](err); ok {
+		text += ": the old workers serve on"
 	}
 	if detail := strings.TrimRight(classify(err).detail, "\n"); detail != "" {
 		text += "\n" + detail
 	}
-	s.log.Error(text)
+	s.log.Error(text, "MESSAGE_ID", "reload-failed")
 }
 
 // scale changes the number of workers by one, as TTIN and TTOU do.

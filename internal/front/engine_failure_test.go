@@ -171,11 +171,18 @@ func testOverload(t *testing.T, on path) {
 		t.Errorf("header: %v", a.Header)
 	}
 	r.over(503)
+	r.logged("WARN", "the queue is full: 1 answered 503")
+	for range 2 { // of which there is one line, later
+		refused.ask("GET", "/4").answer("GET").want(t, 503, "*")
+		r.over(503)
+	}
 	b.let <- struct{}{}
 	b.let <- struct{}{}
 	running.answer("GET").want(t, 200, "done")
 	queued.answer("GET").want(t, 200, "done")
 	refused.wantUsable()
+	r.front.Close()
+	r.logged("WARN", "the queue is full: 2 answered 503")
 }
 
 // waitQueued waits until n requests wait in the pool's queue.

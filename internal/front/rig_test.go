@@ -146,6 +146,7 @@ func (r *rig) end() {
 func (r *rig) close() {
 	r.end()
 	r.pool.Close()
+	r.front.Close()
 	for _, line := range r.book.unexpected() {
 		r.t.Errorf("logged, and not expected: %s", line)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kirin-server/kirin/internal/http1"
+	"github.com/kirin-server/kirin/internal/logs"
 	"github.com/kirin-server/kirin/workers"
 	"github.com/kirin-server/kirin/workers/wire"
 )
@@ -22,6 +24,7 @@ type Front struct {
 	pool    *workers.Pool
 	options atomic.Pointer[Options]
 	buffers sync.Pool
+	refused *logs.Tally // requests for which there was no room in the queue
 }
 
 // New makes a front for pool.
@@ -29,8 +32,14 @@ func New(pool *workers.Pool, o Options) *Front {
 	f := &Front{pool: pool}
 	f.buffers.New = func() any { return new(buffers) }
 	f.Configure(o)
+	f.refused = logs.NewTally(func(n int) {
+		f.options.Load().Logger.Warn(fmt.Sprintf("the queue is full: %d answered 503", n), "MESSAGE_ID", "queue-full")
+	})
 	return f
 }
+
+// Close logs what has not been logged yet. It is for when no exchange is under way any more.
+func (f *Front) Close() { f.refused.Flush() }
 
 // Configure changes the settings for the exchanges that begin from now on.
 func (f *Front) Configure(o Options) {
@@ -125,7 +134,7 @@ func (o *Options) senseless(x *Exchange) (status int, why string) {
 
 // refuse answers a request that no worker will see, and closes the connection.
 func (s *service) refuse(status int, why string) bool {
-	s.o.Logger.Warn(fmt.Sprintf("Invalid request from ip=%s: %s", s.peer(), why))
+	s.log().Warn(fmt.Sprintf("Invalid request from ip=%s: %s", s.peer(), why))
 	s.w.Close()
 	s.page(status, why)
 	return false
@@ -191,7 +200,7 @@ func (s *service) bodyFailed(err error) {
 	var ours *spoolError
 	switch {
 	case errors.As(err, &ours):
-		s.o.Logger.Error(err.Error())
+		s.log().Error(err.Error())
 		s.w.Close()
 		s.page(http.StatusInternalServerError, "the request body could not be stored")
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -268,15 +277,29 @@ func (s *service) failed(f workers.Failure) {
 	default:
 		s.page(f.Status(), f.String())
 	}
-	if f != workers.Overloaded {
-		s.o.Logger.Warn(fmt.Sprintf("%d for %s %s: %s", f.Status(), s.x.Method, s.x.Target, f))
+	switch text := fmt.Sprintf("%d for %s %s: %s", f.Status(), s.x.Method, s.x.Target, f); f {
+	case workers.Overloaded:
+		s.f.refused.Add(1)
+	case workers.Timeout:
+		s.log().Warn(text, "MESSAGE_ID", "worker-timeout")
+	default:
+		s.log().Warn(text)
 	}
+}
+
+// log is for what is to be said of this exchange: a journal gets it as fields, too.
+func (s *service) log() *slog.Logger {
+	attrs := []any{"HTTP_METHOD", s.x.Method, "HTTP_TARGET", s.x.Target, "REQUEST_ID", s.x.ID}
+	if s.req != nil && s.req.Worker() > 0 {
+		attrs = append(attrs, "WORKER", s.req.Worker())
+	}
+	return s.o.Logger.With(attrs...)
 }
 
 func (s *service) interim(r *wire.Response) {
 	h, err := checkHead(r)
 	if err != nil || h.status >= 200 || h.status == 101 {
-		s.o.Logger.Error(fmt.Sprintf("an interim response is not valid: status %.20q, %v", r.Status, err))
+		s.log().Error(fmt.Sprintf("an interim response is not valid: status %.20q, %v", r.Status, err))
 		return
 	}
 	if s.x.Proto != "HTTP/1.0" {
@@ -291,7 +314,7 @@ func (s *service) prepare(r *wire.Response) *head {
 		err = fmt.Errorf("the application's final status is %d", h.status)
 	}
 	if err != nil {
-		s.o.Logger.Error(fmt.Sprintf("%v (%s %s)", err, s.x.Method, s.x.Target))
+		s.log().Error(fmt.Sprintf("%v (%s %s)", err, s.x.Method, s.x.Target))
 		s.page(http.StatusInternalServerError, "the application's response is not valid")
 		return nil
 	}
@@ -304,7 +327,7 @@ func (s *service) prepare(r *wire.Response) *head {
 // final sends a response that is whole.
 func (s *service) final(r *wire.Response) {
 	if r.Kind == wire.File && !regular(r.File) { // reading it could block for ever
-		s.o.Logger.Error(fmt.Sprintf("a worker passed a descriptor that is not a regular file (%s %s)", s.x.Method, s.x.Target))
+		s.log().Error(fmt.Sprintf("a worker passed a descriptor that is not a regular file (%s %s)", s.x.Method, s.x.Target))
 		s.page(http.StatusBadGateway, "the worker's response is not valid")
 		return
 	}
@@ -351,7 +374,7 @@ func (s *service) sendFile(r *wire.Response, count int64) {
 }
 
 func (s *service) short(have, length int64) {
-	s.o.Logger.Error(fmt.Sprintf("the application said Content-Length: %s and gave %d bytes (%s %s)",
+	s.log().Error(fmt.Sprintf("the application said Content-Length: %s and gave %d bytes (%s %s)",
 		strconv.FormatInt(length, 10), have, s.x.Method, s.x.Target))
 	s.w.Abort()
 }

@@ -22,7 +22,7 @@ func (s *service) stream(r *wire.Response) bool {
 	sock, err := wire.UnixConn(r.File)
 	r.File = nil
 	if err != nil {
-		s.o.Logger.Error(fmt.Sprintf("a worker passed a bad stream: %v (%s %s)", err, s.x.Method, s.x.Target))
+		s.log().Error(fmt.Sprintf("a worker passed a bad stream: %v (%s %s)", err, s.x.Method, s.x.Target))
 		s.page(http.StatusBadGateway, "the worker's response is not valid")
 		return s.release()
 	}
@@ -105,13 +105,13 @@ func (s *service) ended(letter *mail, count int64) bool {
 	r := &letter.response
 	switch {
 	case letter.failure != 0:
-		s.o.Logger.Warn(fmt.Sprintf("a response was cut off: %v (%s %s)", letter.failure, s.x.Method, s.x.Target))
+		s.log().Warn(fmt.Sprintf("a response was cut off: %v (%s %s)", letter.failure, s.x.Method, s.x.Target))
 		s.w.Abort()
 		return false
 	case !r.OK: // the worker has said why
 		s.w.Abort()
 	case r.Count != count:
-		s.o.Logger.Error(fmt.Sprintf("a response was cut off: the worker wrote %d bytes and %d came (%s %s)",
+		s.log().Error(fmt.Sprintf("a response was cut off: the worker wrote %d bytes and %d came (%s %s)",
 			r.Count, count, s.x.Method, s.x.Target))
 		s.w.Abort()
 	case s.length >= 0 && s.x.Sent < s.length:

@@ -25,7 +25,7 @@ import (
 //	<6>second line of the message
 //
 // A message that carries bytes from outside does best to carry them in attributes: their values are quoted when they are more than
-// one plain word. Control characters never come through.
+// one plain word. Control characters never come through. Attributes whose keys are in capitals are for [JournalHandler].
 type ErrorHandler struct {
 	w       io.Writer
 	level   slog.Leveler
@@ -69,18 +69,23 @@ func (h *ErrorHandler) Handle(_ context.Context, r slog.Record) error {
 }
 
 func (h *ErrorHandler) appendRecord(b []byte, r slog.Record) []byte {
+	each := ""
+	if h.journal {
+		each = "<" + strconv.Itoa(priority(r.Level)) + ">"
+	}
+	return h.appendText(h.appendPrefix(append(b, each...), r), r, each)
+}
+
+// appendText appends the message, with the attributes on its first line, and each before every other line.
+func (h *ErrorHandler) appendText(b []byte, r slog.Record, each string) []byte {
 	first, rest, more := strings.Cut(strings.TrimRight(r.Message, "\r\n"), "\n")
-	b = appendPrintable(h.appendPrefix(b, r), first)
-	b = append(b, h.attrs...)
+	b = append(appendPrintable(b, first), h.attrs...)
 	r.Attrs(func(a slog.Attr) bool {
 		b = appendAttr(b, h.group, a)
 		return true
 	})
 	for more {
-		b = append(b, '\n')
-		if h.journal {
-			b = append(b, priority(r.Level)...)
-		}
+		b = append(append(b, '\n'), each...)
 		first, rest, more = strings.Cut(rest, "\n")
 		b = appendPrintable(b, first)
 	}
@@ -89,7 +94,7 @@ func (h *ErrorHandler) appendRecord(b []byte, r slog.Record) []byte {
 
 func (h *ErrorHandler) appendPrefix(b []byte, r slog.Record) []byte {
 	if h.journal {
-		return append(b, priority(r.Level)...)
+		return b
 	}
 	if !r.Time.IsZero() {
 		b = r.Time.AppendFormat(b, "[2006-01-02 15:04:05 -0700] ")
@@ -98,6 +103,11 @@ func (h *ErrorHandler) appendPrefix(b []byte, r slog.Record) []byte {
 	b = append(b, "] ["...)
 	b = append(b, levelName(r.Level)...)
 	return append(b, "] "...)
+}
+
+// isField says whether an attribute is for the journal alone: its key is the name of a field (systemd.journal-fields(7)).
+func isField(group, key string) bool {
+	return group == "" && key != "" && key[0] >= 'A' && key[0] <= 'Z' && strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
 }
 
 // appendAttr appends " key=value", or the same of every member of a group.
@@ -112,7 +122,7 @@ func appendAttr(b []byte, group string, a slog.Attr) []byte {
 		}
 		return b
 	}
-	if a.Equal(slog.Attr{}) {
+	if a.Equal(slog.Attr{}) || isField(group, a.Key) {
 		return b
 	}
 	b = append(b, ' ')

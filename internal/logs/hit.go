@@ -1,19 +1,9 @@
 package logs
 
-// JournalFields are the fields that all entries of an application's access log have in common.
-func JournalFields(app string) []byte {
-	b := appendInteger(nil, "PRIORITY", 6)
-	b = appendText(b, "SYSLOG_IDENTIFIER", Identifier)
-	return appendText(b, "KIRIN_APP", app)
-}
-
-// Identifier is the SYSLOG_IDENTIFIER of entries that this program sends. It is also what systemd gives the lines that it prints.
-const Identifier = "kirin"
-
-// AppendHit appends e as an entry of the journal: the common fields, the line of the format as MESSAGE, and what the exchange was.
+// AppendHit appends e as an entry of the journal: the common fields ([JournalFields]), the line of the format as MESSAGE, and what the exchange was.
 // What is not known has no field. systemd.journal-fields(7) has the names that are not kirin's.
 func (f *Format) AppendHit(b, common []byte, e *Entry) []byte {
-	b, at := beginText(append(b, common...), "MESSAGE")
+	b, at := beginText(appendInteger(append(b, common...), "PRIORITY", 6), "MESSAGE")
 	b = endText(f.Append(b, e), at)
 	b = appendText(b, "HTTP_METHOD", e.Method)
 	b = appendText(b, "HTTP_TARGET", e.Target)

@@ -41,17 +41,17 @@ func levelName(l slog.Level) string {
 	return "DEBUG"
 }
 
-// priority is the level as sd-daemon(3) writes it before a line.
-func priority(l slog.Level) string {
+// priority is the level as syslog(3) numbers it.
+func priority(l slog.Level) int {
 	switch {
 	case l >= LevelCritical:
-		return "<2>"
+		return 2
 	case l >= slog.LevelError:
-		return "<3>"
+		return 3
 	case l >= slog.LevelWarn:
-		return "<4>"
+		return 4
 	case l >= slog.LevelInfo:
-		return "<6>"
+		return 6
 	}
-	return "<7>"
+	return 7
 }

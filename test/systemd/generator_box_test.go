@@ -34,6 +34,7 @@ const install = `
 	cp /src/packaging/systemd/kirin-worker@.socket /src/packaging/systemd/kirin-worker@.service /usr/lib/systemd/system/
 	mkdir -p /usr/lib/systemd/system-generators /usr/lib/sysusers.d /usr/lib/kirin/python /etc/kirin /srv/shop
 	cp /src/packaging/systemd/kirin.sysusers /usr/lib/sysusers.d/kirin.conf
+	cp /src/packaging/systemd/kirin.catalog /usr/lib/systemd/catalog/
 	cp -r /src/workers/python/kirin_worker /usr/lib/kirin/python/
 	cp /src/packaging/worker.py /usr/lib/kirin/
 	ln -sf ../../../bin/kirin /usr/lib/systemd/system-generators/kirin-generator
