@@ -321,6 +321,9 @@ func (l *launch) await(ctx context.Context, timeout time.Duration) error {
 // errNoAnswer is completed by the exit status.
 var errNoAnswer = errors.New("it ended before it was ready")
 
+// Wait waits until the successor has ended.
+func (s *Successor) Wait() { s.wait() }
+
 // wait waits for the end of a successor. The state is nil when it is somebody else's to reap.
 func (s *Successor) wait() *os.ProcessState {
 	if !s.sibling {
