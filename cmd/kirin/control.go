@@ -18,7 +18,7 @@ import (
 // last one with done or error.
 type (
 	order struct {
-		Do      string `json:"do"` // status, reload, scale
+		Do      string `json:"do"` // status, reload, scale, handover
 		Workers int    `json:"workers,omitempty"`
 	}
 	answer struct {
@@ -26,6 +26,7 @@ type (
 		Error  string      `json:"error,omitempty"`
 		Detail string      `json:"detail,omitempty"`
 		Done   bool        `json:"done,omitempty"`
+		Pid    int         `json:"pid,omitempty"` // the front that has taken over
 		Status *liveStatus `json:"status,omitempty"`
 	}
 	// liveStatus is what kirin status shows of a front.

@@ -46,6 +46,7 @@ type server struct {
 	cfg       *config.Config
 	reloading bool
 	later     []syscall.Signal // for when the reload is over
+	curious   []func(answer)   // who waits for the outcome of the next hand-over
 }
 
 // serve serves the application until a signal ends it. load reads every source of the configuration again.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -38,8 +39,10 @@ func (s *server) obey(ctx context.Context, app string, o order, tell func(answer
 		s.pool.Scale(o.Workers)
 		s.tellStatus()
 		return answer{}
+	case "handover":
+		return s.obeyHandOver(ctx, tell)
 	}
-	return answer{Error: fmt.Sprintf("there is no order %q: use status, reload or scale", o.Do)}
+	return answer{Error: fmt.Sprintf("there is no order %q: use status, reload, scale or handover", o.Do)}
 }
 
 func (s *server) live(app string) *liveStatus {
@@ -64,6 +67,41 @@ func (s *server) obeyReload(ctx context.Context, tell func(answer)) answer {
 		return answer{}
 	case <-ctx.Done():
 		return answer{Error: "the front is stopping"}
+	}
+}
+
+// obeyHandOver hands over as SIGUSR2 does, which waits for its turn, and says what came of it.
+func (s *server) obeyHandOver(ctx context.Context, tell func(answer)) answer {
+	select {
+	case <-s.handover.PredecessorDone():
+	case <-ctx.Done():
+		return answer{Error: "the front is stopping"}
+	}
+	told := make(chan struct{})
+	s.mu.Lock()
+	s.curious = append(s.curious, func(outcome answer) {
+		tell(outcome) // at once: after a success this process may be gone the next moment
+		close(told)
+	})
+	s.mu.Unlock()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR2); err != nil {
+		return answer{Error: err.Error()}
+	}
+	select {
+	case <-told:
+	case <-ctx.Done():
+	}
+	return answer{Error: "the front is stopping"} // for who has not been told
+}
+
+// tellCurious answers those who wait for the outcome of a hand-over.
+func (s *server) tellCurious(outcome answer) {
+	s.mu.Lock()
+	all := s.curious
+	s.curious = nil
+	s.mu.Unlock()
+	for _, tell := range all {
+		tell(outcome)
 	}
 }
 
