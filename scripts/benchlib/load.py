@@ -9,10 +9,9 @@ import socket
 import subprocess
 import time
 
-from . import native
-from .servers import BenchError, request
+from .servers import HERE, BenchError, request
 
-SCRIPT = os.path.join(native.HERE, "load.lua")
+SCRIPT = os.path.join(HERE, "native", "load.lua")
 ERRORS = ("connect", "read", "write", "status", "timeout", "lost")
 
 

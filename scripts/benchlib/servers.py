@@ -151,8 +151,7 @@ class Running:
         return measure.tree(self.roots[:1]) if self.front_tree else self.roots[:1]
 
     def cpu_seconds(self):
-        """Return the CPU time so far of all processes, and of the front."""
-        return measure.cpu_seconds(self.roots, self.front())
+        return measure.cpu_seconds(self.roots)
 
     def memory(self):
         return measure.memory(self.roots, self.front())
