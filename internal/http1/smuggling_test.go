@@ -63,7 +63,8 @@ func connection(t testing.TB, stream string, size int) string {
 		}
 		if err == nil {
 			var length int
-			what := h.Method + " " + h.Target
+			var what string
+			what = h.Method + " " + h.Target
 			buf = buf[n:]
 			if length, n, err = body(&h, buf); err == nil {
 				if n < 0 {

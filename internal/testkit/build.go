@@ -39,6 +39,17 @@ func Run(m *testing.M) int {
 	return m.Run()
 }
 
+// Scratch returns a folder that lasts as long as this run of the package's tests.
+func Scratch(t testing.TB) string {
+	t.Helper()
+	built.mu.Lock()
+	defer built.mu.Unlock()
+	if built.dir == "" {
+		t.Fatal("testkit: the package's TestMain does not call testkit.Run")
+	}
+	return built.dir
+}
+
 // Binary returns the path of the kirin command, built from this checkout at
 // the first call: under the race detector when the tests are, unless plain is
 // set, as tests that measure want it.

@@ -34,7 +34,7 @@ type appShop struct{ *shop }
 // newAppShop boots a box with kirin as a package would have installed it. The socket listens; nothing else is started.
 func newAppShop(t *testing.T, conf string) *appShop {
 	t.Helper()
-	s := &shop{t: t, dir: appFolder(t, nil)}
+	s := &shop{t: t, dir: testkit.AppFolder(t, nil)}
 	s.trace = &testkit.Trace{Path: filepath.Join(s.dir, "trace")}
 	s.Box = box.Up(t, box.Options{Bind: []string{testkit.Root() + ":/src:ro", s.dir + ":/srv/shop"}})
 	s.Install(testkit.Binary(t, true), "/usr/bin/kirin")

@@ -67,7 +67,7 @@ WantedBy=multi-user.target
 func newShop(t *testing.T, o options) *shop {
 	t.Helper()
 	binary := testkit.Binary(t, false)
-	s := &shop{t: t, dir: appFolder(t, o.Files)}
+	s := &shop{t: t, dir: testkit.AppFolder(t, o.Files)}
 	s.trace = &testkit.Trace{Path: filepath.Join(s.dir, "trace")}
 	s.Box = box.Up(t, box.Options{Bind: []string{s.dir + ":/srv/shop"}})
 	s.Install(binary, "/usr/bin/kirin")
@@ -105,34 +105,6 @@ func (s *shop) checkRaces() {
 	if races := s.find(box.Query{}, "DATA RACE|^panic:|^fatal error:"); len(races) > 0 {
 		s.t.Errorf("a data race or a panic: %v", races)
 	}
-}
-
-// appFolder copies the test applications to a folder of their own, with further files; any user may write there.
-func appFolder(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "kts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	apps, err := filepath.Glob(filepath.Join(testkit.Apps(), "*.py"))
-	if err != nil || len(apps) == 0 {
-		t.Fatalf("no test applications: %v", err)
-	}
-	for _, path := range apps {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(dir, filepath.Base(path)), string(text))
-	}
-	for name, text := range files {
-		write(t, filepath.Join(dir, name), text)
-	}
-	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // write replaces a file as a deployment does: a new one is renamed over the old one.
