@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/kirin-server/kirin/activation"
@@ -62,21 +63,42 @@ func (s *server) stop(ctx context.Context) {
 	s.release()
 }
 
+// passOn sends the signals to the successor that came while it took over. It reports whether one of them is to end it: systemd has
+// told us to, because it did not know of the successor, and kills that when we end.
+func passOn(signals chan os.Signal, pid int) (ended bool) {
+	for {
+		select {
+		case sig := <-signals:
+			_ = syscall.Kill(pid, sig.(syscall.Signal)) // one that is gone needs none
+			ended = ended || ends(sig)
+		default:
+			return ended
+		}
+	}
+}
+
 // handOver starts the installed program again, gives it the sockets, and ends this process's own work. It reports whether that
 // was done, and the status to exit with.
 func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done bool, exit int) {
 	s.log.Info("handing over to a new process")
 	follows := s.notify.Socket == "" // somebody may follow our pid: stay in its place
-	successor, err := s.handover.Start(ctx, activation.StartOptions{Sockets: s.sockets.all(), Keep: follows, Sibling: !follows})
+	starting, stopped := endedBySignal(ctx, signals)
+	successor, err := s.handover.Start(starting, activation.StartOptions{Sockets: s.sockets.all(), Keep: follows, Sibling: !follows})
+	ended := stopped()
 	if err != nil {
-		s.log.Error("hand-over failed: " + err.Error() + ": this process serves on")
+		if !ended {
+			s.log.Error("hand-over failed: " + err.Error() + ": this process serves on")
+		}
 		s.tellCurious(answer{Error: err.Error()})
 		return false, 0
 	}
-	signal.Stop(signals) // the keeper passes them on
+	if follows {
+		signal.Stop(signals) // the keeper passes them on
+	}
 	s.log.Info(fmt.Sprintf("process %d has taken over", successor.PID), "MESSAGE_ID", "upgraded")
 	s.tell(s.notify.MainPID(successor.PID))
 	s.tell(s.notify.Barrier(ctx)) // or systemd would not know whose message it was when we have ended
+	stay := passOn(signals, successor.PID) && !follows // those that come later are for the successor, and have come there
 	if err := successor.Follow(); err != nil {
 		s.log.Warn(fmt.Sprintf("the successor cannot be told that it is followed: %v", err))
 	}
@@ -93,6 +115,9 @@ func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done boo
 	}()
 	if !follows {
 		<-drained
+		if stay {
+			successor.Wait()
+		}
 		return true, 0
 	}
 	code, err := s.handover.Keep(ctx, successor, activation.KeepOptions{Drained: drained})

@@ -23,8 +23,8 @@ func handled() []os.Signal {
 	}
 }
 
-// endedBySignal makes a context for the start that TERM, INT or QUIT ends. Other signals wait until stopped is called, which reports whether
-// one of those three has come.
+// endedBySignal makes a context for a start that TERM, INT or QUIT ends. All signals wait until stopped is called, which reports whether one
+// of those three has come.
 func endedBySignal(ctx context.Context, signals chan os.Signal) (starting context.Context, stopped func() bool) {
 	starting, cancel := context.WithCancel(ctx)
 	over, done := make(chan struct{}), make(chan struct{})
@@ -34,11 +34,11 @@ func endedBySignal(ctx context.Context, signals chan os.Signal) (starting contex
 		for {
 			select {
 			case sig := <-signals:
+				later = append(later, sig)
 				if ends(sig) {
 					cancel()
 					return
 				}
-				later = append(later, sig)
 			case <-over:
 				return
 			}

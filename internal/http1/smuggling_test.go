@@ -63,8 +63,7 @@ func connection(t testing.TB, stream string, size int) string {
 		}
 		if err == nil {
 			var length int
-			var what string
-			what = h.Method + " " + h.Target
+			what := h.Method + " " + h.Target
 			buf = buf[n:]
 			if length, n, err = body(&h, buf); err == nil {
 				if n < 0 {

@@ -9,9 +9,10 @@ import socket
 import subprocess
 import time
 
-from .servers import HERE, BenchError, request
+from . import native
+from .servers import BenchError, request
 
-SCRIPT = os.path.join(HERE, "native", "load.lua")
+SCRIPT = os.path.join(native.HERE, "load.lua")
 ERRORS = ("connect", "read", "write", "status", "timeout", "lost")
 
 

@@ -38,10 +38,10 @@ def tree(roots, table=None):
     return found
 
 
-def cpu_seconds(roots):
-    """Return the CPU time that trees of processes have taken so far."""
+def cpu_seconds(roots, front):
+    """Return the CPU time that trees of processes have taken so far, and that of some of these processes."""
     table = processes()
-    return sum(table[pid][1] for pid in tree(roots, table)) / TICK
+    return tuple(sum(table[pid][1] for pid in pids) / TICK for pids in (tree(roots, table), front))
 
 
 def pss_kib(pid):
@@ -69,10 +69,8 @@ class Quiet:
 
     @staticmethod
     def sample():
-        table = processes()
-        own = set(tree([os.getpid()], table)) | set(tree([KERNEL_THREADS], table))
-        foreign = sum(ticks for pid, (_, ticks) in table.items() if pid not in own)
-        return time.monotonic(), (foreign + stolen(read("/proc/stat").decode())) / TICK
+        ticks = strangers(processes(), os.getpid()) + stolen(read("/proc/stat").decode())
+        return time.monotonic(), ticks / TICK
 
     def share(self):
         """Return a number from 0 to 1: 1 is all cores, all the time."""
@@ -80,10 +78,12 @@ class Quiet:
         return max(0.0, after - before) / ((end - start) * os.cpu_count())
 
 
+def strangers(table, me):
+    """Return the ticks of all processes that are neither kernel threads nor descend from a process."""
+    own = set(tree([me, KERNEL_THREADS], table))
+    return sum(ticks for pid, (_, ticks) in table.items() if pid not in own)
+
+
 def stolen(stat):
     """Return the ticks that a hypervisor gave to others, from the text of /proc/stat (proc(5))."""
     return int(stat.split("\n", 1)[0].split()[8])
-
-
-def load_average():
-    return os.getloadavg()[0]

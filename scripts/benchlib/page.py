@@ -13,9 +13,9 @@ from .servers import PYTHON
 PAGE = """# Benchmarks
 
 What `scripts/bench` measured last; run it to see your own figures. All servers run on the same machine in the same run,
-one after the other in each of {rounds} rounds of {seconds} s after a warm-up of {warmup} s; the figures are
-medians. Every server's answer is compared, status and body, before it is measured. The load is `wrk -t1` with
-kept-alive connections, 32 unless said, and shares the {cores} cores with the server.
+one after the other in each of {rounds} rounds (some scenarios in fewer) of {seconds} s after a warm-up of
+{warmup} s; the figures are medians. Every server's answer is compared, status and body, before it is measured. The load
+is `wrk -t1` with kept-alive connections, 32 unless said, and shares the {cores} cores with the server.
 
 {machine}.
 
@@ -43,27 +43,33 @@ from the application.
 """
 
 
-def version(*command):
-    out = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8").stdout
-    found = re.search(r"\d+\.\d+(\.\d+)*", out)
-    return found.group(0) if found else "?"
+MODULES = ("Gunicorn", "gevent", "uvicorn", "uvloop", "httptools", "Flask", "FastAPI")
+
+
+def version(name, *command):
+    """Return a name and the version that a command says, or nothing when it is not there."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    found = re.search(r"\d+\.\d+(\.\d+)*", done.stdout)
+    return "%s %s" % (name, found.group(0)) if found else ""
 
 
 def module_version(name):
-    return version(PYTHON, "-c", "import importlib.metadata as m; print(m.version(%r))" % name)
+    return version(name, PYTHON, "-c", "import importlib.metadata as m; print(m.version(%r))" % name.lower())
 
 
 def machine():
     """Return date, processor and versions in words."""
     with open("/proc/cpuinfo", encoding="utf-8") as f:
         cpu = re.search(r"model name\s*: (.*)", f.read())
-    versions = ["CPython " + version(PYTHON, "--version"), "Go " + version("go", "version")]
-    versions += ["%s %s" % (name, module_version(name.lower()))
-                 for name in ("Gunicorn", "gevent", "uvicorn", "uvloop", "httptools", "Flask", "FastAPI")]
-    versions += ["uWSGI " + version("/usr/bin/uwsgi-core", "--version"), "nginx " + version("/usr/sbin/nginx", "-v"),
-                 "wrk " + version("wrk", "--version"), "Linux " + version("uname", "-r")]
+    versions = [version("CPython", PYTHON, "--version"), version("Go", "go", "version")]
+    versions += [module_version(name) for name in MODULES]
+    versions += [version("uWSGI", "/usr/bin/uwsgi-core", "--version"), version("nginx", "/usr/sbin/nginx", "-v"),
+                 version("wrk", "wrk", "--version"), version("Linux", "uname", "-r")]
     return "%s; %s, %d cores; %s" % (datetime.date.today(), cpu.group(1) if cpu else platform.machine(),
-                                     len(os.sched_getaffinity(0)), ", ".join(versions))
+                                     len(os.sched_getaffinity(0)), ", ".join(v for v in versions if v))
 
 
 def quietness(raw):
@@ -73,8 +79,8 @@ def quietness(raw):
         return "Nothing was measured."
     loud = sum(share > QUIET for share in shares)
     again = sum(r["tries"] - 1 for of in raw.values() for found in of.values() for r in found)
-    return ("Other processes took %.1f %% of the machine in the mean of %d measurements, %.1f %% at worst; %d were "
-            "disturbed (more than %.0f %%), %d were done again for that." % (
+    return ("Other processes took %.1f %% of the machine in the mean of %d measurements, %.1f %% at worst; %d "
+            "disturbed (more than %.0f %%), %d done again for that." % (
                 sum(shares) / len(shares) * 100, len(shares), max(shares) * 100, loud, QUIET * 100, again))
 
 

@@ -4,7 +4,7 @@ from .rounds import errors
 from .scenarios import SCENARIOS
 from .servers import SERVERS
 
-HEADER = ["server", "requests/s", "± %", "p50 ms", "p99 ms", "p99.9 ms", "CPU µs/request"]
+HEADER = ["server", "requests/s", "± %", "p50 ms", "p99 ms", "p99.9 ms", "CPU µs/request", "of that the front"]
 
 
 def note(found):
@@ -18,8 +18,13 @@ def scenario_table(results, key):
     rows.sort(key=lambda row: -row[1]["rps"])
     return [HEADER] + [
         [SERVERS[name].about + note(r), "%.0f" % r["rps"], "%.0f" % (r["spread"] / 2), "%.2f" % r["p50"],
-         "%.2f" % r["p99"], "%.2f" % r["p999"], "%.0f" % r["cpu"] if r["cpu"] >= 20 else "%.1f" % r["cpu"]]
+         "%.2f" % r["p99"], "%.2f" % r["p999"], micros(r["cpu"]),
+         micros(r["cpu_front"]) if 0.05 < r["cpu_front"] / max(r["cpu"], 1e-9) < 0.95 else ""]
         for name, r in rows]
+
+
+def micros(value):
+    return "%.0f" % value if value >= 20 else "%.1f" % value
 
 
 def memory_table(results):
@@ -54,63 +59,70 @@ def tables(results):
 
 
 class Bar:
-    """A promise: what it says, the bound, and how its figure is taken from the results (KeyError: not measured)."""
+    """A promise: what it says, the bound, and a figure of the results, from those that it names."""
 
-    def __init__(self, says, sign, bound, figure):
+    def __init__(self, says, sign, bound, figure, *uses):
         self.says, self.sign, self.bound, self.figure = says, sign, bound, figure
+        self.uses = uses    # (server, scenario), handed to figure as what was measured there
 
     def row(self, results):
         """Return the row of the table, or nothing when what it needs was not measured."""
-        try:
-            value = self.figure(results)
-        except KeyError:
+        if not all(key in results.get(name, {}) for name, key in self.uses):
             return None
+        found = [results[name][key] for name, key in self.uses]
+        value = self.figure(*found)
         met = value >= self.bound if self.sign == "≥" else value <= self.bound
-        return [self.says, "%s %g" % (self.sign, self.bound), "%.3g" % value, "met" if met else "missed"]
+        verdict = "invalid" if any(r["errors"] for r in found) else "met" if met else "missed"
+        verdict += " (disturbed)" if any(r["disturbed"] for r in found) else ""
+        return [self.says, "%s %g" % (self.sign, self.bound), "%.3g" % value, verdict]
 
 
-def ratio(figure, scenario, name, peer):
-    """Compare a figure of two servers in the same scenario."""
-    return lambda results: results[name][scenario][figure] / results[peer][scenario][figure]
+class BestPeer(Bar):
+    """kirin's requests/s to those of the fastest server of the others."""
 
+    def __init__(self, bound, key):
+        super().__init__("%s, requests/s: kirin to the fastest peer" % SCENARIOS[key].about, "≥", bound, rate_ratio)
+        self.key = key
 
-def to_best_peer(scenario, name):
-    """Compare requests/s with the fastest server of the others in the same scenario."""
-    def figure(results):
-        peers = [of[scenario]["rps"] for peer, of in results.items()
-                 if scenario in of and not peer.startswith("kirin") and not of[scenario]["errors"]]
+    def row(self, results):
+        peers = {name: of[self.key]["rps"] for name, of in results.items()
+                 if self.key in of and not name.startswith("kirin") and not of[self.key]["errors"]}
         if not peers:
-            raise KeyError(scenario)
-        return results[name][scenario]["rps"] / max(peers)
-    return figure
+            return None
+        self.uses = ("kirin", self.key), (max(peers, key=peers.get), self.key)
+        return super().row(results)
 
 
-def fifty_thousand(results):
-    idle = results["kirin"]["idle"]
-    return idle["front_idle"] + idle["kib"] * 50000 / 1024
+def rate_ratio(one, other):
+    return one["rps"] / other["rps"]
 
 
-def rps(bound, peer, name="kirin", scenario="hello-32"):
-    return Bar("%s, requests/s: %s to %s" % (SCENARIOS[scenario].about, name, peer), "≥", bound,
-               ratio("rps", scenario, name, peer))
+def rps(bound, peer, name="kirin", key="hello-32"):
+    return Bar("%s, requests/s: %s to %s" % (SCENARIOS[key].about, name, peer), "≥", bound, rate_ratio,
+               (name, key), (peer, key))
 
 
-def cpu(bound, peer, name="kirin", scenario="hello-32"):
-    return Bar("%s, CPU a request: %s to %s" % (SCENARIOS[scenario].about, name, peer), "≤", bound,
-               ratio("cpu", scenario, name, peer))
+def cpu(bound, peer, name="kirin", key="hello-32"):
+    return Bar("%s, CPU a request: %s to %s" % (SCENARIOS[key].about, name, peer), "≤", bound,
+               lambda one, other: one["cpu"] / other["cpu"], (name, key), (peer, key))
+
+
+def own(says, bound, key, figure):
+    return Bar(says, "≤", bound, figure, ("kirin", key))
 
 
 BARS = [
     rps(1.25, "uvicorn"), cpu(0.6, "uvicorn"), rps(1.5, "uwsgi"), rps(10, "gunicorn-sync"),
     rps(10, "gunicorn-gthread"), rps(10, "nginx-gunicorn"), cpu(2.7, "floor"),
-    Bar("one connection, round trip (p50): kirin to uvicorn", "≤", 1.15, ratio("p50", "hello-1", "kirin", "uvicorn")),
-    Bar("Flask, requests/s: kirin to the fastest peer", "≥", 1, to_best_peer("flask", "kirin")),
-    Bar("hello at 70 % of the peak: p99 of kirin to its p50", "≤", 3,
-        lambda r: r["kirin"]["rate-70"]["p99"] / r["kirin"]["rate-70"]["p50"]),
-    Bar("an idle connection in kirin's front, KiB", "≤", 12, lambda r: r["kirin"]["idle"]["kib"]),
-    Bar("kirin's front with 50,000 of them (reckoned), MiB", "≤", 700, fifty_thousand),
-    Bar("kirin's front at rest, MiB", "≤", 24, lambda r: r["kirin"]["hello-32"]["front"]),
-    Bar("a worker of kirin's at rest, MiB", "≤", 16, lambda r: r["kirin"]["hello-32"]["worker"]),
+    Bar("hello, one connection, round trip (p50): kirin to uvicorn", "≤", 1.15,
+        lambda one, other: one["p50"] / other["p50"], ("kirin", "hello-1"), ("uvicorn", "hello-1")),
+    BestPeer(1, "flask"),
+    own("hello at 70 % of its peak: kirin's p99 to its p50", 3, "rate-70", lambda r: r["p99"] / r["p50"]),
+    own("an idle connection in kirin's front, KiB", 12, "idle", lambda r: r["kib"]),
+    own("kirin's front with 50,000 of them (reckoned), MiB", 700, "idle",
+        lambda r: r["front_idle"] + r["kib"] * 50000 / 1024),
+    own("kirin's front at rest, MiB", 24, "hello-32", lambda r: r["front"]),
+    own("a worker of kirin's at rest, MiB", 16, "hello-32", lambda r: r["worker"]),
     rps(6, "gunicorn-gthread", "kirin-gthread"), rps(4, "gunicorn-gevent", "kirin-gevent"),
     rps(1.1, "uvicorn", "kirin-asgi"), cpu(0.75, "uvicorn", "kirin-asgi"),
     rps(1.05, "uvicorn", "kirin-asgi", "fastapi"),

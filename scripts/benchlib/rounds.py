@@ -24,17 +24,18 @@ class Options:
     minutes: float      # for all of it
     chosen: object      # says of a server and a scenario whether it was asked for
 
-    def plan(self):
-        """Return (server, application, [scenarios]) of each server to start in a round."""
-        groups = scenarios.plan(self.servers, self.scenarios)
-        groups = [(name, app, [key for key in keys if self.chosen(name, key)]) for name, app, keys in groups]
+    def plan(self, number):
+        """Return (server, application, [scenarios]) of each server to start in a round, the first being 0."""
+        keys = [key for key in self.scenarios if number < scenarios.SCENARIOS[key].rounds]
+        groups = [(name, app, [key for key in keys if self.chosen(name, key)])
+                  for name, app, keys in scenarios.plan(self.servers, keys)]
         return [group for group in groups if group[2]]
 
-    def slack(self, number):
-        """Return the seconds that waiting and doing again may take until the end of a round, the first being 0."""
-        count = sum(len(keys) for _, _, keys in self.plan())
-        planned = count * self.rounds * (self.seconds + self.warmup + OVERHEAD)
-        return max(0.0, self.minutes * 60 - planned) * (number + 1) / self.rounds
+    def slack(self):
+        """Return the seconds of each round that may go into waiting and doing again."""
+        count = sum(len(keys) for number in range(self.rounds) for _, _, keys in self.plan(number))
+        planned = count * (self.seconds + self.warmup + OVERHEAD)
+        return max(0.0, self.minutes * 60 - planned) / self.rounds
 
 
 def say(text):
@@ -73,20 +74,19 @@ class Runner:
                 break
             start = time.monotonic()
             say("round %d of %d" % (number + 1, self.options.rounds))
-            self.slack += self.options.slack(number) - (self.options.slack(number - 1) if number else 0)
-            for name, app, keys in self.options.plan():
-                self.group(name, app, keys, number)
+            self.slack += self.options.slack()
+            for group in self.options.plan(number):
+                self.group(*group)
             longest = max(longest, time.monotonic() - start)
 
-    def group(self, name, app, keys, number):
+    def group(self, name, app, keys):
         """Measure one server with one application; what fails is a problem and not the end."""
         try:
             with running(name, app, self.binaries) as server:
                 bench = scenarios.Bench(server, app, self.options.seconds, self.options.warmup, self.binaries)
                 found = server.memory()     # idle: all are up, and one request or two have been served
                 for key in keys:
-                    if not (number and scenarios.SCENARIOS[key].how == "idle"):     # once is enough
-                        self.one(name, key, bench, found)
+                    self.one(name, key, bench, found)
         except (BenchError, OSError) as err:
             self.problems.append("%s with %s: %s" % (name, app, err))
             say("FAILED: " + self.problems[-1])

@@ -17,21 +17,22 @@ class Scenario:
     how: str = "wrk"        # or "close", "rate", "idle"
     servers: tuple = ()     # those that it makes sense for; none: all that serve the application
     quick: bool = False     # --quick runs it, too
+    rounds: int = 2         # at most
 
 
 # The others keep no connections, or few.
 HOLDERS = ("kirin", "kirin-gevent", "kirin-asgi", "uvicorn", "gunicorn-gevent", "nginx-gunicorn", "floor")
 SCENARIOS = {
-    "hello-32": Scenario("hello, 32 connections", "hello", quick=True),
-    "hello-1": Scenario("hello, one connection", "hello", 1, quick=True),
+    "hello-32": Scenario("hello, 32 connections", "hello", quick=True, rounds=99),
+    "hello-1": Scenario("hello, one connection", "hello", 1, quick=True, rounds=99),
     "hello-256": Scenario("hello, 256 connections", "hello", 256),
-    "rate-70": Scenario("hello at 70 % of its peak", "hello", how="rate", quick=True),
+    "rate-70": Scenario("hello at 70 % of its peak", "hello", how="rate", quick=True, rounds=99),
     "close": Scenario("hello, a new connection for each request", "hello", how="close"),
-    "idle": Scenario("idle kept-alive connections", "hello", 10000, "idle", HOLDERS),
+    "idle": Scenario("idle kept-alive connections", "hello", 10000, "idle", HOLDERS, rounds=1),
     "1k": Scenario("1 KiB responses", "1k"),
     "64k": Scenario("64 KiB responses", "64k"),
     "post": Scenario("10 KiB POST", "post"),
-    "flask": Scenario("Flask, JSON", "flask", quick=True),
+    "flask": Scenario("Flask, JSON", "flask", quick=True, rounds=99),
     "fastapi": Scenario("FastAPI, JSON", "fastapi"),
 }
 
@@ -65,7 +66,9 @@ class Bench:
         self.load(scenario, self.warmup)
         before = self.server.cpu_seconds()
         found = self.load(scenario, self.seconds)
-        found["cpu"] = (self.server.cpu_seconds() - before) / found["requests"] * 1e6 if found["requests"] else 0.0
+        after = self.server.cpu_seconds()
+        for name, i in (("cpu", 0), ("cpu_front", 1)):
+            found[name] = (after[i] - before[i]) / max(1, found["requests"]) * 1e6
         found["loaded"] = self.server.memory()["memory"]
         if starved:
             found["errors"]["starved"] = starved

@@ -151,7 +151,8 @@ class Running:
         return measure.tree(self.roots[:1]) if self.front_tree else self.roots[:1]
 
     def cpu_seconds(self):
-        return measure.cpu_seconds(self.roots)
+        """Return the CPU time so far of all processes, and of the front."""
+        return measure.cpu_seconds(self.roots, self.front())
 
     def memory(self):
         return measure.memory(self.roots, self.front())

@@ -104,6 +104,12 @@ func TestReliabilityUpgrade(t *testing.T) {
 	s.Systemctl("restart", appFront)
 	l.WaitVersion("3")
 	s.upgrade()
+	for version := 4; version < 10; version++ { // the restart comes while the successor takes over, earlier and later
+		s.deploy(strconv.Itoa(version))
+		s.Systemctl("kill", "--kill-whom=main", "--signal=SIGUSR2", appFront)
+		s.Systemctl("restart", appFront)
+		l.WaitVersion(strconv.Itoa(version))
+	}
 	s.holds(l, "upgrade", bar{gap: 10 * time.Second})
 	s.Systemctl("stop", appFront)
 	s.waitWorkers(0)

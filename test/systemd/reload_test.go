@@ -156,6 +156,30 @@ func TestStopAfterUpgrade(t *testing.T) {
 	}
 }
 
+// TestStopDuringUpgrade wants a service that is told to stop while a successor starts to give that up, and to stop in order.
+func TestStopDuringUpgrade(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, options{App: "gated:app", Args: "--workers 1", Socket: true, Files: map[string]string{"gated.py": gated}})
+	s.Exec("mkfifo", "-m", "666", "/srv/shop/gate")
+	s.Systemctl("start", "--no-block", service)
+	s.trace.Wait(t, 1, "importing")
+	s.Exec("sh", "-c", "echo go > /srv/shop/gate")
+	s.WaitActive(service)
+	s.Systemctl("kill", "--kill-whom=main", "--signal=SIGUSR2", service)
+	s.trace.Wait(t, 2, "importing")
+	c := s.Conn(address)
+	c.Send("POST /?ms=1000 HTTP/1.1\r\nHost: test\r\nX-Request-Id: flight\r\nContent-Length: 0\r\n\r\n")
+	s.trace.Wait(t, 1, "begin", "POST", "flight")
+	s.Systemctl("stop", service)
+	if r := c.Response("POST"); r.Status != 200 {
+		t.Errorf("in flight: %d, %q", r.Status, r.Body)
+	}
+	s.want(map[string]string{"ActiveState": "inactive", "Result": "success"})
+	if left := s.processes(); len(left) > 0 {
+		t.Errorf("left running: %v", left)
+	}
+}
+
 // TestScale wants TTIN and TTOU to change what systemctl status says.
 func TestScale(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,16 @@
+"""The programs in C: floor, a server to compare with, and rate, a load."""
+
+import os
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def build(folder):
+    """Compile the programs into a folder; return where each is."""
+    found = {}
+    for name in ("floor", "rate"):
+        found[name] = os.path.join(folder, name)
+        source = os.path.join(HERE, name + ".c")
+        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", found[name], source], check=True)
+    return found
