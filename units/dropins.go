@@ -60,12 +60,12 @@ func (a *App) socket(version int) File {
 	if a.Backlog > 0 {
 		s.add("Socket", "Backlog", strconv.Itoa(a.Backlog))
 	}
-	s.addPollLimit(version)
 	s.addAll("Socket", a.Socket)
 	return s.file(a.names().Socket(), a.head())
 }
 
-// addPollLimit lifts the limit that systemd 255 has on how often a socket wakes it, which would only delay.
+// addPollLimit lifts the limit that systemd 255 has on how often a socket wakes it, which would only delay a worker. The public socket
+// keeps it: it slows down a front that dies before it has taken the connection that started it.
 func (s sections) addPollLimit(version int) {
 	if version >= 255 {
 		s.add("Socket", "PollLimitIntervalSec", "0")

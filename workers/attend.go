@@ -34,7 +34,7 @@ func brokeProtocol(err error) bool {
 
 // connect launches a worker and hears its HELLO. One that was there before the roll for which it is wanted is sent away first.
 func (p *Pool) connect(m *member, launcher Launcher) (*link, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, p.bootTimeout())
+	ctx, cancel := context.WithTimeout(p.booting, p.bootTimeout())
 	defer cancel()
 	for {
 		l, err := p.greet(ctx, m, launcher)
@@ -97,7 +97,7 @@ func (p *Pool) bootError(m *member, ctx context.Context, launcher Launcher, h wi
 		if h.Exit == ExitLoad {
 			b.Exit = ExitLoad
 		}
-	case p.ctx.Err() != nil:
+	case p.booting.Err() != nil:
 		b.Message = "the pool was closed"
 	case ctx.Err() != nil:
 		b.Message = fmt.Sprintf("it was not ready after %v", p.bootTimeout())
@@ -140,15 +140,20 @@ func (p *Pool) welcome(l *link) (*link, error) {
 	}
 	l.worker = newWorker(l.hello.Slots, l)
 	p.links[m] = l
-	p.iface.Store(&l.hello.Interface)
 	now := time.Now()
-	p.everReady, p.bootErr = true, nil
 	p.r.hello(m, now)
-	p.d.join(l.worker, now)
+	if m.surplus {
+		p.drain(m)
+		p.log.Info(fmt.Sprintf("worker %d (pid %d) was left over and is not needed: it ends", m.number, l.hello.Pid), "WORKER", m.number)
+	} else {
+		p.iface.Store(&l.hello.Interface)
+		p.everReady, p.bootErr = true, nil
+		p.d.join(l.worker, now)
+		p.log.Info(fmt.Sprintf("worker %d is ready (pid %d)", m.number, l.hello.Pid), "WORKER", m.number)
+	}
 	p.perform()
 	p.flush()
 	p.announce()
-	p.log.Info(fmt.Sprintf("worker %d is ready (pid %d)", m.number, l.hello.Pid), "WORKER", m.number)
 	return l, nil
 }
 
@@ -160,7 +165,7 @@ func (p *Pool) bootFailed(m *member, err error) {
 	if wasRolling && !p.r.rolling {
 		p.setOptions(p.eras[p.r.generation].opts) // those of the generation that it fell back to
 	}
-	if p.ctx.Err() == nil && !p.r.closing {
+	if p.ctx.Err() == nil && !p.r.closing && !m.surplus {
 		p.bootErr = err
 		if p.everReady {
 			p.logBootFailure(m, err, wasRolling)
@@ -174,7 +179,7 @@ func (p *Pool) logBootFailure(m *member, err error, wasRolling bool) {
 	if b, ok := errors.AsType[*BootError](err); ok && b.Detail() != "" {
 		text += "\n" + b.Detail()
 	}
-	if wasRolling && !p.r.rolling && p.r.generation == p.r.previous {
+	if wasRolling && !p.r.rolling && p.r.generation == p.r.previous && p.r.tally().good > 0 {
 		text += "\nthe old workers serve on"
 	}
 	p.log.Error(text, "WORKER", m.number, "MESSAGE_ID", "worker-not-started")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,8 +15,9 @@ import (
 // Options are a pool's settings. Zero values mean what the comments say.
 type Options struct {
 	Workers         int           // how many; 0 means 1
-	Surge           int           // how many more while one is replaced; 0 drains before it starts
+	Surge           int           // how many more while one is replaced; 0: it ends before its successor starts
 	MaxNumber       int           // no worker has a higher number: a start waits for a free one; at least Workers + Surge; 0: no limit
+	Living          []int         // numbers of workers that run when the pool starts: it takes over as many as it needs and drains the rest
 	Prefetch        int           // safe requests sent ahead to a busy quick worker; 0: none
 	QueueLimit      int           // requests that wait at most; 0: no limit
 	QueueTimeout    time.Duration // how long one waits at most; 0: for ever
@@ -50,10 +52,12 @@ type Pool struct {
 	log    *slog.Logger
 	poller Poller
 
-	ctx    context.Context // ends when the pool does
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	kick   chan struct{} // wakes manage
+	ctx      context.Context // ends when the pool does
+	cancel   context.CancelFunc
+	booting  context.Context // ends when no worker is to be started any more, at the latest with ctx
+	endBoots context.CancelFunc
+	wg       sync.WaitGroup
+	kick     chan struct{} // wakes manage
 
 	mu          sync.Mutex // protects the fields below
 	opts        Options
@@ -117,7 +121,9 @@ func New(launcher Launcher, opts Options) *Pool {
 		links: map[*member]*link{},
 		news:  make(chan struct{}),
 	}
+	p.booting, p.endBoots = context.WithCancel(ctx)
 	p.setOptions(opts)
+	p.r.living = slices.Compact(slices.Sorted(slices.Values(opts.Living)))
 	return p
 }
 

@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// Shutdown lets what is under way finish, drains every worker, and closes the pool. When ctx ends first it closes at once.
+// Shutdown lets what is under way finish, drains every worker, and closes the pool. It does not wait for workers that are still starting. When
+// ctx ends first it closes at once.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	err := p.finish(ctx)
 	p.mu.Lock()
+	p.endBoots()
 	p.d.close()
 	p.r.closing = true
 	p.perform()

@@ -119,7 +119,7 @@ func testScaleDuringReload(t *testing.T, by Way) {
 	next := newFake(t)
 	result := reload(t.Context(), p, next, Options{Workers: 1, Surge: 1})
 	broken := next.next()
-	p.Scale(2)
+	p.Scale(2, 0)
 	other := next.next()
 	broken.die()
 	if err := receive(t, result, "end of Reload"); err == nil {
@@ -205,6 +205,23 @@ func testShutdown(t *testing.T, by Way) {
 	if s := p.Status(); len(s.Workers) != 0 {
 		t.Errorf("%+v", s)
 	}
+}
+
+// TestShutdownWhileStarting does not wait for a worker that is not ready, and that nobody waits for.
+func TestShutdownWhileStarting(t *testing.T) { EachWay(t, testShutdownWhileStarting) }
+
+func testShutdownWhileStarting(t *testing.T, by Way) {
+	p, f, ws := startPool(t, by.Options(t, Options{}), 1)
+	p.Scale(2, 0)
+	second := f.next()
+	done := make(chan error, 1)
+	go func() { done <- p.Shutdown(t.Context()) }()
+	second.disconnected()
+	ws[0].drained()
+	if err := receive(t, done, "end of Shutdown"); err != nil {
+		t.Error(err)
+	}
+	nothing(t, f.aborted, "a worker was aborted")
 }
 
 // TestShutdownInTime gives up on a worker that does not end.

@@ -170,11 +170,11 @@ func change(t *testing.T, p *workers.Pool, fleet *workertest.Fleet, o workers.Op
 		if err := p.Reload(t.Context(), fleet, o); err != nil {
 			t.Errorf("reload: %v", err)
 		}
-		p.Scale(1 + i)
+		p.Scale(1+i, 0)
 		for _, w := range fleet.Workers() {
 			w.Status(wire.Status{Retire: "the test"})
 		}
-		p.Scale(3)
+		p.Scale(3, 0)
 	}
 }
 

@@ -25,7 +25,7 @@ func testMaxNumber(t *testing.T, by Way) {
 	}
 	successor.die()
 	waitFor(t, p, func(s Status) bool { return len(s.Workers) == 1 })
-	p.Scale(3) // the bound goes along
+	p.Scale(3, 4)
 	third.next().hello(1)
 	third.next().hello(1)
 	waitFor(t, p, func(s Status) bool { return s.Ready == 3 })

@@ -5,23 +5,19 @@ import (
 	"errors"
 )
 
-// Scale sets the number of workers, until the next Reload. Where their numbers are bounded, the bound becomes n + Surge.
-func (p *Pool) Scale(n int) {
+// Scale sets the number of workers and the highest that one may have ([Options.MaxNumber], but at least n), until the next Reload.
+func (p *Pool) Scale(n, maxNumber int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if maxNumber > 0 {
+		maxNumber = max(maxNumber, n)
+	}
 	for _, e := range p.eras {
-		e.opts.scale(n)
+		e.opts.Workers, e.opts.MaxNumber = n, maxNumber
 	}
-	p.opts.scale(n)
-	p.r.want, p.r.maxNumber = n, p.opts.MaxNumber
+	p.opts.Workers, p.opts.MaxNumber = n, maxNumber
+	p.r.want, p.r.maxNumber = n, maxNumber
 	p.announce()
-}
-
-func (o *Options) scale(n int) {
-	o.Workers = n
-	if o.MaxNumber > 0 {
-		o.MaxNumber = n + o.Surge
-	}
 }
 
 // Reload replaces every worker by one of launcher's, the successor first, and returns when that is over. When a new worker does not come

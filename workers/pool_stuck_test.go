@@ -43,7 +43,7 @@ func testWorkerThatDoesNotRead(t *testing.T, by Way) {
 	if answered != slots {
 		t.Errorf("%d requests were answered, want %d", answered, slots)
 	}
-	p.Scale(1) // the stuck one has the higher number
+	p.Scale(1, 0) // the stuck one has the higher number
 	if n := receive(t, f.aborted, "abort"); n != stuck.number {
 		t.Errorf("worker %d is aborted", n)
 	}

@@ -204,7 +204,7 @@ func TestPrefetchAndRecall(t *testing.T) {
 	if got := w.cancelled(); !slices.Equal(got, []uint32{id2}) {
 		t.Fatalf("called back %v, want %d", got, id2)
 	}
-	p.Scale(2)
+	p.Scale(2, 0)
 	other := f.next().hello(1)
 	other.respond(complete(other.take().ID, "fast"))
 	c2.hears(t, "fast")
@@ -307,10 +307,10 @@ func TestChanged(t *testing.T) {
 
 func TestScale(t *testing.T) {
 	p, f, ws := startPool(t, Options{Workers: 1}, 1)
-	p.Scale(3)
+	p.Scale(3, 0)
 	ws = append(ws, f.next().hello(1), f.next().hello(1))
 	waitFor(t, p, func(s Status) bool { return s.Ready == 3 && s.Wanted == 3 })
-	p.Scale(1)
+	p.Scale(1, 0)
 	slices.SortFunc(ws, func(a, b *fakeWorker) int { return a.number - b.number })
 	ws[2].drained()
 	ws[1].drained()
@@ -320,7 +320,7 @@ func TestScale(t *testing.T) {
 // TestKill has a worker that does not drain in time ended.
 func TestKill(t *testing.T) {
 	p, f, ws := startPool(t, Options{Workers: 2, GracefulTimeout: 20 * time.Millisecond}, 1)
-	p.Scale(1)
+	p.Scale(1, 0)
 	ws[1].expect(wire.TypeDrain)
 	if n := receive(t, f.aborted, "abort"); n != 2 {
 		t.Errorf("worker %d is aborted", n)

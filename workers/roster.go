@@ -19,6 +19,7 @@ type member struct {
 	generation int
 	stage      stage
 	retiring   bool // wishes to be replaced
+	surplus    bool // ran before us and is not wanted: it goes as soon as it has said HELLO
 	since      time.Time
 }
 
@@ -39,10 +40,12 @@ const (
 // roster decides which workers there are. It compares what is with what is wanted and gives the next orders, so that a
 // roll, a replacement, a crash and a change of the number are one rule:
 //
+//   - those that live when the roster begins are taken over before any is started; what is too many of them is drained unused;
 //   - a worker of the wanted generation that does not retire is good, any other ready one is old;
 //   - good and starting ones are brought up to the wanted number, while all together stay within wanted + surge;
 //   - one that drains keeps its number, and no number is above the highest, so that a start may wait for an end;
 //   - an old one is drained as soon as the wanted number of ready ones is there without it;
+//   - without a surge, or a number for one more, an old one is drained first, and its successor waits for its end;
 //   - a roll is over when the wanted number is good and no old one is left, but for those that drain.
 type roster struct {
 	want       int
@@ -51,6 +54,7 @@ type roster struct {
 	maxNumber  int           // the highest that a worker may have; 0: no limit
 	grace      time.Duration // a draining one is killed after this long
 	closing    bool
+	living     []int // numbers of workers that run and are still to be taken over
 
 	members  []*member
 	failures int       // starts that failed, in a row
@@ -66,7 +70,7 @@ const (
 )
 
 // tally counts members by what they are to the wanted state. Stale ones were started for a roll that another has overtaken.
-type tally struct{ good, starting, old, stale int }
+type tally struct{ good, starting, old, stale, draining int }
 
 // all counts those that do not drain.
 func (t tally) all() int { return t.good + t.starting + t.old + t.stale }
@@ -75,11 +79,12 @@ func (s *roster) tally() tally {
 	var t tally
 	for _, m := range s.members {
 		switch {
+		case m.surplus, m.stage == draining:
+			t.draining++
 		case m.stage == starting && m.generation == s.generation:
 			t.starting++
 		case m.stage == starting:
 			t.stale++
-		case m.stage != ready:
 		case m.generation == s.generation && !m.retiring:
 			t.good++
 		default:
@@ -119,23 +124,38 @@ func (s *roster) next(now time.Time) (*task, time.Time) {
 		want = 0
 	}
 	switch {
+	case len(s.living) > 0:
+		return s.takeOver(now, t.starting < want), time.Time{}
 	case t.old > 0 && t.good+t.old > want, t.good > want:
 		return s.drain(now), time.Time{}
 	case t.good+t.starting >= want:
 		return nil, time.Time{}
-	case t.all() < want+s.surge:
-		switch number := s.freeNumber(); {
-		case s.maxNumber > 0 && number > s.maxNumber: // until one that drains is gone
-			return nil, time.Time{}
-		case now.Before(s.retryAt):
-			return nil, s.retryAt
-		default:
-			return s.start(number, now), time.Time{}
-		}
-	case s.surge == 0 && t.old > 0 && t.starting+t.stale == 0:
-		return s.drain(now), time.Time{}
 	}
-	return nil, time.Time{}
+	number := s.freeNumber()
+	switch {
+	case t.all() >= want+s.surge, s.surge == 0 && t.all()+t.draining >= want, number == 0:
+		return s.makeRoom(t, number, now), time.Time{}
+	case now.Before(s.retryAt):
+		return nil, s.retryAt
+	}
+	return s.start(number, now), time.Time{}
+}
+
+// takeOver begins with a worker that lives already.
+func (s *roster) takeOver(now time.Time, wanted bool) *task {
+	number := s.living[0]
+	s.living = s.living[1:]
+	t := s.start(number, now)
+	t.member.surplus = !wanted || s.maxNumber > 0 && number > s.maxNumber
+	return t
+}
+
+// makeRoom drains an old worker when none can be started beside it, one at a time.
+func (s *roster) makeRoom(t tally, number int, now time.Time) *task {
+	if (s.surge == 0 || number == 0) && t.old > 0 && t.starting+t.stale+t.draining == 0 {
+		return s.drain(now)
+	}
+	return nil
 }
 
 // drain picks the member to part with: an old one first, then the one with the highest number.
@@ -168,12 +188,14 @@ func (s *roster) start(number int, now time.Time) *task {
 	return &task{doStart, m}
 }
 
+// freeNumber gives the lowest number that nobody has, or 0 when all are taken.
 func (s *roster) freeNumber() int {
-	for n := 1; ; n++ {
+	for n := 1; s.maxNumber == 0 || n <= s.maxNumber; n++ {
 		if s.byNumber(n) == nil {
 			return n
 		}
 	}
+	return 0
 }
 
 func (s *roster) byNumber(n int) *member {
@@ -206,6 +228,10 @@ func (s *roster) killTime(now time.Time, tasks *[]task) (wake time.Time) {
 // hello tells that a member is ready.
 func (s *roster) hello(m *member, now time.Time) {
 	m.stage, m.since = ready, now
+	if m.surplus {
+		m.stage = draining
+		return
+	}
 	s.failures, s.retryAt = 0, time.Time{}
 }
 
@@ -223,7 +249,7 @@ func (s *roster) gone(m *member, err error, now time.Time) {
 			break
 		}
 	}
-	if m.stage == starting && m.generation == s.generation && !s.closing {
+	if m.stage == starting && m.generation == s.generation && !m.surplus && !s.closing {
 		s.startFailed(err, now)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -11,7 +12,8 @@ import (
 // TestRosterAtRandom plays whatever may happen to workers, in any order, and holds the roster to what it promises:
 //
 //   - numbers are used once at a time, none above the highest;
-//   - no worker is started beyond wanted + surge, nor before a back-off is over;
+//   - no worker is started beyond wanted + surge (without a surge, those that drain count too), nor before a back-off is over;
+//   - those that live at the beginning are taken over or drained, each once;
 //   - none is drained below the wanted number of ready ones (but for one at a time without a surge);
 //   - when nothing more happens, the wanted number of good ones is there and nothing else.
 func TestRosterAtRandom(t *testing.T) {
@@ -21,6 +23,9 @@ func TestRosterAtRandom(t *testing.T) {
 			s.r = roster{want: s.rand.IntN(5), surge: s.rand.IntN(3), grace: time.Duration(s.rand.IntN(2)) * 10 * time.Second}
 			if s.rand.IntN(2) == 0 {
 				s.r.maxNumber = mostWanted + s.r.surge
+			}
+			for range s.rand.IntN(4) {
+				s.r.living = append(s.r.living, 1+s.rand.IntN(mostWanted+4))
 			}
 			for range 200 {
 				s.plan()
@@ -115,13 +120,17 @@ func (s *staff) crash() {
 
 // plan asks for orders and holds them against the promises.
 func (s *staff) plan() {
-	before := s.r.tally()
+	before, living := s.r.tally(), s.livingOnce()
 	tasks, wake := s.r.plan(s.now)
 	after := s.r.tally()
 	drained, started := 0, 0
 	for _, task := range tasks {
 		switch task.do {
 		case doStart:
+			if living > 0 { // those come first
+				living--
+				continue
+			}
 			started++
 			if s.now.Before(s.r.retryAt) {
 				s.t.Fatal("a start before the back-off is over")
@@ -136,6 +145,9 @@ func (s *staff) plan() {
 	}
 	if started > 0 && after.all() > s.r.want+s.r.surge {
 		s.t.Fatalf("%d workers after a start, %d wanted with a surge of %d", after.all(), s.r.want, s.r.surge)
+	}
+	if started > 0 && s.r.surge == 0 && after.all()+after.draining > s.r.want {
+		s.t.Fatalf("%d workers and %d that drain after a start, %d wanted and no surge", after.all(), after.draining, s.r.want)
 	}
 	most := s.r.want
 	if s.r.surge == 0 {
@@ -153,10 +165,17 @@ func (s *staff) plan() {
 	}
 }
 
+// livingOnce is how many are still to be taken over.
+func (s *staff) livingOnce() int {
+	slices.Sort(s.r.living)
+	s.r.living = slices.Compact(s.r.living)
+	return len(s.r.living)
+}
+
 func (s *staff) checkNumbers() {
 	seen := map[int]bool{}
 	for _, m := range s.r.members {
-		if m.number < 1 || seen[m.number] || s.r.maxNumber > 0 && m.number > s.r.maxNumber {
+		if m.number < 1 || seen[m.number] || s.r.maxNumber > 0 && m.number > s.r.maxNumber && !m.surplus {
 			s.t.Fatalf("number %d is used twice, or too high", m.number)
 		}
 		seen[m.number] = true

@@ -33,6 +33,8 @@ func (s *rosterScript) play(command string, args []string) (string, error) {
 		var generation int
 		generation, err = strconv.Atoi(args[0])
 		s.r.roll(generation)
+	case "living":
+		return "", s.living(args)
 	case "close":
 		s.r.closing = true
 	case "show":
@@ -59,6 +61,18 @@ func (s *rosterScript) want(args []string) (err error) {
 	}
 	s.r.grace, err = span(args, "grace", s.r.grace)
 	return err
+}
+
+// living sets who lives when the roster begins; no plan is asked for before the number that is wanted is known.
+func (s *rosterScript) living(args []string) error {
+	for _, arg := range args {
+		n, err := strconv.Atoi(arg)
+		if err != nil {
+			return err
+		}
+		s.r.living = append(s.r.living, n)
+	}
+	return nil
 }
 
 // members plays one event at each of some members.
@@ -120,6 +134,9 @@ func (s *rosterScript) show() string {
 		text := fmt.Sprintf("%d %v, generation %d", m.number, m.stage, m.generation)
 		if m.retiring {
 			text += ", retiring"
+		}
+		if m.surplus {
+			text += ", surplus"
 		}
 		out = append(out, text)
 	}

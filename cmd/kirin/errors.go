@@ -19,6 +19,9 @@ const (
 	exitUsage      = 2 // the command line or the configuration cannot be used
 	exitBoot       = 3 // a worker failed to start
 	exitNotLoading = 4 // the application cannot be loaded
+	// exitConfig is exitUsage of kirin serve: systemd knows its name (EX_CONFIG of sysexits.h), and 2 is also the end of a Go program
+	// that has crashed, which is not to be started again as this one is (packaging/systemd/kirin@.service).
+	exitConfig = 78
 )
 
 // exitError is an error with the exit status that it leads to.

@@ -134,7 +134,9 @@ func (s *server) startWorkers(ctx context.Context, cfg *config.Config) (err erro
 		return err
 	}
 	s.current = uses
-	s.pool = workers.New(launcher, s.poolOptions(cfg))
+	o := s.poolOptions(cfg)
+	o.Living = s.crew.living()
+	s.pool = workers.New(launcher, o)
 	err = s.pool.Start(ctx)
 	if boot, ok := errors.AsType[*workers.BootError](err); ok {
 		return &exitError{code: boot.Exit, err: errors.New(boot.Summary()), detail: boot.Detail(), event: "worker-not-started"}

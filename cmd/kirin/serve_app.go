@@ -7,8 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/kirin-server/kirin/activation"
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/units"
 	"github.com/kirin-server/kirin/workers"
 )
 
@@ -25,7 +26,12 @@ func newServe() *cobra.Command {
 		Short: "Be the front of an application (what kirin@NAME.service runs)",
 		Args:  oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return serveApp(cmd.Context(), args[0])
+			err := serveApp(cmd.Context(), args[0])
+			if e := classify(err); err != nil && e.code == exitUsage {
+				e.code = exitConfig
+				return e
+			}
+			return err
 		},
 	}
 }
@@ -53,36 +59,59 @@ func serveApp(ctx context.Context, name string) error {
 	return s.serve(ctx, cfg)
 }
 
-// maxNumber is how many workers have a socket unit; 0 when they need none.
-func (s *server) maxNumber(cfg *config.Config) int {
+// maxNumber is how many workers have a socket unit when so many are wanted; 0 when they need none.
+func (s *server) maxNumber(wanted, surge int) int {
 	if s.app == "" {
 		return 0
 	}
-	return cfg.Workers + cfg.Surge
+	return wanted + surge
 }
 
-// workerSockets is where the kirin-worker@ sockets of systemd listen, each named by its instance.
-const workerSockets = "/run/kirin-workers"
+// workerSocketsOf counts the sockets of an application's workers, from the first to the first that is not there.
+func workerSocketsOf(app string) int {
+	for n := 1; ; n++ {
+		if _, err := os.Stat(units.Names{App: app}.WorkerPath(n)); err != nil {
+			return n - 1
+		}
+	}
+}
 
 // socketCrew has systemd start the workers: connecting to a worker's socket does.
 type socketCrew struct{ app string }
 
 func (c *socketCrew) launcher(context.Context, *config.Config) (workers.Launcher, io.Closer, error) {
-	return &socketLauncher{dir: workerSockets, app: c.app}, io.NopCloser(nil), nil
+	return &socketLauncher{app: c.app}, io.NopCloser(nil), nil
+}
+
+// workerFolders is where each worker that runs has its RuntimeDirectory=, which systemd removes at its end.
+const workerFolders = "/run/kirin-worker"
+
+// living finds the workers that a front before this one has left, or that systemd has started with it (PartOf=). They are taken
+// over by their numbers: to connect to any other would start one more.
+func (c *socketCrew) living() []int { return livingIn(workerFolders, c.app) }
+
+func livingIn(dir, app string) (numbers []int) {
+	entries, err := os.ReadDir(dir)
+	if err != nil { // there is none
+		return nil
+	}
+	for _, entry := range entries {
+		number, of := strings.CutPrefix(entry.Name(), app+":")
+		if n, err := strconv.Atoi(number); of && err == nil && n > 0 && n <= units.MaxWorkers {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
 }
 
 // close leaves the workers alone: those that were not drained wait for the next front, or end with their sockets (PartOf=).
 func (c *socketCrew) close() {}
 
 // socketLauncher is a [workers.Launcher] for workers that systemd starts.
-type socketLauncher struct{ dir, app string }
+type socketLauncher struct{ app string }
 
 // dialPatience is how long a socket unit may take to be there.
 const dialPatience = 10 * time.Second
-
-func (l *socketLauncher) path(number int) string {
-	return filepath.Join(l.dir, l.app+":"+strconv.Itoa(number))
-}
 
 // How often a connection that ends without a word is made anew, and the pause before the first of them.
 const (
@@ -132,7 +161,7 @@ func (l *socketLauncher) dial(ctx context.Context, number int) (*net.UnixConn, e
 	defer tick.Stop()
 	for {
 		var d net.Dialer
-		c, err := d.DialContext(ctx, "unix", l.path(number))
+		c, err := d.DialContext(ctx, "unix", units.Names{App: l.app}.WorkerPath(number))
 		if err == nil {
 			return c.(*net.UnixConn), nil
 		}

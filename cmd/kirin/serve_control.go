@@ -36,7 +36,7 @@ func (s *server) obey(ctx context.Context, app string, o order, tell func(answer
 			return answer{Error: "the number of workers is at least 1"}
 		}
 		s.log.Info(fmt.Sprintf("%d workers wanted", o.Workers))
-		s.pool.Scale(o.Workers)
+		s.pool.Scale(o.Workers, s.maxNumber(o.Workers, s.config().Surge))
 		s.tellStatus()
 		return answer{}
 	case "handover":

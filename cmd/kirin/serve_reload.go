@@ -72,8 +72,10 @@ func (s *server) roll(ctx context.Context, cfg *config.Config) error {
 // logFailure logs why a reload has failed, with the detail that report would show.
 func (s *server) logFailure(err error) {
 	text := "reload failed: " + err.Error()
-	if _, ok := errors.AsType[*workers.BootError](err); ok {
+	if _, ok := errors.AsType[*workers.BootError](err); ok && s.pool.Status().Ready > 0 {
 		text += ": the old workers serve on"
+	} else if ok { // without a surge they may all be gone
+		text += ": it is tried again until it starts"
 	}
 	if detail := strings.TrimRight(classify(err).detail, "\n"); detail != "" {
 		text += "\n" + detail
@@ -84,8 +86,15 @@ func (s *server) logFailure(err error) {
 // scale changes the number of workers by one, as TTIN and TTOU do.
 func (s *server) scale(by int) {
 	n := max(s.pool.Status().Wanted+by, 1)
+	bound := 0
+	if s.app != "" { // the units that are there have to do
+		if bound = workerSocketsOf(s.app); n > bound {
+			s.log.Warn(fmt.Sprintf("no more than %d workers have units: use kirin scale %s %d", bound, s.app, n))
+			return
+		}
+	}
 	s.log.Info(fmt.Sprintf("%d workers wanted", n))
-	s.pool.Scale(n)
+	s.pool.Scale(n, bound)
 	s.tellStatus()
 }
 

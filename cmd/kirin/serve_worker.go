@@ -25,6 +25,8 @@ const runtimeFD = 4
 type crew interface {
 	// launcher makes what starts workers by cfg. The closer is to be closed when no worker can be started by it any more.
 	launcher(ctx context.Context, cfg *config.Config) (workers.Launcher, io.Closer, error)
+	// living gives the numbers of workers that run already.
+	living() []int
 	// close ends every worker that is still there.
 	close()
 }
@@ -57,6 +59,9 @@ func (c *ownCrew) launcher(ctx context.Context, cfg *config.Config) (workers.Lau
 	l := &runtimeLauncher{Launcher: c.super.Launcher(command), runtime: runtime}
 	return l, l, nil
 }
+
+// living is empty: what runs belongs to a predecessor's supervisor.
+func (c *ownCrew) living() []int { return nil }
 
 // runtimeLauncher keeps the runtime open as long as a launch is under way: a reload that has failed or is over closes it, and a worker may
 // just be starting.
@@ -131,7 +136,7 @@ func software() string { return "kirin/" + version() }
 
 func (s *server) poolOptions(cfg *config.Config) workers.Options {
 	return workers.Options{
-		Workers: cfg.Workers, Surge: cfg.Surge, MaxNumber: s.maxNumber(cfg), Prefetch: cfg.Prefetch,
+		Workers: cfg.Workers, Surge: cfg.Surge, MaxNumber: s.maxNumber(cfg.Workers, cfg.Surge), Prefetch: cfg.Prefetch,
 		QueueLimit: cfg.QueueLimit, QueueTimeout: cfg.QueueTimeout,
 		Timeout: cfg.Timeout, GracefulTimeout: cfg.GracefulTimeout,
 		Logger:  s.log,

@@ -57,7 +57,7 @@ var kirinSettings = []*Setting{
 	},
 	{
 		Name: "surge", Section: "kirin", Long: []string{"surge"}, Kind: Int, Default: 1, Meta: "INT", State: Implemented,
-		Help: "spare workers that are started at a time while workers are replaced",
+		Help: "spare workers that are started at a time while workers are replaced; 0: each ends before its successor starts",
 	},
 }
 
