@@ -1,6 +1,8 @@
 package http1
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -135,6 +137,19 @@ func TestRefused(t *testing.T) {
 			} else if e.Status != group.status || e.Section != group.section {
 				t.Errorf("%q: %d, %s; want %d, %s", head, e.Status, e, group.status, group.section)
 			}
+		}
+	}
+}
+
+// TestDocumented: every refusal is a line of docs/http.md.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range refused {
+		if row := fmt.Sprintf(" | %d | %s |", group.status, group.section); !strings.Contains(string(page), row) {
+			t.Errorf("docs/http.md has no line that ends with %q, for %q", row, group.heads[0])
 		}
 	}
 }
