@@ -78,6 +78,7 @@ func reportToJournal(f *os.File, text, event string) {
 	var h slog.Handler = lines
 	if journal, err := logs.OpenJournal(""); err == nil {
 		defer journal.Close()
+		defer journal.Sync()
 		h = logs.NewJournalHandler(journal, logs.JournalFields(""), lines)
 	}
 	slog.New(h).Error(text, "MESSAGE_ID", event)

@@ -213,6 +213,7 @@ func (l *logSet) close() {
 	}
 	l.errors.Close()
 	if l.journal != nil {
+		l.journal.Sync()
 		l.journal.Close()
 	}
 }

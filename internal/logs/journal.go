@@ -117,6 +117,31 @@ func (j *Journal) drop() {
 	}
 }
 
+// syncPace is how often it is looked whether journald has read everything: nothing tells.
+const syncPace = 500 * time.Microsecond
+
+// Sync waits, for at most a second, until journald has taken in what was sent before. A process calls it that is about to end: journald finds
+// out which unit an entry is of by looking its sender up in /proc.
+func (j *Journal) Sync() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	deadline := time.Now().Add(sendPatience)
+	// journald passes over an empty datagram, and reads it when it has dealt with those before it.
+	if _, err := j.try([][]byte{nil}, deadline); err != nil {
+		return
+	}
+	raw, err := j.conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	for unread := 1; unread > 0 && time.Now().Before(deadline); time.Sleep(syncPace) {
+		err := raw.Control(func(fd uintptr) { unread, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+		if err != nil {
+			return
+		}
+	}
+}
+
 // Close closes the socket. A later Send fails.
 func (j *Journal) Close() {
 	j.mu.Lock()

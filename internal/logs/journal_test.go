@@ -198,6 +198,37 @@ func TestNoJournal(t *testing.T) {
 	}
 }
 
+// TestJournalSync: it returns when everything has been read, and does not wait for ever.
+func TestJournalSync(t *testing.T) {
+	c := collect(t)
+	j := c.open()
+	if err := j.Send([]byte("A=1\n"), time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	synced := make(chan time.Time, 2)
+	go func() {
+		j.Sync()
+		synced <- time.Now()
+	}()
+	if e, _ := c.next(); e["A"] != "1" {
+		t.Errorf("arrived: %v", e)
+	}
+	read := time.Now()
+	if e, _ := c.next(); len(e) != 0 {
+		t.Errorf("arrived: %v", e)
+	}
+	if at := <-synced; at.Before(read) {
+		t.Error("it did not wait")
+	}
+	began := time.Now()
+	j.Sync()
+	if took := time.Since(began); took < sendPatience || took > sendPatience+patience/4 {
+		t.Errorf("it waited %v for a journal that reads nothing", took)
+	}
+	j.Close()
+	j.Sync()
+}
+
 // fill sends until the socket takes no more.
 func fill(t testing.TB, j *Journal) (sent int) {
 	t.Helper()
