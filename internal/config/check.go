@@ -163,36 +163,49 @@ func parsePeer(text string) (netip.Prefix, error) {
 }
 
 // classNames are the worker classes by kirin's own names.
-var classNames = []string{"auto", "sync", "gthread", "asgi"}
+var classNames = []string{"auto", "sync", "gthread", "gevent", "eventlet", "asgi"}
 
 func classList() string { return strings.Join(classNames, ", ") }
 
 // The names of Gunicorn's and uvicorn's worker classes, and kirin's for each. A uvicorn worker that is told to use asyncio and h11 gives the same
 // answers on any loop.
 var workerClasses = map[string]string{
-	"auto":                                  "auto",
-	"asgi":                                  "asgi",
-	"egg:gunicorn#asgi":                     "asgi",
-	"gunicorn.workers.gasgi":                "asgi",
-	"gunicorn.workers.gasgi.ASGIWorker":     "asgi",
-	"uvicorn.workers.UvicornWorker":         "asgi",
-	"uvicorn.workers.UvicornH11Worker":      "asgi",
-	"uvicorn_worker.UvicornWorker":          "asgi",
-	"uvicorn_worker.UvicornH11Worker":       "asgi",
-	"sync":                                  "sync",
-	"egg:gunicorn#sync":                     "sync",
-	"gunicorn.workers.sync":                 "sync",
-	"gunicorn.workers.sync.SyncWorker":      "sync",
-	"SyncWorker":                            "sync",
-	"gthread":                               "gthread",
-	"threads":                               "gthread",
-	"egg:gunicorn#gthread":                  "gthread",
-	"gunicorn.workers.gthread":              "gthread",
-	"gunicorn.workers.gthread.ThreadWorker": "gthread",
+	"auto":                                        "auto",
+	"asgi":                                        "asgi",
+	"egg:gunicorn#asgi":                           "asgi",
+	"gunicorn.workers.gasgi":                      "asgi",
+	"gunicorn.workers.gasgi.ASGIWorker":           "asgi",
+	"uvicorn.workers.UvicornWorker":               "asgi",
+	"uvicorn.workers.UvicornH11Worker":            "asgi",
+	"uvicorn_worker.UvicornWorker":                "asgi",
+	"uvicorn_worker.UvicornH11Worker":             "asgi",
+	"sync":                                        "sync",
+	"egg:gunicorn#sync":                           "sync",
+	"gunicorn.workers.sync":                       "sync",
+	"gunicorn.workers.sync.SyncWorker":            "sync",
+	"SyncWorker":                                  "sync",
+	"gevent":                                      "gevent",
+	"gevent_wsgi":                                 "gevent",
+	"gevent_pywsgi":                               "gevent",
+	"egg:gunicorn#gevent":                         "gevent",
+	"egg:gunicorn#gevent_wsgi":                    "gevent",
+	"egg:gunicorn#gevent_pywsgi":                  "gevent",
+	"gunicorn.workers.ggevent":                    "gevent",
+	"gunicorn.workers.ggevent.GeventWorker":       "gevent",
+	"gunicorn.workers.ggevent.GeventPyWSGIWorker": "gevent",
+	"eventlet":                                    "eventlet",
+	"egg:gunicorn#eventlet":                       "eventlet",
+	"gunicorn.workers.geventlet":                  "eventlet",
+	"gunicorn.workers.geventlet.EventletWorker":   "eventlet",
+	"gthread":                                     "gthread",
+	"threads":                                     "gthread",
+	"egg:gunicorn#gthread":                        "gthread",
+	"gunicorn.workers.gthread":                    "gthread",
+	"gunicorn.workers.gthread.ThreadWorker":       "gthread",
 }
 
 // plannedClasses begin the names of worker classes that people use and kirin has not got yet.
-var plannedClasses = []string{"gevent", "eventlet", "tornado", "gunicorn.workers."}
+var plannedClasses = []string{"tornado", "egg:gunicorn#tornado", "gunicorn.workers.gtornado"}
 
 func checkWorkerClass(v any) (any, error) {
 	name, _ := v.(string)
@@ -204,7 +217,7 @@ func checkWorkerClass(v any) (any, error) {
 			return nil, &notYet{fmt.Sprintf("the worker class %q is not implemented yet", name)}
 		}
 	}
-	if near, ok := nearest(name, append([]string{"threads", "gevent", "eventlet", "tornado"}, classNames...)); ok {
+	if near, ok := nearest(name, append([]string{"threads", "tornado"}, classNames...)); ok {
 		return nil, fmt.Errorf("there is no worker class %q; did you mean %s?", name, near)
 	}
 	return nil, fmt.Errorf("there is no worker class %q; there are %s", name, classList())

@@ -18,9 +18,9 @@ type Config struct {
 	Backlog int      // listen(2)
 
 	Workers           int    // may be 0
-	WorkerClass       string // auto, sync, gthread or asgi
+	WorkerClass       string // auto, sync, gthread, gevent, eventlet or asgi
 	Threads           int    // at least 1; 1 for sync
-	WorkerConnections int    // requests of one asgi worker at once, at least 1
+	WorkerConnections int    // requests at once of one worker with a loop, at least 1
 	MaxRequests       int    // 0: workers are not replaced
 	MaxRequestsJitter int
 	Timeout           time.Duration // of one request in the application

@@ -260,7 +260,7 @@ func TestRefused(t *testing.T) {
 		{sources{line: "app --no-sendfile"}, "sendfile: this setting is not implemented yet (--no-sendfile on the command line)", "leave it out: the front chooses how a file is sent"},
 		{sources{line: "app --keyfile k.pem"}, "keyfile: this setting is not implemented yet (--keyfile on the command line)", ""},
 		{sources{line: "app --ssl-version TLSv1_2"}, "ssl_version: this setting is not implemented yet (--ssl-version on the command line)", "leave it out: Gunicorn ignores it too"},
-		{sources{line: "app -k gevent"}, `worker_class: the worker class "gevent" is not implemented yet (--worker-class on the command line)`, "use one of auto, sync, gthread, asgi"},
+		{sources{line: "app -k tornado"}, `worker_class: the worker class "tornado" is not implemented yet (--worker-class on the command line)`, "use one of auto, sync, gthread, gevent, eventlet, asgi"},
 		{sources{line: "app -k gthread --threads 0"}, "threads: a gthread worker needs at least 1 thread (--threads on the command line)", ""},
 		{sources{line: "app --chdir nowhere"}, `chdir: "nowhere" is not a directory (--chdir on the command line)`, ""},
 		{sources{line: "app --chdir /dev/null"}, `chdir: "/dev/null" is not a directory (--chdir on the command line)`, ""},

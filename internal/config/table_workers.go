@@ -9,7 +9,7 @@ var workerSettings = []*Setting{
 	{
 		Name: "worker_class", Section: "Worker Processes", Long: []string{"worker-class"}, Short: "k", Kind: Class, Default: "auto",
 		Meta: "CLASS", State: Implemented, Choices: classNames, check: checkWorkerClass,
-		Help: "sync (one request at a time in each worker), gthread (threads), asgi (an event loop); auto: asgi for an ASGI application, else sync",
+		Help: "sync (one request at a time in each worker), gthread (threads), gevent or eventlet (green threads), asgi (an event loop); auto: asgi for an ASGI application, else sync",
 	},
 	{
 		Name: "threads", Section: "Worker Processes", Long: []string{"threads"}, Kind: Int, Default: 1, Meta: "INT", State: Implemented,
@@ -18,7 +18,7 @@ var workerSettings = []*Setting{
 	{
 		Name: "worker_connections", Section: "Worker Processes", Long: []string{"worker-connections"}, Kind: Int, Default: 1000, Meta: "INT",
 		State: Implemented,
-		Help:  "most requests of one asgi worker at once",
+		Help:  "most requests of one worker at once, where its class has a loop",
 	},
 	{
 		Name: "max_requests", Section: "Worker Processes", Long: []string{"max-requests"}, Kind: Int, Default: 0, Meta: "INT", State: Implemented,

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from io import StringIO
 
 from . import asgi_scope
 from .asgi_http import Exchange
@@ -89,6 +90,33 @@ class ASGI(Server):
             self.loop.run_until_complete(asyncio.wait(tasks, timeout=PARTING))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
+
+    # For the watch
+
+    def poke(self, callback):
+        """Has the loop call ``callback``; for other threads."""
+        self.loop.call_soon_threadsafe(callback)
+
+    def current(self):
+        """(connection, id, request line) of the request whose task is running right now; None for none."""
+        exchange = self.tasks.get(asyncio.current_task(self.loop))
+        if exchange is None:
+            return None
+        return exchange.conn, exchange.ident, asgi_scope.request_line(exchange.scope)
+
+    def format_stacks(self):
+        """Where every task waits."""
+        parts = ["where the tasks stand\n"]
+        for task in asyncio.all_tasks(self.loop):
+            exchange = self.tasks.get(task)
+            text = StringIO()
+            task.print_stack(file=text)
+            parts.append(asgi_scope.request_line(exchange.scope) if exchange is not None else task.get_name())
+            parts.append("\n" + text.getvalue())
+        return "".join(parts)
+
+    def busy(self):
+        return len(self.tasks)
 
     # What an exchange asks for
 

@@ -1,9 +1,7 @@
 """The watching thread of a worker with an event loop: the time limit is the loop's, not a request's."""
 
-import asyncio
 from time import monotonic
 
-from .asgi_scope import request_line
 from .watch import Watch
 from .wire import STATUS
 
@@ -32,7 +30,7 @@ class LoopWatch(Watch):
         if not self.asked:
             self.asked = now
             try:
-                self.server.loop.call_soon_threadsafe(self.beat)
+                self.server.poke(self.beat)
             except RuntimeError:
                 self.asked = 0.0        # the loop is closed: the end has come
 
@@ -41,27 +39,10 @@ class LoopWatch(Watch):
 
     def blocked(self):
         """Says which request blocks the loop, and where all of them stand; then the process is aborted."""
-        server = self.server
-        exchange = server.tasks.get(asyncio.current_task(server.loop))
-        line = request_line(exchange.scope) if exchange is not None else "no request"
+        current = self.server.current()
+        line = "no request" if current is None else current[2]
         self.log.critical("the event loop has stood still for %g s: %s" % (self.timeout, line))
-        self.log.critical(format_tasks(server))
-        if exchange is not None:
-            exchange.conn.send(STATUS, {"overtime": [exchange.ident]})
+        self.log.critical(self.server.format_stacks())
+        if current is not None:
+            current[0].send(STATUS, {"overtime": [current[1]]})
         self.abort()
-
-    def busy(self):
-        return len(self.server.tasks)
-
-
-def format_tasks(server):
-    """Where every task waits."""
-    import io
-    parts = ["where the tasks stand\n"]
-    for task in asyncio.all_tasks(server.loop):
-        exchange = server.tasks.get(task)
-        name = request_line(exchange.scope) if exchange is not None else task.get_name()
-        text = io.StringIO()
-        task.print_stack(file=text)
-        parts.append("%s\n%s" % (name, text.getvalue()))
-    return "".join(parts)

@@ -43,15 +43,15 @@ def serve(arguments):
     signals = Signals()
     signals.install()
     faulthandler.enable(log.fd)
-    kind = None if options.kind == "auto" else server_class(options)
     early = accept_now(listener)
     try:
+        kind = None if options.kind == "auto" else server_class(options)
         prepare(options)
         app, reloader = application(options, log)
         if kind is None:
             options.kind = "asgi" if is_asgi(app) else "gthread" if options.threads > 1 else "sync"
             kind = server_class(options)
-        elif kind.interface == "wsgi":
+        elif options.kind != "asgi":
             refuse_asgi(app, options)
         server = kind(app, listener, options, log, signals)
         server.open()
@@ -70,6 +70,10 @@ def server_class(options):
     if options.kind == "asgi":
         from .asgi import ASGI
         return ASGI
+    if options.kind in ("gevent", "eventlet"):
+        from . import green, green_kits
+        green_kits.patch(options.kind)
+        return green.Green
     if options.kind == "gthread":
         from .gthread import GThread
         return GThread

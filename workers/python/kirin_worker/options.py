@@ -2,7 +2,7 @@
 
 from .errors import USAGE, WorkerError
 
-CLASSES = ("auto", "sync", "gthread", "asgi")
+CLASSES = ("auto", "sync", "gthread", "gevent", "eventlet", "asgi")
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 

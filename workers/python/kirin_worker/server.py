@@ -177,6 +177,10 @@ class Server:
             self.log.info("max_requests (%d) reached, asking to be replaced" % self.retire_at)
             self.tell({"retire": "max_requests"})
 
+    def busy(self):
+        """How many requests are under way."""
+        return sum(1 for runner in self.runners if runner.environ is not None)
+
     def tell(self, status):
         """STATUS to every front; any thread may say something."""
         for conn in list(self.connections.values()):

@@ -40,6 +40,15 @@ def last_line(error):
     return " ".join(format_exception_only(type(error), error)[-1].split("\n")).strip()
 
 
+def find_local(thread, function, name):
+    """A local variable of ``function`` where ``thread`` is in a call of it right now, else None."""
+    import sys
+    frame = sys._current_frames().get(thread)
+    while frame is not None and frame.f_code is not function.__code__:
+        frame = frame.f_back
+    return None if frame is None else frame.f_locals.get(name)
+
+
 def format_stacks():
     """Where every thread stands."""
     import sys

@@ -141,12 +141,8 @@ class Watch:
             self.server.announce_stop("a request is over its time")
             if not self.end_at:
                 self.end_at = now + self.graceful
-        if len(self.stuck) >= self.busy() or now >= self.end_at:
+        if len(self.stuck) >= self.server.busy() or now >= self.end_at:
             self.abort()
-
-    def busy(self):
-        """How many requests are under way."""
-        return sum(1 for runner in self.server.runners if runner.environ is not None)
 
     def abort(self):
         """Has the supervisor send SIGABRT, on which faulthandler writes where the code stands."""
@@ -163,5 +159,5 @@ class Watch:
         """Ends a process whose time to finish is over."""
         if not self.quick:
             self.log.warning("the graceful time-out (%g s) is over: ended with %d requests unfinished"
-                             % (self.graceful, self.busy()))
+                             % (self.graceful, self.server.busy()))
         os._exit(0)

@@ -50,6 +50,12 @@ def environment(options, errors):
     }
 
 
+def socketpair():
+    near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    near.setblocking(True)      # whatever the application has made the default
+    return near, far
+
+
 def request_line(environ):
     """Method and target, for the log."""
     line = "%s %s" % (environ.get("REQUEST_METHOD"), environ.get("RAW_URI"))
@@ -68,6 +74,7 @@ class Runner:
         self.conn = None        # these three: what it works on
         self.ident = 0
         self.environ = None
+        self.socketpair = socketpair    # makes the socket of a stream
         self.done = 0           # requests that its thread has dealt with
 
     def run(self, conn, request, now):
@@ -270,8 +277,7 @@ class Exchange:
 
     def stream(self, block):
         """Begins a stream with its first block."""
-        near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        near.setblocking(True)
+        near, far = self.runner.socketpair()
         self.pipe = near
         self.state = STREAMING
         first = block if len(block) <= INLINE else b""

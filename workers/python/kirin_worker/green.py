@@ -1,0 +1,125 @@
+"""The ``gevent`` and ``eventlet`` classes: each request in a green thread of its own."""
+
+from _thread import get_ident
+
+from .green_kits import KITS, stacks
+from .loopwatch import LoopWatch
+from .parallel import Parallel
+from .trace import find_local
+from .wsgi import Runner, request_line
+
+
+class Green(Parallel):
+    """A green thread a descriptor reads and hands on; responses of one turn of the hub share a write."""
+
+    timed = False       # it is the hub that must not stand still
+
+    def __init__(self, app, listener, options, log, signals):
+        self.kit = KITS[options.kind]()
+        self.slots = options.worker_connections
+        self.thread = get_ident()
+        self.over = self.kit.event()
+        self.readers = {}           # by descriptor
+        self.idle = []              # runners
+        self.unflushed = set()      # connections with responses of this turn
+        self.asked = None           # what the watch wants called
+        signals.unwinding = False
+        Parallel.__init__(self, app, listener, options, log, signals)
+
+    # Descriptors
+
+    def attach(self, fd):
+        self.readers[fd] = self.kit.spawn(self.read, fd)
+
+    def detach(self, fd):
+        self.kit.kill(self.readers.pop(fd))
+
+    def read(self, fd):
+        """The life of the green thread that looks at one descriptor."""
+        while fd in self.readers:
+            self.kit.wait_read(fd)
+            if fd in self.readers:
+                self.readable(fd)
+                self.check()
+
+    def readable(self, fd):
+        conn = self.connections.get(fd)
+        if conn is not None:
+            self.take(conn)
+        elif fd == self.listener.fileno():
+            self.welcome()
+        else:
+            self.woken()
+
+    def woken(self):
+        """A signal, the watch, or the end of a request."""
+        self.signals.clear()
+        asked, self.asked = self.asked, None
+        if asked is not None:
+            asked()
+        for conn in [conn for conn in self.connections.values() if conn.draining]:
+            self.settle(conn)
+
+    # Requests
+
+    def serve(self, conn):
+        """Gives each request that was read a green thread."""
+        while conn.requests:
+            request = conn.requests.popleft()
+            self.kit.spawn(self.work, conn, self.hand(conn, request), request)
+
+    def work(self, conn, serial, request):
+        """The life of a request's green thread."""
+        runner = self.idle.pop() if self.idle else self.hire()
+        try:
+            self.handle(runner, conn, serial, request)
+        finally:
+            self.idle.append(runner)
+
+    def hire(self):
+        runner = Runner(self.app, self.options, self.log)
+        runner.socketpair = self.kit.socketpair
+        self.runners.append(runner)
+        return runner
+
+    def flush_soon(self, conn):
+        if len(conn.running) <= 1:
+            conn.flush()            # nobody else is at work
+        elif conn not in self.unflushed:
+            self.unflushed.add(conn)
+            self.kit.soon(self.flush, conn)
+
+    def flush(self, conn):
+        self.unflushed.discard(conn)
+        conn.flush()
+
+    # The end
+
+    def run(self):
+        """Serves until nothing is left to do."""
+        self.check()
+        self.over.wait()
+
+    def check(self):
+        if self.signals.quitting or self.finished():
+            self.over.set()
+
+    # For the watch
+
+    def make_watch(self, notifier):
+        return LoopWatch(self, self.options, self.log, notifier)
+
+    def poke(self, callback):
+        """Has the hub call ``callback``; for other threads."""
+        self.asked = callback
+        self.signals.wake()
+
+    def current(self):
+        """(connection, id, request line) of the request that is running right now; None for none."""
+        runner = find_local(self.thread, Runner.run, "self")
+        if runner is None or runner.environ is None:
+            return None
+        return runner.conn, runner.ident, request_line(runner.environ)
+
+    def format_stacks(self):
+        return stacks()

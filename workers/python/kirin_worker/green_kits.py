@@ -1,0 +1,83 @@
+"""gevent and eventlet behind one face: what green.py needs of either."""
+
+from .errors import WorkerError
+
+
+class GeventKit:
+    """gevent.org"""
+
+    def __init__(self):
+        from gevent import get_hub, kill, spawn
+        from gevent.event import Event
+        from gevent.socket import socketpair, wait_read
+        self.spawn = spawn
+        self.kill = lambda greenlet: kill(greenlet) if greenlet is not get_hub().parent else None
+        self.soon = lambda call, *args: get_hub().loop.run_callback(call, *args)
+        self.event = Event
+        self.wait_read = wait_read
+        self.socketpair = socketpair
+
+    @staticmethod
+    def patch():
+        from gevent import monkey
+        monkey.patch_all()
+
+
+class EventletEvent:
+    """An event that is set once."""
+
+    def __init__(self):
+        from eventlet.event import Event
+        self.inner = Event()
+
+    def set(self):
+        if not self.inner.ready():
+            self.inner.send()
+
+    def wait(self):
+        self.inner.wait()
+
+
+class EventletKit:
+    """eventlet.net; its makers advise against it for anything new."""
+
+    def __init__(self):
+        from eventlet import greenthread, hubs
+        from eventlet.green.socket import socketpair
+        self.spawn = greenthread.spawn
+        self.kill = greenthread.kill
+        self.soon = lambda call, *args: hubs.get_hub().schedule_call_global(0, call, *args)
+        self.event = EventletEvent
+        self.wait_read = lambda fd: hubs.trampoline(fd, read=True)
+        self.socketpair = socketpair
+
+    @staticmethod
+    def patch():
+        from eventlet import monkey_patch
+        monkey_patch()
+
+
+KITS = {"gevent": GeventKit, "eventlet": EventletKit}
+
+
+def patch(name):
+    """Patches the standard library, before the application is imported."""
+    try:
+        KITS[name].patch()
+    except ImportError as error:
+        raise WorkerError("the worker class %s wants %s, which cannot be imported: %s; install it where the "
+                          "application lives" % (name, name, error))
+
+
+def stacks():
+    """Where every green thread stands."""
+    import gc
+    from traceback import format_stack
+
+    from greenlet import greenlet
+    parts = ["where the green threads stand\n"]
+    for found in gc.get_objects():
+        if isinstance(found, greenlet) and found.gr_frame is not None:
+            parts.append("%r\n" % found)
+            parts.extend(format_stack(found.gr_frame))
+    return "".join(parts)

@@ -1,0 +1,133 @@
+"""The gevent and eventlet classes. Debian has neither for PyPy."""
+
+import sys
+import time
+import unittest
+
+from tests.case import ServedCase, WorkerCase
+from tests.front import DRAIN, STATUS
+
+
+class Green:
+    """What both do."""
+
+    kind = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.options = ("--class=" + cls.kind, "--worker-connections=100")
+        super().setUpClass()
+
+    def test_hello(self):
+        hello = self.wire.hello
+        self.assertEqual((hello["class"], hello["interface"]), (self.kind, "wsgi"))
+        self.assertEqual((hello["slots"], hello["timed"]), (100, False))
+
+    def test_environ(self):
+        self.assertIn("wsgi.multithread=True", self.body("/dump").decode().split("\n"))
+
+    def test_at_once(self):
+        """The application's time.sleep() lets others work."""
+        begun = time.monotonic()
+        idents = self.wire.batch(["/sleep?0.4"] * 50)
+        self.assertEqual(sorted(self.wire.answer().ident for _ in idents), idents)
+        self.assertLess(time.monotonic() - begun, 3)
+
+    def test_each_response_comes_when_it_is_ready(self):
+        idents = self.wire.batch(["/sleep?0.6", "/sleep?0.3", "/tuple_"])
+        self.assertEqual([self.wire.answer().ident for _ in idents], idents[::-1])
+
+    def test_a_client_that_does_not_read_holds_nobody_up(self):
+        slow = self.wire.answer(self.wire.request("/stream?100,100000"), read_stream=False)
+        self.assertEqual(self.body("/tuple_"), self.body("/tuple_"))
+        self.assertTrue(self.wire.finish(slow) is None and slow.whole)
+        self.assertEqual(len(slow.body), 100 * 100000)
+
+    def test_bodies(self):
+        for size in (0, 1000, 70000):
+            self.assertEqual(len(self.body("/large?%d" % size)), size)
+            self.assertEqual(self.wire.answer(self.wire.spooled("/echo", b"x" * size)).body, b"x" * size)
+
+    def test_error(self):
+        self.fails("/raises", "Error")
+
+
+class Ends:
+    """How both end."""
+
+    kind = ""
+
+    def start(self, application="pep:app", *options, **settings):
+        return WorkerCase.start(self, application, "--class=" + self.kind, *options, **settings)
+
+    def test_drain(self):
+        worker, wire = self.served()
+        ident = wire.request("/sleep?0.3")
+        wire.send(DRAIN, None)
+        self.assertEqual(wire.answer(ident).status, "200 OK")
+        self.assertTrue(wire.ended())
+        self.assertEqual(worker.wait(), 0)
+
+    def test_terminate(self):
+        worker, wire = self.served()
+        ident = wire.request("/sleep?0.3")
+        worker.kill()
+        self.assertIn("stopping", wire.expect(STATUS))
+        wire.send(DRAIN, None)
+        self.assertEqual(wire.answer(ident).status, "200 OK")
+        self.assertEqual(worker.wait(), 0)
+
+    def test_interrupt(self):
+        worker, wire = self.served()
+        wire.request("/sleep?60")
+        wire.get("/tuple_")
+        worker.kill(2)
+        self.assertEqual(worker.wait(), 0)
+        self.assertNotIn("Traceback", worker.log())
+
+    def test_blocked_hub(self):
+        worker, wire = self.served("slow:app", "--timeout=0.4", notify=True)
+        ident = wire.request("/spin?60")
+        self.assertEqual(wire.expect(STATUS), {"overtime": [ident]})
+        worker.notified("WATCHDOG=trigger")
+        worker.kill(6)
+        self.assertEqual(worker.wait(), -6)
+        log = worker.wait_log("slow.py")
+        self.assertIn("the event loop has stood still for 0.4 s: GET /spin?60", log)
+        self.assertIn("where the green threads stand", log)
+
+    def test_a_slow_request_is_not_over_its_time(self):
+        _, wire = self.served("slow:app", "--timeout=0.2")
+        self.assertEqual(wire.get("/sleep?0.7").status, "200 OK")
+
+
+if sys.implementation.name == "cpython":
+
+    class Gevent(Green, ServedCase):
+        kind = "gevent"
+
+    class GeventEnds(Ends, WorkerCase):
+        kind = "gevent"
+
+    class Eventlet(Green, ServedCase):
+        kind = "eventlet"
+
+    class EventletEnds(Ends, WorkerCase):
+        kind = "eventlet"
+
+
+class Missing(unittest.TestCase):
+
+    def test_what_to_install(self):
+        from kirin_worker import green_kits
+        from kirin_worker.errors import WorkerError
+        gevent = sys.modules.get("gevent")
+        sys.modules["gevent"] = None
+        try:
+            with self.assertRaisesRegex(WorkerError, "the worker class gevent wants gevent, which cannot be imported"):
+                green_kits.patch("gevent")
+        finally:
+            if gevent is None:
+                del sys.modules["gevent"]
+            else:
+                sys.modules["gevent"] = gevent
