@@ -32,7 +32,9 @@ class Green(Parallel):
         self.readers[fd] = self.kit.spawn(self.read, fd)
 
     def detach(self, fd):
-        self.kit.kill(self.readers.pop(fd))
+        reader = self.readers.pop(fd)
+        if reader is not self.kit.current():    # that one sees it by itself
+            self.kit.kill(reader)
 
     def read(self, fd):
         """The life of the green thread that looks at one descriptor."""

@@ -7,11 +7,12 @@ class GeventKit:
     """gevent.org"""
 
     def __init__(self):
-        from gevent import get_hub, kill, spawn
+        from gevent import get_hub, getcurrent, kill, spawn
         from gevent.event import Event
         from gevent.socket import socketpair, wait_read
         self.spawn = spawn
-        self.kill = lambda greenlet: kill(greenlet) if greenlet is not get_hub().parent else None
+        self.kill = kill
+        self.current = getcurrent
         self.soon = lambda call, *args: get_hub().loop.run_callback(call, *args)
         self.event = Event
         self.wait_read = wait_read
@@ -46,6 +47,7 @@ class EventletKit:
         from eventlet.green.socket import socketpair
         self.spawn = greenthread.spawn
         self.kill = greenthread.kill
+        self.current = greenthread.getcurrent
         self.soon = lambda call, *args: hubs.get_hub().schedule_call_global(0, call, *args)
         self.event = EventletEvent
         self.wait_read = lambda fd: hubs.trampoline(fd, read=True)

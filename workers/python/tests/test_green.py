@@ -68,6 +68,13 @@ class Ends:
         self.assertTrue(wire.ended())
         self.assertEqual(worker.wait(), 0)
 
+    def test_drain_of_an_idle_worker(self):
+        worker, wire = self.served()
+        wire.get("/tuple_")
+        wire.send(DRAIN, None)
+        self.assertTrue(wire.ended())
+        self.assertEqual(worker.wait(), 0)
+
     def test_terminate(self):
         worker, wire = self.served()
         ident = wire.request("/sleep?0.3")
