@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/kirin-server/kirin/units"
@@ -162,7 +163,11 @@ func (r *appReader) set(s *Setting, text string, source Source) error {
 				return err
 			}
 		}
-		return r.m.set(s, r.lists[s.Name], source)
+		err := r.m.set(s, r.lists[s.Name], source)
+		if err == nil && s.Name == "raw_env" { // where the parser of Gunicorn's values would take the blanks off the end
+			r.m.values[s.Name] = value{v: slices.Clone(r.lists[s.Name]), source: source}
+		}
+		return err
 	}
 	if s.Kind == Owner { // looked up by systemd, when the worker is started
 		r.app.owners[s.Name] = items[0]
@@ -184,13 +189,28 @@ func (r *appReader) items(s *Setting, text string) ([]string, error) {
 	}
 	switch {
 	case s.Name == "raw_env":
-		return unitWords(text)
+		return variables(text)
 	case s.Kind == CommaList:
 		return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' || c == '\t' }), nil
 	}
 	plain, err := s.plainText(unquote(text))
 	return []string{plain}, err
 }
+
+// variables are the words of Environment=. systemd ignores one whose name no shell would take, with a line in the journal.
+func variables(text string) ([]string, error) {
+	words, err := unitWords(text)
+	odd := func(r rune) bool { return !letter(r) && r != '_' && (r < '0' || r > '9') }
+	for _, word := range words {
+		name, _, assigns := strings.Cut(word, "=")
+		if assigns && (strings.ContainsFunc(name, odd) || name == "" || name[0] <= '9') {
+			return nil, fmt.Errorf("%q does not begin with the name of a variable: letters, digits and _, and no digit first", word)
+		}
+	}
+	return words, err
+}
+
+func letter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
 
 // plainText turns what systemd's files have into what the setting's own parser reads.
 func (s *Setting) plainText(text string) (string, error) {

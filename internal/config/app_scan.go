@@ -82,15 +82,16 @@ func logicalLines(text string) (lines []logicalLine, err error) {
 	number, headed := 0, false
 	for physical := range strings.SplitSeq(strings.TrimPrefix(text, "\ufeff"), "\n") {
 		number++
-		physical = strings.TrimLeft(strings.TrimSuffix(physical, "\r"), blanks)
+		physical = strings.TrimSuffix(physical, "\r")
 		if err := checkLine(physical, number); err != nil {
 			return nil, err
 		}
-		if physical != "" && strings.ContainsRune("#;", rune(physical[0])) {
+		trimmed := strings.TrimLeft(physical, blanks)
+		if trimmed != "" && strings.ContainsRune("#;", rune(trimmed[0])) {
 			continue
 		}
-		line := logicalLine{text: physical, number: number}
-		if joined != nil {
+		line := logicalLine{text: trimmed, number: number}
+		if joined != nil { // here the blanks count
 			line = logicalLine{text: joined.text + physical, number: joined.number}
 			joined = nil
 		}

@@ -20,7 +20,7 @@ func TestScan(t *testing.T) {
 		"[A]\r\nb=c\r\nd=e\\\r\nf\r\n":       "A.b=c@2 A.d=e f@3",
 		"[A]\n b =  c d \n":                  "A.b=c d@2",
 		"[A]\n# comment \\\nb=c\n":           "A.b=c@3",
-		"[A]\nb=c \\\n# between\n; too\n  d": "A.b=c  d@2",
+		"[A]\nb=c \\\n# between\n; too\n  d": "A.b=c    d@2",
 		"[A]\nb=c\\\n\nd=e":                  "A.b=c@2 A.d=e@4",
 		"[A]\nb=c\\\\\nd=e":                  `A.b=c\\@2 A.d=e@3`,
 		"[A]\nb=c\\":                         "A.b=c@2",
@@ -131,10 +131,11 @@ func TestExpand(t *testing.T) {
 	}
 	short, _, _ := strings.Cut(host, ".")
 	for text, want := range map[string]string{
-		"": "", "plain": "plain", "%%": "%", "%i-%I": "shop-shop", "%n %N %p %P": "kirin@shop.service kirin@shop kirin kirin",
+		"": "", "plain": "plain", "%%": "%", "%i-%I": "my-shop-my/shop", "%n %N %p %P %j %J %f": "kirin@my-shop.service kirin@my-shop kirin kirin kirin kirin /my/shop",
+		"%u %U %g %G %h": "root 0 root 0 /root",
 		"%t%S%C%L%E%T%V": "/run/var/lib/var/cache/var/log/etc/tmp/var/tmp", "%H": host, "%l": short, "%%i": "%i",
 	} {
-		if got, err := expand("shop", text); err != nil || got != want {
+		if got, err := expand("my-shop", text); err != nil || got != want {
 			t.Errorf("%s: %s, %v", text, got, err)
 		}
 	}

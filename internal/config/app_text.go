@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -102,32 +101,6 @@ func unescapeNumber(b *strings.Builder, text string, digits, base int, isByte bo
 	return nil
 }
 
-// specifiers are what stands for a percent sign and a letter in [App]: systemd's, for kirin@NAME.service.
-func specifiers(name, letter string) (string, bool) {
-	switch letter {
-	case "%":
-		return "%", true
-	case "i", "I":
-		return name, true
-	case "n":
-		return "kirin@" + name + ".service", true
-	case "N":
-		return "kirin@" + name, true
-	case "p", "P":
-		return "kirin", true
-	case "H", "l":
-		host, err := os.Hostname()
-		if letter == "l" {
-			host, _, _ = strings.Cut(host, ".")
-		}
-		return host, err == nil
-	}
-	dir, ok := map[string]string{
-		"t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc", "T": "/tmp", "V": "/var/tmp",
-	}[letter]
-	return dir, ok
-}
-
 // expand replaces specifiers (systemd.unit(5)).
 func expand(name, text string) (string, error) {
 	var b strings.Builder
@@ -141,7 +114,7 @@ func expand(name, text string) (string, error) {
 			return "", errors.New("a percent sign is written %%")
 		}
 		_, size := utf8.DecodeRuneInString(after)
-		value, ok := specifiers(name, after[:size])
+		value, ok := specifier(name, after[:size])
 		if !ok {
 			return "", fmt.Errorf("%%%s is not a specifier that is known here; a percent sign is written %%%%", after[:size])
 		}
