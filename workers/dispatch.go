@@ -362,6 +362,11 @@ func (d *dispatcher) expireIn(w *worker, now time.Time) {
 // close refuses everything from now on; what waits in the queue is failed.
 func (d *dispatcher) close() {
 	d.closed = true
+	d.failQueued()
+}
+
+// failQueued refuses what waits in the queue.
+func (d *dispatcher) failQueued() {
 	for r := d.queue.first(); r != nil; r = d.queue.first() {
 		d.queue.pop()
 		d.fail(r, ShuttingDown)

@@ -71,7 +71,8 @@ type Pool struct {
 	news        chan struct{} // closed and replaced when the roster has changed
 	bootErr     error         // the last failed start
 	everReady   bool
-	generations int // rolls that have begun
+	hurried     bool // see Hurry
+	generations int  // rolls that have begun
 	requests    uint64
 	failures    uint64
 
@@ -324,6 +325,9 @@ func (p *Pool) manage() {
 // tick does what is due and tells how long nothing will be. The lock is held.
 func (p *Pool) tick(now time.Time) time.Duration {
 	p.d.expire(now)
+	if p.hurried && p.r.hopeless() {
+		p.d.failQueued()
+	}
 	if p.watch == fine {
 		p.d.recall(now)
 	}

@@ -6,6 +6,14 @@ import (
 	"time"
 )
 
+// Hurry has requests fail from now on that wait for workers which do not come up: they would hold up the end.
+func (p *Pool) Hurry() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hurried = true
+	p.wake()
+}
+
 // Shutdown lets what is under way finish, drains every worker, and closes the pool. It does not wait for workers that are still starting. When
 // ctx ends first it closes at once.
 func (p *Pool) Shutdown(ctx context.Context) error {

@@ -364,3 +364,21 @@ func testNothingIsLeftOpen(t *testing.T, by Way) {
 		t.Errorf("%d descriptors are open, %d were before", after, before)
 	}
 }
+
+// TestHurry wants what waits for workers that do not come up refused when the pool is to end soon, and not before.
+func TestHurry(t *testing.T) { EachWay(t, testHurry) }
+
+func testHurry(t *testing.T, by Way) {
+	p, f, ws := startPool(t, by.Options(t, Options{}), 1)
+	f.setRefuse(errors.New("not today"))
+	ws[0].die()
+	waitFor(t, p, func(s Status) bool { return s.Trouble != "" })
+	r, c := ask(false)
+	p.Submit(r)
+	c.silent(t)
+	p.Hurry()
+	c.fails(t, ShuttingDown)
+	late, c2 := ask(false)
+	p.Submit(late)
+	c2.fails(t, ShuttingDown)
+}

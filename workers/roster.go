@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"slices"
 	"time"
 )
 
@@ -68,6 +69,11 @@ const (
 	backOffMin = 100 * time.Millisecond
 	backOffMax = 10 * time.Second
 )
+
+// hopeless says whether no worker is there, and the last that was to come has failed.
+func (s *roster) hopeless() bool {
+	return s.failures > 0 && !slices.ContainsFunc(s.members, func(m *member) bool { return m.stage != starting })
+}
 
 // tally counts members by what they are to the wanted state. Stale ones were started for a roll that another has overtaken.
 type tally struct{ good, starting, old, stale, draining int }

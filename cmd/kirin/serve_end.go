@@ -17,6 +17,7 @@ const drainTime = time.Second
 // finish ends what is under way: accepting, connections, requests, workers. When ctx ends first, it cuts what is left.
 func (s *server) finish(ctx context.Context) {
 	s.engine.StopAccepting()
+	s.pool.Hurry()
 	short, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	s.engine.Drain(short)
@@ -97,7 +98,7 @@ func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done boo
 	}
 	s.log.Info(fmt.Sprintf("process %d has taken over", successor.PID), "MESSAGE_ID", "upgraded")
 	s.tell(s.notify.MainPID(successor.PID))
-	s.tell(s.notify.Barrier(ctx)) // or systemd would not know whose message it was when we have ended
+	s.tell(s.notify.Barrier(ctx))                      // or systemd would not know whose message it was when we have ended
 	stay := passOn(signals, successor.PID) && !follows // those that come later are for the successor, and have come there
 	if err := successor.Follow(); err != nil {
 		s.log.Warn(fmt.Sprintf("the successor cannot be told that it is followed: %v", err))

@@ -178,3 +178,31 @@ func TestReliabilityExits(t *testing.T) {
 	s.waitWorkers(2)
 	s.holds(l, "exits", bar{gap: 30 * time.Second})
 }
+
+// TestAppRestartOfExits wants a restart not to wait for workers that do not come up, nor for the requests that wait for them.
+func TestAppRestartOfExits(t *testing.T) {
+	t.Parallel()
+	s := startAppShop(t)
+	l := s.load()
+	l.Wait(50)
+	write(t, s.dir+"/version.py", "import os\nos._exit(3)\n")
+	s.Systemctl("stop", "kirin-worker@shop:1.service", "kirin-worker@shop:2.service")
+	s.waitStatus("the worker ended before it was ready")
+	s.deploy("2")
+	begun := time.Now()
+	s.Systemctl("restart", appFront)
+	if d := time.Since(begun); d > 10*time.Second {
+		t.Errorf("it took %v; the graceful time-out is 30 s", d)
+	}
+	l.WaitVersion("2")
+	r := l.Stop()
+	r.AtMostOnce(t, s.trace.Executions("POST"))
+	if len(r.Failures) > connections {
+		t.Errorf("more failed than waited: %q", r.Failures)
+	}
+	for _, f := range r.Failures {
+		if !strings.Contains(f, "status 503") {
+			t.Errorf("not answered 503: %s", f)
+		}
+	}
+}
