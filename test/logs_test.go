@@ -50,6 +50,24 @@ func TestAccessLogAtoms(t *testing.T) {
 	}
 }
 
+// TestLogsOfRefused wants a line in each log for what never became a request.
+func TestLogsOfRefused(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, options{App: "load:app", Args: []string{"--access-logfile", "-", "--access-logformat", "%(h)s %(r)s|%(s)s|%(U)s|%(H)s|%({x}i)s"}})
+	for text, want := range map[string][2]string{
+		"\x16\x03\x01\r\n":                              {`^127\.0\.0\.1 - - -\|400\|-\|-\|-$`, `the byte 0x16; is it not HTTP\? \(RFC 9112 §3\)`},
+		"GET /v HTTP/2.0\r\n\r\n":                       {`^127\.0\.0\.1 GET /v -\|505\|/v\|-\|-$`, `the version HTTP/2\.0 is not served here`},
+		"GET /c HTTP/1.1\r\nX: y\r\nHost : a\r\n\r\n":   {`^127\.0\.0\.1 GET /c HTTP/1\.1\|400\|/c\|HTTP/1\.1\|y$`, `white space before the colon`},
+		"GET /n HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n": {`^127\.0\.0\.1 GET /n HTTP/1\.1\|400\|/n\|HTTP/1\.1\|-$`, `the value of the header field "X" has the control character 0x00`},
+	} {
+		c := s.Dial()
+		c.Send("%s", text)
+		c.Response("GET")
+		s.Out.Wait(t, want[0])
+		s.Err.Wait(t, `\[WARNING\] Invalid request from ip=127\.0\.0\.1: .*`+want[1])
+	}
+}
+
 // TestAccessLogOf has a line for each request, also for those that no worker answered.
 func TestAccessLogOf(t *testing.T) {
 	t.Parallel()
