@@ -128,19 +128,19 @@ func TestBarredPython(t *testing.T) {
 func TestCheckFiles(t *testing.T) {
 	const none = ": no such file or directory: no process starts without it: make it, or remove the line"
 	for lines, want := range map[string]string{
-		"LoadCredential=a:/etc/key":                              "",
-		"LoadCredential=a:/etc/no":                               "5: LoadCredential: /etc/no" + none,
-		"LoadCredential=a":                                       "",
-		"LoadCredential=a:name":                                  "",
-		"LoadCredential=a:/etc/%i":                               "",
-		"LoadCredential=a:/etc/no\nLoadCredential=":              "",
-		"LoadCredential=a:/etc/no\nReadOnlyPaths=":               "5: LoadCredential: /etc/no" + none,
-		"EnvironmentFile=/etc/key\nEnvironmentFile=-/etc/no":     "",
-		"EnvironmentFile=/etc/no":                                "5: EnvironmentFile: /etc/no" + none,
-		"ReadWritePaths=/etc/key -/etc/x \"/srv/a b\" +/srv/no":  "5: ReadWritePaths: /srv/a b" + none,
+		"LoadCredential=a:/etc/key":                               "",
+		"LoadCredential=a:/etc/no":                                "5: LoadCredential: /etc/no" + none,
+		"LoadCredential=a":                                        "",
+		"LoadCredential=a:name":                                   "",
+		"LoadCredential=a:/etc/%i":                                "",
+		"LoadCredential=a:/etc/no\nLoadCredential=":               "",
+		"LoadCredential=a:/etc/no\nReadOnlyPaths=":                "5: LoadCredential: /etc/no" + none,
+		"EnvironmentFile=/etc/key\nEnvironmentFile=-/etc/no":      "",
+		"EnvironmentFile=/etc/no":                                 "5: EnvironmentFile: /etc/no" + none,
+		"ReadWritePaths=/etc/key -/etc/x \"/srv/a b\" +/srv/no":   "5: ReadWritePaths: /srv/a b" + none,
 		"BindReadOnlyPaths=/etc/key:/x\nBindPaths=/no:/etc:rbind": "6: BindPaths: /no" + none,
-		"RootDirectory=/srv\nReadWritePaths=/srv/no":             "",
-		"MemoryMax=/no":                                          "",
+		"RootDirectory=/srv\nReadWritePaths=/srv/no":              "",
+		"MemoryMax=/no":                                           "",
 	} {
 		o := root(t, map[string]string{"etc/kirin/shop.conf": "[App]\nApplication=a:b\nPython=/etc/python\n[Worker]\n" + lines + "\n", "etc/key": "", "etc/python": ""})
 		if err := os.Chmod(filepath.Join(o.Root, "etc/python"), 0o755); err != nil {

@@ -33,3 +33,28 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("the front was restarted %s times", n)
 	}
 }
+
+// TestUpgradeSlowRequest wants a request that takes longer than the upgrade to be answered by who has it, and to run once.
+func TestUpgradeSlowRequest(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.dpkg(older)
+	h.shop()
+	old := h.workers()
+	c := h.Conn(address)
+	c.Send("POST /?ms=6000 HTTP/1.1\r\nHost: test\r\nX-Request-Id: slow\r\nContent-Length: 0\r\n\r\n")
+	h.trace.Wait(t, 1, "begin", "POST", "slow")
+	h.dpkg(newer)
+	h.wantProgram(newer)
+	if r, err := c.ReadResponse("POST"); err != nil || r.Status != 200 {
+		t.Errorf("the slow request: %v, %v", r, err)
+	}
+	if n := h.trace.Executions("POST")["slow"]; n != 1 {
+		t.Errorf("it ran %d times", n)
+	}
+	for _, pid := range h.waitWorkers(2) {
+		if slices.Contains(old, pid) {
+			t.Errorf("worker %s is still there", pid)
+		}
+	}
+}

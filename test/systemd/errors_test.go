@@ -54,8 +54,10 @@ var confErrors = []confError{
 		name: "barred", start: ".service", lines: "User=shop\nDirectory=\nDirectory=/srv/private/app\n",
 		check: "/etc/kirin/barred.conf:7: Directory: user shop may not enter /srv/private: chmod o+x /srv/private, or put the application into /srv",
 	},
-	{name: "nosecret", start: ".service", lines: "[Worker]\nLoadCredential=a:/etc/nothing\n",
-		check: "/etc/kirin/nosecret.conf:6: LoadCredential: /etc/nothing: no such file or directory: no process starts without it: make it, or remove the line"},
+	{
+		name: "nosecret", start: ".service", lines: "[Worker]\nLoadCredential=a:/etc/nothing\n",
+		check: "/etc/kirin/nosecret.conf:6: LoadCredential: /etc/nothing: no such file or directory: no process starts without it: make it, or remove the line",
+	},
 	{name: "noapp", start: ".service", lines: "Application=\nApplication=nothing:app\n", says: "ModuleNotFoundError: No module named 'nothing'"},
 	{name: "nocallable", start: ".service", lines: "Application=\nApplication=hello:nothing\n", says: "nothing"},
 	{

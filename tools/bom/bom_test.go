@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func recognise(t *testing.T) *classifier {
+	t.Helper()
+	c, err := newClassifier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const isc = `Copyright (c) 2020 A. Person
+Copyright 2021 B. Person. All rights reserved.
+
+Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted, provided that the
+above copyright notice and this permission notice appear in all copies.
+
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY
+DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION,
+ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+`
+
+func TestReadDir(t *testing.T) {
+	l, err := recognise(t).readDir(folder(t, map[string]string{"LICENSE.md": isc, "NOTICE": "Made by us.\n", "main.go": "package main\n"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.id != "ISC" || l.notice != "Made by us." || l.text != strings.TrimSpace(isc) {
+		t.Errorf("%+v", l)
+	}
+	m := module{path: "example.org/m", version: "v1.0.0", licence: l}
+	if got, want := holders(m), "2020 A. Person\n           2021 B. Person."; got != want {
+		t.Errorf("the holders are %q, want %q", got, want)
+	}
+	var b bytes.Buffer
+	writeFiles(&b, m)
+	for _, part := range []string{"\nFiles: vendor/example.org/m/*\n", "\nLicense: ISC\n Copyright (c)", "\n .\n THE SOFTWARE", "\nComment: example.org/m v1.0.0\n NOTICE:\n Made by us.\n"} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("%q is not in\n%s", part, &b)
+		}
+	}
+}
+
+func TestReadDirRefuses(t *testing.T) {
+	for name, files := range map[string]map[string]string{
+		"nothing": {"main.go": "package main\n"},
+		"unknown": {"LICENSE": "You may do with this what the moon allows, on Tuesdays.\n"},
+		"a hint":  {"COPYING": "This is licensed like Perl.\n"},
+	} {
+		if l, err := recognise(t).readDir(folder(t, files)); err == nil {
+			t.Errorf("%s: %q", name, l.id)
+		}
+	}
+}
+
+func TestExpression(t *testing.T) {
+	of := func(id string) module { return module{licence: licence{id: id}} }
+	var b bytes.Buffer
+	p := &program{own: of("MIT"), modules: []module{of("MPL-2.0"), of("MIT"), of("Apache-2.0"), of("MPL-2.0")}}
+	if err := writeExpression(&b, p); err != nil || b.String() != "MIT AND Apache-2.0 AND MPL-2.0\n" {
+		t.Errorf("%q, %v", &b, err)
+	}
+}
