@@ -129,6 +129,7 @@ func TestDynamicUser(t *testing.T) {
 
 // djangoApp keeps visits in PostgreSQL, over its Unix socket, as the user that it runs as.
 const djangoApp = `
+import errno, os, socket
 import django
 from django.conf import settings
 from django.db import connection
@@ -146,7 +147,18 @@ def visit(request):
         c.execute("select current_user, count(*) from visits")
         return HttpResponse("%s %d" % c.fetchone())
 
-urlpatterns = [path("visit", visit)]
+def sandbox(request):
+    found = []
+    for forbidden in (lambda: open("/srv/shop/x", "w"), lambda: open("/etc/x", "w"), lambda: socket.socket(socket.AF_INET),
+                      lambda: os.stat("/home/somebody/secret"), lambda: os.kill(1, 0)):
+        try:
+            forbidden()
+            found.append("allowed")
+        except OSError as error:
+            found.append(errno.errorcode[error.errno])
+    return HttpResponse(" ".join(found))
+
+urlpatterns = [path("visit", visit), path("sandbox", sandbox)]
 
 from django.core.wsgi import get_wsgi_application
 app = get_wsgi_application()
@@ -168,6 +180,7 @@ func TestDjangoWithPostgreSQL(t *testing.T) {
 		"/etc/kirin/shop.conf": strings.Replace(shopConf, "hello:app", "site2:app", 1) +
 			"[Worker]\nAfter=database.service\nPrivateNetwork=yes\nRestrictAddressFamilies=\nRestrictAddressFamilies=AF_UNIX\n",
 		"/srv/shop/site2.py":                   djangoApp,
+		"/home/somebody/secret":                "x",
 		"/etc/systemd/system/database.service": postgresUnit,
 	})
 	h.Systemctl("start", "database.service")
@@ -177,4 +190,5 @@ func TestDjangoWithPostgreSQL(t *testing.T) {
 	h.Systemctl("start", "kirin@shop.socket")
 	h.wantGet("/visit", "shop 1")
 	h.wantGet("/visit", "shop 2")
+	h.wantGet("/sandbox", "EROFS EROFS EAFNOSUPPORT EACCES EPERM")
 }

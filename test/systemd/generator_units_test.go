@@ -46,7 +46,7 @@ func TestGeneratedUnits(t *testing.T) {
 // own names it does not take: it reads a colon as an alias.)
 func (h *host) verify() string {
 	h.t.Helper()
-	r := h.Try("systemd-analyze", "verify", "--generators=yes", "kirin@shop.socket", "kirin@shop.service", "kirin-shop.slice")
+	r := h.Try("systemd-analyze", "verify", "--generators=yes", "--man=no", "kirin@shop.socket", "kirin@shop.service", "kirin-shop.slice")
 	return r.Stdout + r.Stderr
 }
 
