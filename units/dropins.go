@@ -3,6 +3,7 @@ package units
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,7 +116,9 @@ func (a *App) worker(number, _ int) File {
 	if a.Directory != "" && a.Directory != "/" {
 		s.add("Unit", "RequiresMountsFor", word(a.Directory))
 	}
-	s.add("Service", "ExecStart", command(a.Python, append([]string{script}, a.Args...)...))
+	if !slices.ContainsFunc(a.Worker, func(d Directive) bool { return d.Name == "ExecStart" }) { // a worker in another language
+		s.add("Service", "ExecStart", command(a.Python, append([]string{script}, a.Args...)...))
+	}
 	s.add("Service", "Slice", a.names().Slice())
 	s.add("Service", "SyslogIdentifier", a.Name)
 	s.addTimes(a)

@@ -77,7 +77,7 @@ func (r *appReader) take(a assignment, source Source) {
 
 // kirinsOwn are directives that the contract between kirin's processes and systemd rests on. It is data.
 var kirinsOwn = map[string]map[string]string{
-	"Worker": {"ExecStart": "set Python= and Application= in [App]", "Type": "", "NotifyAccess": "", "Sockets": "", "WatchdogSignal": "", "Slice": ""},
+	"Worker": {"Type": "", "NotifyAccess": "", "Sockets": "", "WatchdogSignal": "", "Slice": ""},
 	"Front":  {"ExecStart": "", "Type": "", "NotifyAccess": "", "Sockets": "", "Slice": ""},
 	"Socket": {"ListenStream": "set Bind= in [App]", "Accept": "", "Service": ""},
 }

@@ -34,9 +34,10 @@ var allowed = map[string][]string{
 		"activation", "units", "workers", "workers/wire", "workers/python",
 		"internal/config", "internal/front", "internal/logs",
 	},
-	"test":         {"internal/testkit"},
-	"test/systemd": {"internal/testkit", "internal/box"},
-	"test/package": {"internal/testkit", "internal/box"},
+	"examples/goworker": {"workers"},
+	"test":              {"internal/testkit"},
+	"test/systemd":      {"internal/testkit", "internal/box"},
+	"test/package":      {"internal/testkit", "internal/box"},
 }
 
 // helpers are packages that any test may import: those made for tests, and the event loop, which pools are tested with.
