@@ -23,6 +23,7 @@ type server struct {
 	newCrew  func(*server) (crew, error)
 	app      string   // the name under systemd, empty for kirin run
 	control  *control // nil for kirin run
+	changes  unitChanges
 	load     func(context.Context) (*config.Config, error)
 	log      *slog.Logger
 	logs     *logSet
@@ -122,6 +123,11 @@ func (s *server) claimPidfile(_ context.Context, cfg *config.Config) (err error)
 
 func (s *server) bind(ctx context.Context, cfg *config.Config) (err error) {
 	s.sockets, err = openSockets(ctx, cfg, s.app)
+	if err == nil && s.app != "" {
+		for _, w := range s.changes.begin(s.sockets.addresses()) {
+			s.log.Warn(w)
+		}
+	}
 	return err
 }
 

@@ -38,25 +38,29 @@ func newServe() *cobra.Command {
 
 // serveApp is the front of an application under systemd, which owns its sockets and its workers.
 func serveApp(ctx context.Context, name string) error {
-	load := func(context.Context) (*config.Config, error) {
-		app, err := config.LoadApp(name, config.AppOptions{})
-		if err != nil {
-			return nil, err
-		}
-		return app.Config, nil
-	}
 	handover, err := activation.NewHandover() // before anything changes the environment
 	if err != nil {
 		return err
 	}
 	defer handover.Close()
-	cfg, err := load(ctx)
+	app, err := config.LoadApp(name, config.AppOptions{})
 	if err != nil {
 		return err
 	}
-	s := newServer(cfg, func(*server) (crew, error) { return &socketCrew{name}, nil })
-	s.load, s.handover, s.notify, s.app = load, handover, activation.NewNotifier(), name
-	return s.serve(ctx, cfg)
+	s := newServer(app.Config, func(*server) (crew, error) { return &socketCrew{name}, nil })
+	s.changes = unitChanges{app: name, begun: app}
+	s.load, s.handover, s.notify, s.app = s.loadApp, handover, activation.NewNotifier(), name
+	return s.serve(ctx, app.Config)
+}
+
+// loadApp reads the application's file again.
+func (s *server) loadApp(context.Context) (*config.Config, error) {
+	app, err := config.LoadApp(s.app, config.AppOptions{})
+	if err != nil {
+		return nil, err
+	}
+	app.Config.Warnings = append(app.Config.Warnings, s.changes.since(app, s.sockets.addresses())...)
+	return app.Config, nil
 }
 
 // maxNumber is how many workers have a socket unit when so many are wanted; 0 when they need none.

@@ -25,8 +25,10 @@ func openSockets(ctx context.Context, cfg *config.Config, app string) (*socketSe
 	if err != nil {
 		return nil, err
 	}
-	if app != "" && len(given) == 0 {
-		return nil, fmt.Errorf("no socket was handed over: start kirin@%s.service, or use kirin run without systemd", app)
+	if app != "" {
+		if err := checkGiven(given, app); err != nil {
+			return nil, err
+		}
 	}
 	inherited := map[string]net.Listener{}
 	for _, s := range given {
@@ -46,6 +48,30 @@ func openSockets(ctx context.Context, cfg *config.Config, app string) (*socketSe
 		l.Close()
 	}
 	return s, nil
+}
+
+// tlsName is the name of sockets for TLS (FileDescriptorName= of systemd.socket(5)).
+const tlsName = "https"
+
+// checkGiven wants sockets, and no plain HTTP on one that is meant for TLS.
+func checkGiven(given []activation.Socket, app string) error {
+	for _, s := range given {
+		if s.Name == tlsName {
+			return fmt.Errorf("%s is named %s, but TLS is not implemented yet: remove FileDescriptorName=", describeSocket(s), tlsName)
+		}
+	}
+	switch {
+	case len(given) > 0:
+		return nil
+	case os.Getenv("NOTIFY_SOCKET") != "": // by systemd, which has lost the descriptors
+		return fmt.Errorf("Bind= has changed since kirin@%s.socket was started: systemctl restart kirin@%[1]s.socket", app)
+	}
+	return fmt.Errorf("no socket was handed over: start kirin@%s.service, or use kirin run without systemd", app)
+}
+
+// addresses are where the sockets listen.
+func (s *socketSet) addresses() []string {
+	return each(s.all(), func(socket activation.Socket) string { return address(socket.Listener.Addr()) })
 }
 
 func listen(ctx context.Context, cfg *config.Config, inherited map[string]net.Listener) ([]*front.Listener, error) {

@@ -87,6 +87,10 @@ func (r *appReader) directive(to *[]units.Directive, a assignment, source Source
 		r.wrong(source, a.name, "this directive is kirin's own", mendOr(mend, "remove it"))
 		return
 	}
+	if a.name == "FileDescriptorName" && a.value == "https" && a.section == "Socket" {
+		r.wrong(source, a.name, "TLS is not implemented yet", "remove it")
+		return
+	}
 	*to = append(*to, units.Directive{Name: a.name, Value: a.value})
 	r.app.asked = append(r.app.asked, asked{a.section, a.name, a.value, source})
 }

@@ -104,14 +104,19 @@ func (s *Listener) learn() error {
 	return s.setOptions()
 }
 
+// setOptions leaves the probes alone when whoever made the socket has asked for some (KeepAlive= in systemd.socket(5)).
 func (s *Listener) setOptions() error {
-	for _, o := range []struct{ level, name, value int }{
-		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
-	} {
+	type option struct{ level, name, value int }
+	options := []option{{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1}}
+	if probes, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE); err != nil || probes == 0 {
+		options = append(options, []option{
+			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
+		}...)
+	}
+	for _, o := range options {
 		if err := unix.SetsockoptInt(s.fd, o.level, o.name, o.value); err != nil {
 			return fmt.Errorf("setsockopt: %w", err)
 		}

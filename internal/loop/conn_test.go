@@ -93,6 +93,29 @@ func TestNoDelay(t *testing.T) {
 	}
 }
 
+// TestProbesOfOthers: who made the socket may have asked for probes of its own (KeepAlive= in systemd.socket(5)).
+func TestProbesOfOthers(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	for _, o := range [][3]int{{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1}, {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 77}} {
+		if err := unix.SetsockoptInt(fd, o[0], o[1], o[2]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &Listener{fd: fd}
+	if err := s.setOptions(); err != nil {
+		t.Fatal(err)
+	}
+	idle, _ := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE)
+	nodelay, _ := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY)
+	if idle != 77 || nodelay != 1 {
+		t.Errorf("TCP_KEEPIDLE is %d, TCP_NODELAY %d", idle, nodelay)
+	}
+}
+
 // TestPartialWrite: a socket that is full says so, and an event tells when it takes more.
 func TestPartialWrite(t *testing.T) {
 	const size = 8 << 20
