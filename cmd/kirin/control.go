@@ -11,6 +11,8 @@ import (
 	"os"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kirin-server/kirin/workers"
 )
 
@@ -120,7 +122,9 @@ func ask(ctx context.Context, path string, o order, each func(answer)) (answer, 
 	in := json.NewDecoder(conn)
 	for {
 		var a answer
-		if err := in.Decode(&a); err != nil {
+		if err := in.Decode(&a); errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
+			return answer{}, errors.New("the front ended before it had answered")
+		} else if err != nil {
 			return answer{}, fmt.Errorf("the front ended before it had answered: %w", err)
 		}
 		if a.Done || a.Error != "" {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -141,12 +142,14 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// TestOtherArchitecture builds for the one that this machine has not.
+// TestOtherArchitecture builds for the one that this machine has not, with the version of a tag.
 func TestOtherArchitecture(t *testing.T) {
 	t.Parallel()
+	copied := copyCheckout(t)
+	output(t, "sh", "-ec", `cd "$1" && git init -q && git add . && git -c user.name=t -c user.email=t@example.org commit -q -m 1 && git tag v`+strings.Replace(older, "~", "-", 1), "sh", copied)
 	other := map[string][2]string{"amd64": {"arm64", "aarch64"}, "arm64": {"amd64", "x86-64"}}[arch(t)]
 	dir := t.TempDir()
-	build(t, testkit.Root(), "--version", older, "--out", dir, "deb", other[0])
+	build(t, copied, "--out", dir, "deb", other[0])
 	path := dir + "/kirin_" + older + "-1_" + other[0] + ".deb"
 	if got := output(t, "dpkg-deb", "--field", path, "Architecture"); got != other[0] {
 		t.Errorf("the package says %s", got)
@@ -225,6 +228,21 @@ func TestCompletions(t *testing.T) {
 	} {
 		if out, err := exec.Command(shell, "-n", filepath.Join(share, path)).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", shell, err, out)
+		}
+	}
+}
+
+// TestDocumentation wants the README's links to lead to files of the package.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	doc := unpacked(t, deb(t, older)) + "/usr/share/doc/kirin/"
+	links := regexp.MustCompile(`\]\(([^):#]+)[^)]*\)`).FindAllStringSubmatch(read(t, doc+"README.md"), -1)
+	if len(links) < 5 {
+		t.Errorf("the README has %d links", len(links))
+	}
+	for _, link := range links {
+		if _, err := os.Stat(doc + link[1]); err != nil && link[1] != "CONTRIBUTING.md" {
+			t.Error(err)
 		}
 	}
 }

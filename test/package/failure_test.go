@@ -87,7 +87,7 @@ func TestNewWorkersDoNotStart(t *testing.T) {
 	h.unharmed(l)
 }
 
-// TestDeadFront wants an upgrade to pass over a front that has failed, and one that hangs not to keep it for ever.
+// TestDeadFront wants an upgrade to pass over a front that has failed.
 func TestDeadFront(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -104,6 +104,19 @@ func TestDeadFront(t *testing.T) {
 	h.WriteFile("/etc/kirin/shop.conf", shopConf)
 	h.Systemctl("daemon-reload")
 	h.Systemctl("restart", front)
+	h.wantProgram(newer)
+}
+
+// TestHungFront wants a front that does nothing more to delay an upgrade no longer than its watchdog does.
+func TestHungFront(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.dpkg(older)
+	h.WriteFile("/etc/kirin/shop.conf.d/front.conf", "[Front]\nWatchdogSec=2s\n")
+	h.shop()
+	h.Exec("kill", "-STOP", h.Property(front, "MainPID"))
+	wantSays(t, h.Try("dpkg", "--install", h.in(deb(t, newer), newer)), 0, "shop: the front was not moved: the front ended before it had answered\n", "kirin reexec")
+	h.get(address) // the next connection starts the next front
 	h.wantProgram(newer)
 }
 
