@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
+from unittest import mock
 
 from benchlib import measure
 
@@ -45,6 +47,22 @@ class Memory(unittest.TestCase):
         self.assertGreater(found["worker"], 64)
         self.assertLess(found["front"], 64)
         self.assertAlmostEqual(found["memory"], found["front"] + found["worker"], 3)
+
+
+class Precedence(unittest.TestCase):
+    def test_while_it_lasts(self):
+        with tempfile.NamedTemporaryFile("w+") as group:
+            group.write("/autogroup-7 nice 3\n")
+            group.flush()
+            with mock.patch.object(os, "setpriority") as own, measure.precedence(-15, group.name) as granted:
+                self.assertTrue(granted)
+                self.assertEqual((own.call_args.args[2], measure.read(group.name)), (-15, b"-15"))
+            self.assertEqual((own.call_args.args[2], measure.read(group.name)), (os.nice(0), b"3"))
+
+    def test_without_the_right_to(self):
+        with mock.patch.object(os, "setpriority", side_effect=PermissionError):
+            with measure.precedence() as granted:
+                self.assertFalse(granted)
 
 
 class Noise(unittest.TestCase):
