@@ -23,6 +23,7 @@ const abortPatience = 5 * time.Second
 
 // A Command is how to start a worker process.
 type Command struct {
+	Name       string   // the application's, for the workers' logs; may be empty
 	Path       string   // the program
 	Args       []string // what follows it
 	Env        []string // nil means the supervisor's own; the contract's variables are added
@@ -134,7 +135,7 @@ func (l *commandLauncher) Fate(ctx context.Context, number int) string {
 // start runs the command as worker number.
 func (s *Supervisor) start(number int, c *Command, listener *os.File) error {
 	p := &process{
-		number: number, cmd: c.build(s.notify.path, listener), done: make(chan struct{}),
+		number: number, cmd: c.build(s.notify.path, number, listener), done: make(chan struct{}),
 		watchdog: watchdog{limit: c.Watchdog, patience: s.patience},
 	}
 	result := make(chan error, 1)
@@ -181,9 +182,9 @@ func (c *Command) startError(err error) error {
 // shell sets what the Go runtime cannot set for a child alone: its own pid in LISTEN_PID (sd_listen_fds(3)), its umask, and no core file.
 const shell = `ulimit -c 0; [ -z "$KIRIN_UMASK" ] || umask "$KIRIN_UMASK"; unset KIRIN_UMASK; LISTEN_PID=$$; export LISTEN_PID; exec "$0" "$@"`
 
-func (c *Command) build(notify string, listener *os.File) *exec.Cmd {
+func (c *Command) build(notify string, number int, listener *os.File) *exec.Cmd {
 	cmd := exec.Command("/bin/sh", append([]string{"-c", shell, c.Path}, c.Args...)...)
-	cmd.Env = c.environment(notify)
+	cmd.Env = c.environment(notify, number)
 	cmd.Dir = c.Dir
 	cmd.Stdout, cmd.Stderr = orDefault(c.Stdout, os.Stdout), orDefault(c.Stderr, os.Stderr)
 	cmd.ExtraFiles = append([]*os.File{listener}, c.Files...)
@@ -199,9 +200,9 @@ func orDefault(f, other *os.File) *os.File {
 }
 
 // contract are the variables that the supervisor sets; what it inherited itself must not reach a worker.
-var contract = []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "KIRIN_UMASK"}
+var contract = []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "KIRIN_UMASK", "KIRIN_WORKER"}
 
-func (c *Command) environment(notify string) []string {
+func (c *Command) environment(notify string, number int) []string {
 	base := c.Env
 	if base == nil {
 		base = os.Environ()
@@ -212,7 +213,7 @@ func (c *Command) environment(notify string) []string {
 			env = append(env, kv)
 		}
 	}
-	env = append(env, "LISTEN_FDS=1", "LISTEN_FDNAMES=worker", "NOTIFY_SOCKET="+notify)
+	env = append(env, "LISTEN_FDS=1", "LISTEN_FDNAMES=worker", "NOTIFY_SOCKET="+notify, fmt.Sprintf("KIRIN_WORKER=%s:%d", c.Name, number))
 	if c.Watchdog > 0 {
 		env = append(env, fmt.Sprintf("WATCHDOG_USEC=%d", c.Watchdog.Microseconds()))
 	}

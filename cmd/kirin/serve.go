@@ -99,7 +99,7 @@ func (s *server) start(ctx context.Context, cfg *config.Config) error {
 }
 
 func (s *server) openLogs(_ context.Context, cfg *config.Config) (err error) {
-	s.logs, err = openLogs(cfg, s.name(cfg))
+	s.logs, err = openLogs(cfg, journalName(s.app, cfg))
 	if err == nil {
 		s.progress = newProgress(s.logs.logger.Handler())
 		s.log = slog.New(s.progress)
@@ -108,10 +108,10 @@ func (s *server) openLogs(_ context.Context, cfg *config.Config) (err error) {
 	return err
 }
 
-// name is what the journal calls the application: its name under systemd, or else proc_name, or its module.
-func (s *server) name(cfg *config.Config) string {
+// journalName is what the journal calls an application: its name under systemd, or else proc_name, or its module.
+func journalName(app string, cfg *config.Config) string {
 	module, _, _ := strings.Cut(cfg.App, ":")
-	return cmp.Or(s.app, cfg.ProcName, module)
+	return cmp.Or(app, cfg.ProcName, module)
 }
 
 func (s *server) claimPidfile(_ context.Context, cfg *config.Config) (err error) {

@@ -109,7 +109,7 @@ func (c *ownCrew) close() {
 func (c *ownCrew) command(cfg *config.Config, runtime *python.Runtime) (workers.Command, error) {
 	stdout, stderr, err := c.logs.forWorkers(cfg)
 	return workers.Command{
-		Path: runtime.Path, Args: runtime.Args(runtimeFD, cfg.WorkerArgs()...),
+		Name: journalName("", cfg), Path: runtime.Path, Args: runtime.Args(runtimeFD, cfg.WorkerArgs()...),
 		Env: append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...),
 		Dir: cfg.Chdir, Credential: credential(cfg), Umask: workerUmask(cfg),
 		Files: []*os.File{runtime.File()}, Stdout: stdout, Stderr: stderr, Watchdog: cfg.WatchdogTime(),

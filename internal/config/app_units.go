@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kirin-server/kirin/internal/front"
@@ -23,7 +24,7 @@ func (a *App) Units(software string) (*units.App, error) {
 		Name: a.Name, Sources: a.Files,
 		Listen: texts(listen), IPv6Only: bothFamilies(listen), Backlog: c.Backlog,
 		Workers: c.Workers, Spare: c.Surge,
-		Python: a.python(), Args: c.WorkerArgs(), Directory: c.Chdir,
+		Python: a.python(), Args: a.workerArgs(), Directory: c.Chdir,
 		User: a.owners["user"], Group: a.owners["group"],
 		Env:      append([]string{"SERVER_SOFTWARE=" + software}, c.Env...),
 		Watchdog: c.WatchdogTime(), Graceful: c.GracefulTimeout,
@@ -33,6 +34,11 @@ func (a *App) Units(software string) (*units.App, error) {
 		u.Umask = fmt.Sprintf("%04o", c.Umask)
 	}
 	return u, nil
+}
+
+// workerArgs are the arguments of a worker whose unit has the application's name as its SyslogIdentifier=.
+func (a *App) workerArgs() []string {
+	return slices.Insert(a.Config.WorkerArgs(), 1, "--identifier="+a.Name)
 }
 
 // checkUnits makes the units once, so that what they refuse is an error of the file.

@@ -85,7 +85,7 @@ func TestHang(t *testing.T) {
 			s := startShop(t, options{App: "hang:app", Args: args})
 			front := s.Property(service, "MainPID")
 			s.get("/lock", 504)
-			s.WaitJournal(box.Query{Unit: service}, "the stack", box.Says(`line \d+ in wait_for_a_lock$`))
+			s.WaitJournal(box.Query{Unit: service}, "the stack", box.Says(`line \d+,? in wait_for_a_lock$`))
 			s.get("/", 200)
 			s.want(map[string]string{"MainPID": front, "ActiveState": "active", "NRestarts": "0"})
 			// The worker is kirin's to end, not systemd's: the unit's watchdog is not set.

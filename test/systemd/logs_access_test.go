@@ -13,6 +13,9 @@ import (
 // logConf is appConf with another application and further lines of [App].
 func logConf(application string, lines ...string) string {
 	conf := strings.Replace(appConf, "Application=load:app", "Application="+application, 1)
+	if strings.Contains(strings.Join(lines, "\n"), "Workers=") {
+		conf = strings.Replace(conf, "Workers=2\n", "", 1)
+	}
 	return strings.Replace(conf, "[Worker]\n", strings.Join(append(lines, "[Worker]\n"), "\n"), 1)
 }
 

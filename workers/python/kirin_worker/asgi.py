@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from _thread import get_ident
 from io import StringIO
 
 from . import asgi_scope
@@ -11,6 +12,7 @@ from .asgi_ws import Socket
 from .calls import is_double_callable, single_callable
 from .errors import WorkerError
 from .lifespan import Lifespan
+from .log import APP_ERROR
 from .loopwatch import LoopWatch
 from .pipe import Pipe
 from .server import Server
@@ -42,6 +44,7 @@ class ASGI(Server):
     def __init__(self, app, listener, options, log, signals):
         self.loop = new_loop(options.asgi_loop)
         asyncio.set_event_loop(self.loop)
+        self.thread = get_ident()
         self.over = self.loop.create_future()
         self.app = single_callable(app) if is_double_callable(app) else app
         self.slots = options.worker_connections
@@ -98,11 +101,11 @@ class ASGI(Server):
         self.loop.call_soon_threadsafe(callback)
 
     def current(self):
-        """(connection, id, request line) of the request whose task is running right now; None for none."""
+        """(connection, id, request line, scope) of the request whose task is running right now; None for none."""
         exchange = self.tasks.get(asyncio.current_task(self.loop))
         if exchange is None:
             return None
-        return exchange.conn, exchange.ident, asgi_scope.request_line(exchange.scope)
+        return exchange.conn, exchange.ident, asgi_scope.request_line(exchange.scope), exchange.scope
 
     def format_stacks(self):
         """Where every task waits."""
@@ -121,7 +124,9 @@ class ASGI(Server):
     # What an exchange asks for
 
     def complete(self, scope):
-        """The scope as the application gets it."""
+        """The scope as the application gets it. It is called in the request's task."""
+        if self.log.native is not None:
+            self.log.native.note(scope)
         return asgi_scope.complete(scope, self.lifespan.state)
 
     def pipe(self, sock):
@@ -129,9 +134,7 @@ class ASGI(Server):
 
     def report(self, error, scope):
         """Logs ``error`` with its traceback and the request that met it."""
-        from .trace import format_error
-        line = asgi_scope.request_line(scope)
-        self.log.error("error in the application: %s\n%s" % (line, format_error(error)))
+        self.log.exception("error in the application: " + asgi_scope.request_line(scope), error, APP_ERROR)
 
     # In the loop
 

@@ -117,11 +117,11 @@ class Green(Parallel):
         self.signals.wake()
 
     def current(self):
-        """(connection, id, request line) of the request that is running right now; None for none."""
+        """(connection, id, request line, environ) of the request that is running right now; None for none."""
         runner = find_local(self.thread, Runner.run, "self")
         if runner is None or runner.environ is None:
             return None
-        return runner.conn, runner.ident, request_line(runner.environ)
+        return runner.conn, runner.ident, request_line(runner.environ), runner.environ
 
     def format_stacks(self):
         return stacks()

@@ -1,4 +1,4 @@
-"""The error log: Gunicorn's line format, or the prefixes of sd-daemon(3) when it is the journal."""
+"""The error log: Gunicorn's line format; in the journal, entries with fields or lines as in sd-daemon(3)."""
 
 import os
 from select import POLLOUT, poll
@@ -32,6 +32,11 @@ def write_all(fd, data):
             return
 
 
+# MESSAGE_IDs; the table of all is in internal/logs/message_id.go
+APP_ERROR = "3fd49f98be4d417c82900c77204fea87"
+APP_NOT_LOADED = "e8bf77b88764459ca7f6ca7dc8d2b1fc"
+
+
 class Log:
     """Messages of ``level`` and graver, each in one write so that processes do not mix their lines."""
 
@@ -39,10 +44,22 @@ class Log:
         self.fd = fd
         self.level = level
         self.journal = bool(journal_stream) and is_journal(fd, journal_stream)
+        self.native = None      # a Journal
 
-    def write(self, level, message):
-        """Logs ``message``, which may have several lines."""
-        if level > self.level:
+    def connect(self, identifier, worker):
+        """Finds the way to journald, when this is the journal."""
+        if self.journal:
+            from .journal import connect
+            self.native = connect(identifier, worker)
+
+    def write(self, level, message, fields=None):
+        """Logs ``message``, which may have several lines; ``fields`` are for the journal."""
+        if level <= self.level:
+            self.put(level, message, fields)
+
+    def put(self, level, message, fields=None):
+        """Logs a message of any level."""
+        if self.native is not None and self.native.send(level, message, fields):
             return
         if self.journal:
             text = "".join("<%d>%s\n" % (level, line) for line in message.splitlines())
@@ -51,11 +68,18 @@ class Log:
             text = "[%s] [%d] [%s] %s\n" % (stamp, os.getpid(), NAMES[level], message.rstrip("\n"))
         write_all(self.fd, text.encode("utf-8", "backslashreplace"))
 
-    def critical(self, message):
-        self.write(CRITICAL, message)
+    def exception(self, message, error, identity=""):
+        """Logs an exception with its traceback. ``identity`` is a MESSAGE_ID."""
+        from .trace import format_error, place
+        fields = place(error)
+        fields["MESSAGE_ID"] = identity
+        self.write(ERROR, "%s\n%s" % (message, format_error(error)), fields)
 
-    def error(self, message):
-        self.write(ERROR, message)
+    def critical(self, message, fields=None):
+        self.write(CRITICAL, message, fields)
+
+    def error(self, message, fields=None):
+        self.write(ERROR, message, fields)
 
     def warning(self, message):
         self.write(WARNING, message)
@@ -70,12 +94,19 @@ class Log:
 class ErrorStream:
     """wsgi.errors (PEP 3333): a text stream that hands whole lines to the error log's descriptor."""
 
-    def __init__(self, fd):
-        self.fd = fd
+    def __init__(self, log):
+        self.log = log
+        self.fd = log.fd
         self.pending = ""
+        self.take = None
+        if log.native is not None:
+            from .records import take
+            self.take = take
 
     def write(self, text):
         """Keeps what comes after the last newline for later: print() writes its newline by itself."""
+        if self.take is not None and self.take(self.log, text):
+            return len(text)
         text = self.pending + text
         cut = text.rfind("\n") + 1
         self.pending = text[cut:]

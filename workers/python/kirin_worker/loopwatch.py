@@ -41,7 +41,8 @@ class LoopWatch(Watch):
         """Says which request blocks the loop, and where all of them stand; then the process is aborted."""
         current = self.server.current()
         line = "no request" if current is None else current[2]
-        self.log.critical("the event loop has stood still for %g s: %s" % (self.timeout, line))
+        fields = self.fields(current and current[3], self.server.thread)
+        self.log.critical("the event loop has stood still for %g s: %s" % (self.timeout, line), fields)
         self.log.critical(self.server.format_stacks())
         if current is not None:
             current[0].send(STATUS, {"overtime": [current[1]]})

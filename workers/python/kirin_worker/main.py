@@ -11,6 +11,7 @@ from .calls import is_asgi
 from .errors import USAGE, LoadError, WorkerError
 from .server import accept, hello
 from .signals import Signals
+from .trace import place
 from .wire import HELLO, Connection
 from .wsgi import Quit
 
@@ -35,6 +36,7 @@ def serve(arguments):
     try:
         options = opts.parse(arguments)
         log = logs.Log(options.log_fd, options.log_level, journal)
+        log.connect(options.identifier, os.environ.get("KIRIN_WORKER", ""))
         listener = systemd.listener()
         notifier = systemd.notifier()
     except WorkerError as error:
@@ -42,7 +44,7 @@ def serve(arguments):
         return error.status
     signals = Signals()
     signals.install()
-    faulthandler.enable(log.fd)
+    faulthandler.enable(crash_log(log))
     early = accept_now(listener)
     try:
         kind = None if options.kind == "auto" else server_class(options)
@@ -81,8 +83,25 @@ def server_class(options):
     return Sync
 
 
+def crash_log(log):
+    """The descriptor for the stacks of a process that crashes, which can be told by lines only."""
+    fd = -1 if log.native is None else log.native.stream(logs.ERROR)
+    return log.fd if fd < 0 else fd
+
+
 def application(options, log):
     """The application, and with --reload what watches its files (and a stand-in if it cannot be loaded)."""
+    if log.native is None:
+        return load_application(options, log)
+    from . import records
+    sys.stderr = records.Stderr(log)
+    try:
+        return load_application(options, log)
+    finally:
+        records.adopt_threads(log)
+
+
+def load_application(options, log):
     if not options.reload:
         return load(options.application), None
     from . import broken
@@ -91,7 +110,7 @@ def application(options, log):
     try:
         return load(options.application), reloader
     except LoadError as error:
-        log.error(error.text())
+        log.error(error.text(), reason(error))
         reloader.extra = broken.files(error, options.application)
         make = broken.asgi_application if options.kind == "asgi" else broken.application
         return make(error), reloader
@@ -145,8 +164,18 @@ def refuse(error, sock, listener, options, log):
         told = not conn.gone
         conn.close()
     if not told or log.journal:     # where each unit has a log of its own
-        log.error(text)
+        log.error(text, reason(error))
+    if log.native is not None:
+        log.native.sync()
     return error.status
+
+
+def reason(error):
+    """The journal's fields of what ends a worker."""
+    fields = {} if error.__context__ is None else place(error.__context__)
+    if isinstance(error, LoadError):
+        fields["MESSAGE_ID"] = logs.APP_NOT_LOADED
+    return fields
 
 
 def prepare(options):

@@ -60,6 +60,7 @@ class Options:
         self.workers = 1                # for wsgi.multiprocess
         self.pythonpath = []
         self.name = ""                  # for the process title
+        self.identifier = "kirin"       # SYSLOG_IDENTIFIER of entries in the journal
         self.log_level = 6              # syslog's numbers
         self.log_fd = 2
         self.umask = -1                 # -1: as inherited
@@ -83,6 +84,7 @@ PARSERS = {
     "workers": ("workers", _count),
     "pythonpath": ("pythonpath", _paths),
     "name": ("name", str),
+    "identifier": ("identifier", str),
     "log-level": ("log_level", _level),
     "log-fd": ("log_fd", _count),
     "umask": ("umask", _count),

@@ -34,6 +34,49 @@ def format_error(error):
     return "".join(format_exception(type(error), error, tb))
 
 
+def code_fields(file, line, function):
+    """The journal's fields of a place in the code."""
+    return {"CODE_FILE": file, "CODE_LINE": line, "CODE_FUNC": function}
+
+
+def place(error):
+    """The fields of where ``error`` was raised: the innermost frame that is the application's own, else a library's."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return code_fields(error.filename, error.lineno or 0, "")
+    tb = error.__traceback__
+    frames = []
+    while tb is not None:
+        frames.append((tb.tb_frame.f_code, tb.tb_lineno))
+        tb = tb.tb_next
+    return _innermost(reversed(frames))
+
+
+def standing(frame):
+    """The fields of where a thread stands that is in ``frame``."""
+    frames = []
+    while frame is not None:
+        frames.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return _innermost(frames)
+
+
+def _innermost(frames):
+    """Of (code, line) from the inside out."""
+    found = {}
+    for code, line in frames:
+        name = code.co_filename
+        if os.path.dirname(name) == HERE or name.startswith("<"):
+            continue
+        fields = code_fields(name, line, code.co_name)
+        if not any(part in name for part in LIBRARIES):
+            return fields
+        found = found or fields
+    return found
+
+
+LIBRARIES = ("/site-packages/", "/dist-packages/", os.path.dirname(os.__file__) + os.sep)
+
+
 def last_line(error):
     """``TypeName: message`` in one line."""
     from traceback import format_exception_only

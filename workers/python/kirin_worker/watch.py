@@ -5,12 +5,13 @@ load with requests in batches it also looks every few milliseconds whether finis
 company behind a request that takes longer than it should, and sends them.
 """
 
+import faulthandler
 import os
 import sys
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
 
-from .trace import format_stacks
+from .trace import format_stacks, standing
 from .wire import STATUS
 from .wsgi import LATE, request_line
 
@@ -129,7 +130,8 @@ class Watch:
                 continue
             stuck[runner] = clock
             if self.stuck.get(runner) != clock:
-                self.log.critical("request over its time (%g s): %s" % (self.timeout, request_line(environ)))
+                fields = self.fields(environ, runner.thread)
+                self.log.critical("request over its time (%g s): %s" % (self.timeout, request_line(environ)), fields)
                 conn.send(STATUS, {"overtime": [ident]})
         self.stuck = stuck
         if stuck:
@@ -144,9 +146,22 @@ class Watch:
         if len(self.stuck) >= self.server.busy() or now >= self.end_at:
             self.abort()
 
+    def fields(self, request, thread):
+        """The journal's fields of a request that takes too long, and of where its thread stands."""
+        if self.log.native is None:
+            return {}
+        from .journal import request_fields
+        return dict(request_fields(request), **standing(sys._current_frames().get(thread)))
+
     def abort(self):
-        """Has the supervisor send SIGABRT, on which faulthandler writes where the code stands."""
-        if PYPY:
+        """Has the supervisor send SIGABRT, on which faulthandler writes where the code stands, unless that is one entry
+        of the journal already.
+        """
+        if self.log.native is not None:
+            self.log.error(format_stacks())
+            self.log.native.sync()
+            faulthandler.disable()
+        elif PYPY:
             self.log.critical(format_stacks())
         if self.notifier.send("WATCHDOG=trigger"):
             self.alarm.acquire(True, OBEYED)

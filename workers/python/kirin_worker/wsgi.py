@@ -5,6 +5,7 @@ piece when its size is known beforehand, else as a stream whose blocks are never
 """
 
 import os
+from _thread import get_ident
 from io import BytesIO
 from time import monotonic
 
@@ -13,7 +14,7 @@ import _socket
 from . import bodies
 from .errors import WSGIError
 from .heads import GOOD, check_head
-from .log import ErrorStream
+from .log import APP_ERROR, ErrorStream
 from .wire import COMPLETE, END, FILE, INLINE, INTERIM, STREAM
 
 isascii = str.isascii
@@ -68,7 +69,7 @@ class Runner:
     def __init__(self, app, options, log):
         self.app = app
         self.log = log
-        self.errors = ErrorStream(log.fd)
+        self.errors = ErrorStream(log)
         self.base = environment(options, self.errors)
         self.clock = 0.0        # when the application began to work; 0 while it does not
         self.conn = None        # these three: what it works on
@@ -76,6 +77,8 @@ class Runner:
         self.environ = None
         self.socketpair = socketpair    # makes the socket of a stream
         self.done = 0           # requests that its thread has dealt with
+        self.thread = 0         # for the journal: where it works
+        self.note = log.native and log.native.note      # tells the journal what it works on
 
     def run(self, conn, request, now):
         """Runs one request, begun at ``now``, to its end. Responses are posted; some are sent already."""
@@ -88,6 +91,9 @@ class Runner:
         self.ident = ident
         self.environ = environ
         self.clock = now
+        if self.note is not None:
+            self.thread = get_ident()
+            self.note(environ)
         blocks = None
         try:
             blocks = self.app(environ, exchange.start_response)
@@ -107,11 +113,12 @@ class Runner:
             source.close()
         if self.errors.pending:
             self.errors.flush()
+        if self.note is not None:
+            self.note(None)
 
     def report(self, error, what):
         """Logs ``error`` with its traceback and the request that met it."""
-        from .trace import format_error
-        self.log.error("%s: %s\n%s" % (what, request_line(self.environ), format_error(error)))
+        self.log.exception("%s: %s" % (what, request_line(self.environ)), error, APP_ERROR)
 
 
 class Exchange:

@@ -71,7 +71,7 @@ class Errors(LogCase):
     """wsgi.errors."""
 
     def test_whole_lines(self):
-        stream = ErrorStream(self.fd)
+        stream = ErrorStream(Log(self.fd))
         self.assertEqual(stream.write("begun "), 6)
         self.assertEqual(self.written(), "")
         stream.write("and ended\nnext")
@@ -83,4 +83,4 @@ class Errors(LogCase):
         self.assertEqual(self.written(), "begun and ended\nnextab\n")
 
     def test_text_only(self):
-        self.assertRaises(TypeError, ErrorStream(self.fd).write, b"bytes")
+        self.assertRaises(TypeError, ErrorStream(Log(self.fd)).write, b"bytes")
