@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,6 +12,8 @@ import (
 const (
 	inlineMax = 64 << 10 // a body up to here travels in the frame
 	memoryMax = 1 << 20  // a body up to here waits in memory, a larger one in a temporary file
+
+	spoolPiece = 16 << 10 // how much of it is written at a time
 )
 
 // body is a request body that has been read whole, so that a slow client never holds a worker.
@@ -45,7 +48,7 @@ func readBody(r io.Reader, length int64, dir string, buf []byte) (*body, error) 
 	}
 	for {
 		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+			buf = slices.Grow(buf, min(len(buf), inlineMax+1-len(buf)))
 		}
 		n, err := r.Read(buf[len(buf):min(cap(buf), inlineMax+1)])
 		buf = buf[:len(buf)+n]
@@ -65,15 +68,12 @@ func complete(size, length int64, err error) bool {
 	return size == length || length < 0 && err == io.EOF
 }
 
-// firstBuffer is how much memory the first read gets.
+// firstBuffer is how much memory the first read gets. It grows with what comes: a client may say what it likes.
 func firstBuffer(length int64) int {
-	switch {
-	case length < 0:
+	if length < 0 {
 		return 4 << 10
-	case length <= inlineMax:
-		return int(length)
 	}
-	return inlineMax + 1
+	return int(min(length, 8<<10))
 }
 
 // early names the end of a body that is not all there.
@@ -114,10 +114,9 @@ func (b *body) open(length int64, dir string) (err error) {
 }
 
 func (b *body) fill(r io.Reader, length int64, dir string, chunk []byte, err error) error {
-	buf := chunk[:cap(chunk)]
-	n := len(chunk)
+	var buf []byte
 	for {
-		if werr := b.store(buf[:n], dir); werr != nil {
+		if werr := b.store(chunk, dir); werr != nil {
 			return &spoolError{werr}
 		}
 		if complete(b.size, length, err) {
@@ -126,7 +125,12 @@ func (b *body) fill(r io.Reader, length int64, dir string, chunk []byte, err err
 		if err != nil {
 			return early(err)
 		}
+		if buf == nil { // a client that is slow from here on holds less
+			buf = make([]byte, spoolPiece)
+		}
+		var n int
 		n, err = r.Read(buf)
+		chunk = buf[:n]
 	}
 }
 

@@ -1,8 +1,11 @@
 package http1
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -65,6 +68,53 @@ func BenchmarkParse(b *testing.B) {
 			for b.Loop() {
 				if n, err := p.Parse(&h, buf); n != len(buf) {
 					b.Fatal(n, err)
+				}
+			}
+		})
+	}
+}
+
+// naive reads a head as one would write it first: it checks less, and copies everything.
+func naive(b []byte) (h Head, n int) {
+	text, _, _ := strings.Cut(string(b), "\r\n\r\n")
+	lines := strings.Split(text, "\r\n")
+	parts := strings.Split(lines[0], " ")
+	h.Method, h.Target = parts[0], parts[1]
+	for _, line := range lines[1:] {
+		name, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		h.Fields = append(h.Fields, Field{name, value})
+		switch strings.ToLower(name) {
+		case "host":
+			h.Host = value
+		case "connection":
+			h.KeepAlive = strings.ToLower(value) != "close"
+		}
+	}
+	return h, len(text) + 4
+}
+
+// BenchmarkOthers is what Parse is held against: the naive way, and net/http's.
+func BenchmarkOthers(b *testing.B) {
+	for name, text := range map[string]string{"browser": browser, "wrk": wrk} {
+		buf := []byte(text)
+		b.Run(name+"/naive", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if h, n := naive(buf); n != len(buf) || h.Host == "" {
+					b.Fatal(n)
+				}
+			}
+		})
+		b.Run(name+"/net", func(b *testing.B) {
+			b.ReportAllocs()
+			in := bytes.NewReader(buf)
+			r := bufio.NewReader(in)
+			for b.Loop() {
+				in.Reset(buf)
+				r.Reset(in)
+				if _, err := http.ReadRequest(r); err != nil {
+					b.Fatal(err)
 				}
 			}
 		})

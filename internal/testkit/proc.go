@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A Process is one of a server's processes, seen through proc(5).
@@ -135,6 +136,19 @@ func (p Process) statNumber(i int) int {
 func (p Process) Parent() int { return p.statNumber(1) }
 
 func (p Process) startTime() int { return p.statNumber(19) }
+
+// Resident is how much of the process is in memory, in bytes. To ask costs the process nothing.
+func (p Process) Resident() int {
+	b, _ := os.ReadFile(procPath(p.PID, "statm"))
+	var size, resident int
+	_, _ = fmt.Sscan(string(b), &size, &resident)
+	return resident * os.Getpagesize()
+}
+
+// CPU is what the process has used of the processors, in steps of 10 ms.
+func (p Process) CPU() time.Duration {
+	return time.Duration(p.statNumber(11)+p.statNumber(12)) * 10 * time.Millisecond
+}
 
 // Running says whether the process is there and no zombie.
 func (p Process) Running() bool {
