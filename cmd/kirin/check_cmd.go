@@ -108,11 +108,24 @@ func (a *loadedApp) good(ctx context.Context, stderr io.Writer) bool {
 	}
 	tell(a.err)
 	if a.app != nil {
-		tell(a.app.CheckHost())
+		host := a.app.CheckHost()
+		tell(host)
+		if host == nil { // or else the module may be looked for at the wrong place
+			tell(plain(a.app.CheckModule()))
+		}
+		tell(plain(a.app.CheckHolders()))
 		tell(a.app.CheckDirectives(ctx))
 	}
 	tell(a.taken)
 	return good
+}
+
+// plain is nil for none.
+func plain(err *config.Error) error {
+	if err == nil {
+		return nil
+	}
+	return err
 }
 
 func each[T, U any](items []T, change func(T) U) []U {

@@ -64,7 +64,7 @@ func checkGiven(given []activation.Socket, app string) error {
 	case len(given) > 0:
 		return nil
 	case os.Getenv("NOTIFY_SOCKET") != "": // by systemd, which has lost the descriptors
-		return fmt.Errorf("Bind= has changed since kirin@%s.socket was started: systemctl restart kirin@%[1]s.socket", app)
+		return fmt.Errorf("no socket was handed over, for Bind= has changed: systemctl restart kirin@%s.socket", app)
 	}
 	return fmt.Errorf("no socket was handed over: start kirin@%s.service, or use kirin run without systemd", app)
 }

@@ -35,7 +35,7 @@ func (e *InUseError) Error() string {
 
 func inUse(a Addr) error {
 	e := &InUseError{Addr: a}
-	e.PID, e.Comm = holder(a)
+	e.PID, e.Comm = Holder(a)
 	return e
 }
 

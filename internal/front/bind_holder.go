@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// holder is the process that listens on an address, as far as proc(5) shows it to this user: the one with the lowest pid where
+// Holder is the process that listens on an address, as far as proc(5) shows it to this user: the one with the lowest pid where
 // several share the socket, because that is mostly the parent. pid is 0 when nobody can be seen.
-func holder(a Addr) (pid int, comm string) {
+func Holder(a Addr) (pid int, comm string) {
 	var inodes map[string]bool
 	if a.Network == Unix {
 		inodes = unixInodes(a.Path)

@@ -76,7 +76,7 @@ func (s *appShop) wantFront(n int) {
 func TestAppSignalsScale(t *testing.T) {
 	t.Parallel()
 	s := startAppShop(t)
-	signal := func(name string) { s.Systemctl("kill", "--kill-whom=main", "--signal="+name, appFront) }
+	signal := func(name string) { s.Systemctl("kill", "--kill-who=main", "--signal="+name, appFront) }
 	signal("TTIN")
 	s.waitWorkers(3)
 	mark := s.Mark()

@@ -28,7 +28,7 @@ func TestAppFrontTold(t *testing.T) {
 	t.Parallel()
 	s := startAppShop(t)
 	for _, signal := range []string{"TERM", "QUIT"} {
-		s.Systemctl("kill", "--kill-whom=main", "--signal="+signal, appFront)
+		s.Systemctl("kill", "--kill-who=main", "--signal="+signal, appFront)
 		s.WaitState(appFront, "inactive")
 		if state := s.Property(appSocket, "ActiveState"); state != "active" {
 			t.Fatalf("the socket is %s after SIG%s", state, signal)

@@ -58,7 +58,9 @@ var confErrors = []confError{
 		name: "nosecret", start: ".service", lines: "[Worker]\nLoadCredential=a:/etc/nothing\n",
 		check: "/etc/kirin/nosecret.conf:6: LoadCredential: /etc/nothing: no such file or directory: no process starts without it: make it, or remove the line",
 	},
-	{name: "noapp", start: ".service", lines: "Application=\nApplication=nothing:app\n", says: "ModuleNotFoundError: No module named 'nothing'"},
+	{name: "noapp", start: ".service", lines: "Application=\nApplication=nothing:app\n",
+		check: "/etc/kirin/noapp.conf:6: Application: there is no module nothing in /srv/shop: name it as Python imports it from Directory=",
+		says: "ModuleNotFoundError: No module named 'nothing'"},
 	{name: "nocallable", start: ".service", lines: "Application=\nApplication=hello:nothing\n", says: "nothing"},
 	{
 		name: "unreadable", start: ".service", lines: "Workers=1\n",
@@ -89,7 +91,7 @@ func TestConfErrors(t *testing.T) {
 			t.Errorf("kirin check does not say %q", e.check)
 		}
 	}
-	if r.Status != 2 || r.Stdout != "noapp: good\nnocallable: good\nshop: good\n" || strings.Count(r.Stderr, "\n") != len(confErrors)-2+1 {
+	if r.Status != 2 || r.Stdout != "nocallable: good\nshop: good\n" || strings.Count(r.Stderr, "\n") != len(confErrors)-1+1 {
 		t.Errorf("kirin check: %+v", r)
 	}
 	for _, e := range confErrors {
@@ -159,6 +161,33 @@ func TestNoSystemd(t *testing.T) {
 	if r := h.Try("kirin", "serve", "shop"); r.Status != 1 || !strings.Contains(r.Stderr, "start kirin@shop.service, or use kirin run without systemd") {
 		t.Errorf("kirin serve: %+v", r)
 	}
+}
+
+// TestForeignAddress wants the program to be named that has an application's address: what a person meets who forgot to stop it.
+func TestForeignAddress(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, map[string]string{
+		"/etc/kirin/shop.conf": shopConf, "/srv/shop/hello.py": helloApp,
+		"/etc/systemd/system/old.service": "[Service]\nExecStart=/usr/bin/python3 -m http.server --bind 0.0.0.0 8000\n",
+	})
+	if r := h.Try("kirin", "check"); r.Status != 0 {
+		t.Errorf("kirin check: %+v", r)
+	}
+	h.Systemctl("start", "kirin@shop.socket", "kirin@shop.service")
+	if r := h.Try("kirin", "check"); r.Status != 0 {
+		t.Errorf("kirin check with systemd as the holder: %+v", r)
+	}
+	h.Systemctl("stop", "kirin@shop.socket")
+	h.Systemctl("start", "old.service")
+	h.Exec("sh", "-ec", "until ss -ltn | grep -q :8000; do :; done")
+	pid := h.Property("old.service", "MainPID")
+	if r := h.Try("kirin", "check"); r.Status != 2 || !strings.HasPrefix(r.Stderr, "/etc/kirin/shop.conf:6: Bind: 127.0.0.1:8000 is in use by python3 (pid "+pid+"): stop that, or choose another address\n") {
+		t.Errorf("kirin check: %+v", r)
+	}
+	if r := h.Try("systemctl", "start", "kirin@shop.socket"); r.Status == 0 {
+		t.Error("the socket was started")
+	}
+	wantIn(t, "the status", h.Try("systemctl", "--no-pager", "--full", "status", "kirin@shop.socket").Stdout, "127.0.0.1:8000", "Address already in use")
 }
 
 // TestTakenAddress wants an application whose address was given away to go on, while it cannot be started anew, and the

@@ -17,6 +17,7 @@ func TestGoWorker(t *testing.T) {
 	dir := t.TempDir()
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, "goworker"), "./examples/goworker")
 	build.Dir = testkit.Root()
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // the box may have an older C library
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

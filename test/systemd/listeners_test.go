@@ -105,7 +105,7 @@ func TestChangedBind(t *testing.T) {
 	if r := h.Try("systemctl", "restart", "kirin@shop.service"); r.Status == 0 {
 		t.Error("the front was started without a socket")
 	}
-	h.WaitJournal(box.Query{Unit: "kirin@shop.service"}, "why", box.Says("Bind= has changed since kirin@shop.socket was started: systemctl restart kirin@shop.socket"))
+	h.WaitJournal(box.Query{Unit: "kirin@shop.service"}, "why", box.Says("no socket was handed over, for Bind= has changed: systemctl restart kirin@shop.socket"))
 	h.Systemctl("restart", "kirin@shop.socket")
 	if r := h.Conn("127.0.0.1:9000").Get("/"); string(r.Body) != "hello" {
 		t.Errorf("the new address: %d, %q", r.Status, r.Body)

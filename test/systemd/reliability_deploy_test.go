@@ -106,7 +106,7 @@ func TestReliabilityUpgrade(t *testing.T) {
 	s.upgrade()
 	for version := 4; version < 10; version++ { // the restart comes while the successor takes over, earlier and later
 		s.deploy(strconv.Itoa(version))
-		s.Systemctl("kill", "--kill-whom=main", "--signal=SIGUSR2", appFront)
+		s.Systemctl("kill", "--kill-who=main", "--signal=SIGUSR2", appFront)
 		s.Systemctl("restart", appFront)
 		l.WaitVersion(strconv.Itoa(version))
 	}

@@ -165,7 +165,7 @@ func TestStopDuringUpgrade(t *testing.T) {
 	s.trace.Wait(t, 1, "importing")
 	s.Exec("sh", "-c", "echo go > /srv/shop/gate")
 	s.WaitActive(service)
-	s.Systemctl("kill", "--kill-whom=main", "--signal=SIGUSR2", service)
+	s.Systemctl("kill", "--kill-who=main", "--signal=SIGUSR2", service)
 	s.trace.Wait(t, 2, "importing")
 	c := s.Conn(address)
 	c.Send("POST /?ms=1000 HTTP/1.1\r\nHost: test\r\nX-Request-Id: flight\r\nContent-Length: 0\r\n\r\n")
