@@ -34,6 +34,7 @@ type dispatcher struct {
 	queueLimit   int           // 0: none
 	queueTimeout time.Duration // 0: none
 	timeout      time.Duration // 0: none
+	patience     time.Duration // for one request, whatever its worker; 0: for ever
 
 	closed  bool // no worker will come any more
 	turn    uint64
@@ -337,13 +338,26 @@ func (d *dispatcher) expire(now time.Time) {
 		d.queue.pop()
 		d.fail(r, QueueTimeout)
 	}
-	if d.timeout <= 0 {
-		return
-	}
 	for _, w := range d.workers {
-		if !w.untimed {
+		if d.patience > 0 {
+			d.giveUpIn(w, now)
+		}
+		if d.timeout > 0 && !w.untimed {
 			d.expireIn(w, now)
 		}
+	}
+}
+
+// giveUpIn answers for requests that take longer than a client is to wait. Their worker is not ended for it; one that can is to cancel them.
+func (d *dispatcher) giveUpIn(w *worker, now time.Time) {
+	for i, r := range w.table {
+		if r == nil || r == recalled || r.state != sent || now.Sub(r.sent) < d.patience || w.slots == 1 && r != w.running() {
+			continue
+		}
+		if w.slots > 1 {
+			d.actions = append(d.actions, action{do: doCancel, worker: w, id: uint32(i + 1)})
+		}
+		d.late(w, uint32(i+1))
 	}
 }
 

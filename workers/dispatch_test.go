@@ -79,6 +79,9 @@ func (s *dispatchScript) options(args []string) (err error) {
 	if d.queueTimeout, err = span(args, "queue-timeout", d.queueTimeout); err != nil {
 		return err
 	}
+	if d.patience, err = span(args, "request-timeout", d.patience); err != nil {
+		return err
+	}
 	d.timeout, err = span(args, "timeout", d.timeout)
 	return err
 }

@@ -21,6 +21,7 @@ type Options struct {
 	Prefetch        int           // safe requests sent ahead to a busy quick worker; 0: none
 	QueueLimit      int           // requests that wait at most; 0: no limit
 	QueueTimeout    time.Duration // how long one waits at most; 0: for ever
+	RequestTimeout  time.Duration // after this a request is answered 504 and cancelled, but its worker is left alone; 0: none
 	Timeout         time.Duration // the workers' own limit on a request; the front's clock is a second behind; 0: none
 	GracefulTimeout time.Duration // a draining worker is ended after this; 0: never
 	BootTimeout     time.Duration // from launch to HELLO; 0 means 90 s
@@ -131,6 +132,7 @@ func New(launcher Launcher, opts Options) *Pool {
 func (p *Pool) setOptions(o Options) {
 	p.opts = o
 	p.d.prefetch, p.d.queueLimit, p.d.queueTimeout, p.d.timeout = o.Prefetch, o.QueueLimit, o.QueueTimeout, o.Timeout
+	p.d.patience = o.RequestTimeout
 	p.r.want, p.r.surge, p.r.maxNumber, p.r.grace = o.Workers, o.Surge, o.MaxNumber, o.GracefulTimeout
 }
 

@@ -137,7 +137,7 @@ func software() string { return "kirin/" + version() }
 func (s *server) poolOptions(cfg *config.Config) workers.Options {
 	return workers.Options{
 		Workers: cfg.Workers, Surge: cfg.Surge, MaxNumber: s.maxNumber(cfg.Workers, cfg.Surge), Prefetch: cfg.Prefetch,
-		QueueLimit: cfg.QueueLimit, QueueTimeout: cfg.QueueTimeout,
+		QueueLimit: cfg.QueueLimit, QueueTimeout: cfg.QueueTimeout, RequestTimeout: cfg.RequestTimeout,
 		Timeout: cfg.Timeout, GracefulTimeout: cfg.GracefulTimeout,
 		Logger:  s.log,
 		Changed: func(file string) { s.askReload(fmt.Sprintf("Worker reloading: %s modified", file)) },

@@ -31,10 +31,13 @@ type Config struct {
 	ASGILifespan        string // auto, on or off
 	ASGIDisconnectGrace time.Duration
 
-	QueueLimit   int           // requests that wait
-	QueueTimeout time.Duration // of one request in the queue
-	Prefetch     int           // 0: none
-	Surge        int
+	QueueLimit     int           // requests that wait
+	QueueTimeout   time.Duration // of one request in the queue
+	RequestTimeout time.Duration // of one request in the application, which goes on; 0: none
+	MaxMemory      int           // MiB of one worker; 0: no limit
+	MaxLifetime    time.Duration // of one worker; 0: no limit
+	Prefetch       int           // 0: none
+	Surge          int
 
 	Chdir      string   // absolute, exists
 	PythonPath []string // absolute

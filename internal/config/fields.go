@@ -53,6 +53,8 @@ func (m *merge) workers(c *Config) error {
 	c.MaxRequests, c.MaxRequestsJitter = m.number("max_requests"), m.number("max_requests_jitter")
 	c.Timeout, c.GracefulTimeout, c.KeepAlive = m.seconds("timeout"), m.seconds("graceful_timeout"), m.seconds("keepalive")
 	c.QueueLimit, c.QueueTimeout = m.number("queue_limit"), m.seconds("queue_timeout")
+	c.RequestTimeout = m.seconds("request_timeout")
+	c.MaxMemory, c.MaxLifetime = m.number("max_memory"), m.seconds("max_lifetime")
 	c.Prefetch, c.Surge = m.number("prefetch"), m.number("surge")
 	return nil
 }

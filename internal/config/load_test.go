@@ -118,7 +118,7 @@ func TestEveryField(t *testing.T) {
 		dir: dir,
 		line: "--chdir shop -b :1 -b unix:run/s -b unix:///s -b unix:@s -b fd://3 --backlog 9 -w 3 -k gthread --threads 4 -t 0 " +
 			"--graceful-timeout 5 --keep-alive 0 --max-requests 7 --max-requests-jitter 2 --queue-limit 1 --queue-timeout 0 " +
-			"--prefetch 0 --surge 2 --python py --pythonpath lib,/opt -e A=1 -u 1 -g 2 -m 027 -p run/pid -n shop " +
+			"--request-timeout 8 --max-memory 9 --max-lifetime 10 --prefetch 0 --surge 2 --python py --pythonpath lib,/opt -e A=1 -u 1 -g 2 -m 027 -p run/pid -n shop " +
 			"--access-logfile a.log --access-logformat %(h)s --error-logfile /e.log --log-level error --capture-output " +
 			"--limit-request-line 0 --limit-request-fields 1 --limit-request-field_size 2 --forwarded-allow-ips *,10.1.2.3/8 " +
 			"--worker-connections 10 --asgi-loop uvloop --asgi-lifespan off --asgi-disconnect-grace-period 1 " +
@@ -132,6 +132,7 @@ func TestEveryField(t *testing.T) {
 		Workers: 3, WorkerClass: "gthread", Threads: 4, WorkerConnections: 10,
 		ASGILoop: "uvloop", ASGILifespan: "off", ASGIDisconnectGrace: time.Second, MaxRequests: 7, MaxRequestsJitter: 2,
 		GracefulTimeout: 5 * time.Second, QueueLimit: 1, Surge: 2,
+		RequestTimeout: 8 * time.Second, MaxMemory: 9, MaxLifetime: 10 * time.Second,
 		Chdir: shop, PythonPath: []string{shop + "/lib", "/opt"}, Env: []string{"A=1"}, UID: 1, GID: 2, Umask: 0o27, UmaskSet: true,
 		PIDFile: shop + "/run/pid", ProcName: "shop",
 		AccessLog: shop + "/a.log", AccessLogFormat: "%(h)s", ErrorLog: "/e.log", LogLevel: "error", CaptureOutput: true,

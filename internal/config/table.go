@@ -52,6 +52,18 @@ var kirinSettings = []*Setting{
 		Help: "how long a request may wait for a worker before it is answered 503; 0: no limit",
 	},
 	{
+		Name: "request_timeout", Section: "kirin", Long: []string{"request-timeout"}, Kind: Int, Default: 0, Meta: "SECONDS", State: Implemented,
+		Help: "after how long a request is answered 504 and cancelled, its worker left alone; 0: never",
+	},
+	{
+		Name: "max_memory", Section: "kirin", Long: []string{"max-memory"}, Kind: Int, Default: 0, Meta: "MIB", State: Implemented,
+		Help: "replace a worker whose memory has grown beyond this many MiB; 0: never",
+	},
+	{
+		Name: "max_lifetime", Section: "kirin", Long: []string{"max-lifetime"}, Kind: Int, Default: 0, Meta: "SECONDS", State: Implemented,
+		Help: "replace a worker after this time; 0: never",
+	},
+	{
 		Name: "prefetch", Section: "kirin", Long: []string{"prefetch"}, Kind: Int, Default: 8, Meta: "INT", State: Implemented,
 		Help: "quick, safe requests sent ahead to a busy sync worker; 0: none",
 	},

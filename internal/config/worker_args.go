@@ -20,7 +20,7 @@ func (c *Config) WorkerArgs() []string {
 		"--log-level=" + c.LogLevel,
 		"--chdir=" + c.Chdir,
 	}
-	args = append(args, c.asgiArgs()...)
+	args = append(args, c.rarerArgs()...)
 	if len(c.PythonPath) > 0 {
 		args = append(args, "--pythonpath="+strings.Join(c.PythonPath, ","))
 	}
@@ -36,10 +36,12 @@ func (c *Config) WorkerArgs() []string {
 	return append(args, c.App)
 }
 
-// asgiArgs are those of an event loop, where they are not the runtime's own defaults: most applications have none.
-func (c *Config) asgiArgs() []string {
+// rarerArgs are there only where they are not the runtime's own defaults: most applications have none.
+func (c *Config) rarerArgs() []string {
 	var args []string
 	for _, option := range []struct{ name, value, byDefault string }{
+		{"max-memory", strconv.Itoa(c.MaxMemory), "0"},
+		{"max-lifetime", seconds(c.MaxLifetime), "0"},
 		{"worker-connections", strconv.Itoa(c.WorkerConnections), "1000"},
 		{"asgi-loop", c.ASGILoop, "auto"},
 		{"asgi-lifespan", c.ASGILifespan, "auto"},

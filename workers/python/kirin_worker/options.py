@@ -57,6 +57,8 @@ class Options:
         self.graceful_timeout = 30.0    # from SIGTERM to the end
         self.max_requests = 0           # 0: never retire
         self.max_requests_jitter = 0
+        self.max_memory = 0             # MiB of this process; 0: no limit
+        self.max_lifetime = 0.0
         self.workers = 1                # for wsgi.multiprocess
         self.pythonpath = []
         self.name = ""                  # for the process title
@@ -81,6 +83,8 @@ PARSERS = {
     "graceful-timeout": ("graceful_timeout", _seconds),
     "max-requests": ("max_requests", _count),
     "max-requests-jitter": ("max_requests_jitter", _count),
+    "max-memory": ("max_memory", _count),
+    "max-lifetime": ("max_lifetime", _seconds),
     "workers": ("workers", _count),
     "pythonpath": ("pythonpath", _paths),
     "name": ("name", str),

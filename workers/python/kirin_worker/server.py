@@ -174,8 +174,12 @@ class Server:
         """Counts a request that begins; asks to be replaced when it is the last wanted."""
         self.begun += 1
         if self.begun == self.retire_at:
-            self.log.info("max_requests (%d) reached, asking to be replaced" % self.retire_at)
-            self.tell({"retire": "max_requests"})
+            self.retire("max_requests", "max_requests (%d) reached" % self.retire_at)
+
+    def retire(self, setting, why):
+        """Asks the fronts to replace this worker. Any thread may."""
+        self.log.info("%s, asking to be replaced" % why)
+        self.tell({"retire": setting})
 
     def busy(self):
         """How many requests are under way."""

@@ -11,6 +11,7 @@ import sys
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
 
+from .age import Age
 from .trace import format_stacks, standing
 from .wire import STATUS
 from .wsgi import LATE, request_line
@@ -39,6 +40,7 @@ class Watch:
         self.next_ping = monotonic()
         self.end_at = 0.0           # when a process that was asked to end is made to, 0 for never
         self.quick = False
+        self.age = Age(options)
         self.stuck = {}             # Runner: the clock of its request that is over its time
         self.batched = 0.0          # when the server last ran several requests of a frame
         self.ticking = False
@@ -87,7 +89,7 @@ class Watch:
             return TICK
         if self.stuck:
             return GLANCE
-        due = now + FOREVER
+        due = min(now + FOREVER, self.age.due)
         if self.notifier.interval:
             due = min(due, self.next_ping)
         if self.end_at:
@@ -109,9 +111,17 @@ class Watch:
             self.find_overtime(now)
         if self.end_at and now >= self.end_at:
             self.end()
+        if now >= self.age.due:
+            self.look_at_age(now)
         if self.notifier.interval and now >= self.next_ping:
             self.next_ping = now + self.notifier.interval
             self.notifier.send("WATCHDOG=1", 0.0)   # the next will do; waiting would stop the watch
+
+    def look_at_age(self, now):
+        """Has a process replaced that has become too old or too large."""
+        found = self.age.over(now)
+        if found is not None:
+            self.server.retire(*found)
 
     def send_late(self, now):
         """Sends the responses that have waited long enough for company."""

@@ -131,7 +131,7 @@ class Missing(unittest.TestCase):
         gevent = sys.modules.get("gevent")
         sys.modules["gevent"] = None
         try:
-            with self.assertRaisesRegex(WorkerError, "the worker class gevent wants gevent, which cannot be imported"):
+            with self.assertRaisesRegex(WorkerError, "gevent wants gevent, which cannot be imported"):
                 green_kits.patch("gevent")
         finally:
             if gevent is None:
