@@ -112,7 +112,7 @@ func TestHungFront(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	h.dpkg(older)
-	h.WriteFile("/etc/kirin/shop.conf.d/front.conf", "[Front]\nWatchdogSec=2s\n")
+	h.WriteFile("/etc/kirin/shop.conf.d/front.conf", "[Front]\nWatchdogSec=20s\n")
 	h.shop()
 	h.Exec("kill", "-STOP", h.Property(front, "MainPID"))
 	wantSays(t, h.Try("dpkg", "--install", h.in(deb(t, newer), newer)), 0, "shop: the front was not moved: the front ended before it had answered\n", "kirin reexec")
