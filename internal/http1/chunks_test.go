@@ -99,7 +99,10 @@ func TestChunksPast(t *testing.T) {
 	if c.Left() != 0 {
 		t.Error("data is left before the first chunk")
 	}
-	if data, n, err := c.Next([]byte("5\r\n")); len(data) != 0 || n != 3 || err != nil || c.Left() != 5 {
+	if data, n, err := c.Next([]byte("5")); len(data) != 0 || n != 1 || err != nil || c.Left() != 0 {
+		t.Errorf("%q, %d, %v; %d left in the middle of a size", data, n, err, c.Left())
+	}
+	if data, n, err := c.Next([]byte("\r\n")); len(data) != 0 || n != 2 || err != nil || c.Left() != 5 {
 		t.Errorf("%q, %d, %v; %d left", data, n, err, c.Left())
 	}
 	c.Skip(3)
