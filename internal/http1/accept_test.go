@@ -22,6 +22,10 @@ var accepted = []struct{ head, want string }{
 	{"GET / HTTP/1.1\r\nhOST:a\r\nX:\r\nX: \t \r\nY:\t a \tb\t \r\n\r\n", "GET / HTTP/1.1 host=a [hOST=a] [X=] [X=] [Y=a \tb] keep"},
 	{"GET / HTTP/1.1\r\nHost: a\r\n!#$%&'*+-.^_`|~: caf\xe9\x80\xff: b\r\n\r\n", "GET / HTTP/1.1 host=a [Host=a] [!#$%&'*+-.^_`|~=caf\xe9\x80\xff: b] keep"},
 	{"GET / HTTP/1.1\r\nHost: a\r\nX: 1234567\t12345678\t123456789\r\n\r\n", "GET / HTTP/1.1 host=a [Host=a] [X=1234567\t12345678\t123456789] keep"},
+	{
+		"GET / HTTP/1.1\r\nHost: a\r\nFrom: b\r\nAccept: c\r\nReferer: d\r\nX-Length-X: close\r\nAccept-Charset: 5\r\nX-Transfer-Coding: chunked\r\n\r\n",
+		"GET / HTTP/1.1 host=a [Host=a] [From=b] [Accept=c] [Referer=d] [X-Length-X=close] [Accept-Charset=5] [X-Transfer-Coding=chunked] keep",
+	},
 	// persistence
 	{"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "GET / HTTP/1.1 host=a [Host=a] [Connection=close]"},
 	{"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nConnection: , x ,ClOsE,\r\n\r\n", "GET / HTTP/1.1 host=a [Host=a] [Connection=keep-alive] [Connection=, x ,ClOsE,]"},
