@@ -158,6 +158,7 @@ class ASGI(Server):
 
     def adopt(self, sock):
         conn = Server.adopt(self, sock)
+        os.set_blocking(conn.fd, True)      # uvloop changes that; a frame that does not fit at once must not be lost
         conn.queued = {}            # by id: the exchanges whose response is not whole
         return conn
 
