@@ -38,6 +38,7 @@ func (b Broken) DropIns() []File {
 		socket.add("Socket", "ExecStartPre", "")
 	}
 	socket.add("Socket", "ExecStartPre", say)
+	socket.add("Socket", "ExecStopPost", "") // which would say it again
 	files := append(slices.Clone(b.Kept), File{a.names().Socket() + ".d/" + brokenDropIn, socket.text(head)})
 	if b.SocketOnly {
 		return files

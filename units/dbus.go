@@ -167,6 +167,31 @@ func (m *Manager) Active(ctx context.Context, patterns ...string) ([]string, err
 	return active, nil
 }
 
+// Listening is an address that a socket unit listens on, as ListenStream= has it.
+type Listening struct{ Unit, Address string }
+
+// Listening tells where the active socket units listen for streams.
+func (m *Manager) Listening(ctx context.Context) ([]Listening, error) {
+	sockets, err := m.Active(ctx, "*.socket")
+	if err != nil {
+		return nil, err
+	}
+	var all []Listening
+	for _, unit := range sockets {
+		p, err := m.conn.GetUnitTypePropertyContext(ctx, unit, "Socket", "Listen")
+		if err != nil {
+			return nil, fmt.Errorf("ask systemd for %s: %w", unit, err)
+		}
+		pairs, _ := p.Value.Value().([][]any) // of a type and an address
+		for _, pair := range pairs {
+			if address, ok := pair[len(pair)-1].(string); ok && pair[0] == "Stream" {
+				all = append(all, Listening{unit, address})
+			}
+		}
+	}
+	return all, nil
+}
+
 // use fills in what an active service uses.
 func (m *Manager) use(ctx context.Context, s *State) error {
 	const suffix = ".service"

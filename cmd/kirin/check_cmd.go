@@ -113,7 +113,7 @@ func (a *loadedApp) good(ctx context.Context, stderr io.Writer) bool {
 		if host == nil { // or else the module may be looked for at the wrong place
 			tell(plain(a.app.CheckModule()))
 		}
-		tell(plain(a.app.CheckHolders()))
+		tell(plain(a.app.CheckHolders(func() []units.Listening { return listening(ctx) })))
 		tell(a.app.CheckDirectives(ctx))
 	}
 	tell(a.taken)

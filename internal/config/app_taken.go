@@ -35,24 +35,6 @@ func TakenAddresses(apps []*App) map[*App]*Error {
 	return taken
 }
 
-// CheckHolders looks for a program that listens on an address of the application, as far as this user may see it: a
-// Gunicorn that is still there, say. What systemd and the fronts listen on is another check's affair.
-func (a *App) CheckHolders() *Error {
-	claims, err := a.claims()
-	if err != nil || a.root != "" {
-		return nil
-	}
-	for _, c := range claims {
-		if pid, comm := front.Holder(c.addr); pid > 1 && comm != "kirin" {
-			return &Error{
-				Setting: "Bind", Source: c.at, Problem: fmt.Sprintf("%s is in use by %s (pid %d)", c.addr, comm, pid),
-				Mend: "stop that, or choose another address",
-			}
-		}
-	}
-	return nil
-}
-
 // inPrecedence sorts applications, those first that have an address when several have it.
 func inPrecedence(apps []*App) []*App {
 	type rank struct {
