@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -41,7 +42,7 @@ var accepted = []struct{ head, want string }{
 	{"POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", "POST / HTTP/1.0 host= [Content-Length=5] [Expect=100-continue] length=5"},
 	{"POST / HTTP/1.0\r\nExpect: miracles\r\n\r\n", "POST / HTTP/1.0 host= [Expect=miracles]"},
 	// upgrade
-	{"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\r\n", "GET / HTTP/1.1 host=a [Host=a] [Upgrade=websocket] [Connection=keep-alive, Upgrade] keep upgrade=websocket"},
+	{"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nReferer: b\r\nConnection: keep-alive, Upgrade\r\n\r\n", "GET / HTTP/1.1 host=a [Host=a] [Upgrade=websocket] [Referer=b] [Connection=keep-alive, Upgrade] keep upgrade=websocket"},
 	{"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", "GET / HTTP/1.1 host=a [Host=a] [Upgrade=websocket] keep"},
 	{"GET / HTTP/1.0\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "GET / HTTP/1.0 host= [Upgrade=websocket] [Connection=Upgrade]"},
 	// forms of the target
@@ -201,7 +202,7 @@ func TestLimits(t *testing.T) {
 		{"GET /234567 HTTP/1.1\r\nHost: 3456\r\nA: 4567890\r\nA: 4567890\r\n\r\n", 431, "the request's head has more than 54 bytes, the limit"},
 		{"GET / HTTP/1.1\r\nHost: 3456\r\nA: 4567890\r\nA: 4567890\r\nB: 4567", 431, "the request's head has more than 54 bytes, the limit"},
 	} {
-		if _, _, e := read(t, c.head, limits); c.status == 0 && e != nil || c.status != 0 && (e == nil || e.Status != c.status || e.Why != c.why) {
+		if _, _, e := read(t, c.head, limits); c.status == 0 && e != nil || c.status != 0 && (e == nil || e.Status != c.status || e.Why != c.why || e.Error() != c.why) {
 			t.Errorf("%q: %v", c.head, e)
 		}
 	}
@@ -240,6 +241,27 @@ func TestTrickle(t *testing.T) {
 			}
 			n, err := p.Parse(h, buf)
 			same(t, head, h, want, n, size, err, refusal)
+		}
+	}
+}
+
+// TestTrickleLinear: a head that comes byte by byte is not read anew with each.
+func TestTrickleLinear(t *testing.T) {
+	const size = 1 << 20
+	line := "X: " + strings.Repeat("x", 60) + "\r\n"
+	for name, head := range map[string]string{
+		"a field": "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", size),
+		"fields":  "GET / HTTP/1.1\r\n" + strings.Repeat(line, size/len(line)),
+		"a line":  "GET /" + strings.Repeat("x", size),
+	} {
+		p, h, buf, began := Parser{Limits: Limits{Total: 2 * size}}, &Head{}, []byte(head), time.Now()
+		for end := range buf {
+			if n, err := p.Parse(h, buf[:end]); n != 0 || err != nil {
+				t.Fatalf("%s: %d, %v after %d bytes", name, n, err, end)
+			}
+			if end%1000 == 0 && time.Since(began) > 20*time.Second {
+				t.Fatalf("%s: %d bytes took %v", name, end, time.Since(began))
+			}
 		}
 	}
 }
