@@ -74,6 +74,27 @@ func TestReliabilityRestart(t *testing.T) {
 	s.holds(l, "restart", bar{gap: 10 * time.Second})
 }
 
+// TestReliabilityBrokenRestart wants a restart with code that does not load to fail at once and say why, and those who come to wait
+// until the code is mended: systemd tries again.
+func TestReliabilityBrokenRestart(t *testing.T) {
+	t.Parallel()
+	s := startAppShop(t)
+	l := s.load()
+	l.Wait(50)
+	write(t, s.dir+"/version.py", "raise RuntimeError('not today')\n")
+	begun := time.Now()
+	if r := s.Try("systemctl", "restart", appFront); r.Status != 1 {
+		t.Errorf("systemctl restart: status %d, %s", r.Status, r.Stderr)
+	}
+	if d := time.Since(begun); d > 8*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	s.WaitJournal(box.Query{Unit: appFront}, "why", box.Says("error: .*not today"))
+	s.deploy("2")
+	l.WaitVersion("2")
+	s.holds(l, "broken-restart", bar{gap: 20 * time.Second})
+}
+
 // TestReliabilityUpgrade wants USR2 to put a front of the installed binary in the old one's place: systemd follows it and hears from it,
 // the workers stay, and whatever comes later works as before.
 func TestReliabilityUpgrade(t *testing.T) {

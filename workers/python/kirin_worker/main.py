@@ -15,7 +15,7 @@ from .trace import place
 from .wire import HELLO, Connection
 from .wsgi import Quit
 
-COURTESY = 10       # seconds that a worker that cannot start waits for the front to tell it
+COURTESY = 1        # seconds that a worker that cannot start waits for the front to tell it
 
 
 def main(arguments):

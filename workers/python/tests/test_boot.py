@@ -135,7 +135,7 @@ class Refused(WorkerCase):
         worker = self.start("nowhere:app")
         begun = time.monotonic()
         self.assertEqual(worker.wait(), 4)
-        self.assertLess(time.monotonic() - begun, 15)
+        self.assertLess(time.monotonic() - begun, 5)
         self.assertIn("No module named 'nowhere'", worker.log())
 
     def test_term_while_it_waits(self):
