@@ -8,7 +8,7 @@ TEST_PACKAGES=(
     gcc libc6-dev wrk curl git ca-certificates
     systemd dbus iproute2 procps util-linux
     postgresql python3-psycopg2
-    lintian rpmlint rpm cpio dnf createrepo-c apt-utils gnupg mmdebstrap polkitd
+    lintian rpmlint rpm cpio dnf createrepo-c apt-utils gnupg polkitd
     apparmor mandoc file zsh fish
 )
 # shellcheck disable=SC2034
