@@ -47,6 +47,10 @@ func checkManager(conn *dbus.Conn) error {
 	if err != nil {
 		return fmt.Errorf("ask systemd for its version: %w", err)
 	}
+	return checkVersionText(text)
+}
+
+func checkVersionText(text string) error {
 	var version int
 	if _, err := fmt.Sscanf(strings.Trim(text, `"v`), "%d", &version); err != nil {
 		return fmt.Errorf("systemd's version is %s: %w", text, err)

@@ -3,10 +3,12 @@ package units
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"math"
 	"strings"
 	"testing"
 
+	godbus "github.com/godbus/dbus/v5"
 	"github.com/hashicorp/go-multierror"
 )
 
@@ -42,6 +44,28 @@ func TestRunJobsEnds(t *testing.T) {
 	}
 	if err := runJobs(ctx, "stop", begin, []string{"stuck"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestVersionText wants a manager that is too old to be refused, however its distribution writes versions.
+func TestVersionText(t *testing.T) {
+	for text, want := range map[string]string{
+		`"252.39-1~deb12u2"`: "", `"v255.4"`: "", `"247"`: "", `"257~rc1-2"`: "", `"246.6-1"`: "systemd 246 is too old: kirin needs 247", `"rawhide"`: "version is",
+	} {
+		if err := checkVersionText(text); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestDenied wants systemd's ways to say that one is not root to be one error.
+func TestDenied(t *testing.T) {
+	for name, want := range map[string]bool{
+		"org.freedesktop.DBus.Error.AccessDenied": true, "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired": true, "org.freedesktop.DBus.Error.Timeout": false,
+	} {
+		if err := denied(godbus.Error{Name: name}); errors.Is(err, fs.ErrPermission) != want {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -77,6 +77,19 @@ func TestMissingPackages(t *testing.T) {
 	}
 }
 
+// TestRootOfAnother wants a folder that is no root of a box to be refused.
+func TestRootOfAnother(t *testing.T) {
+	t.Parallel()
+	for root, want := range map[string]string{
+		"/nowhere":  "sdbox: up: --root: there is no folder '/nowhere'\n",
+		t.TempDir(): "sdbox: these Debian packages are missing: dbus systemd\n",
+	} {
+		if r := sdbox(t, os.Environ(), "up", "-n", "another", "--root", root); r.Status != 1 || r.Stderr != want {
+			t.Errorf("%s: status %d, %q", root, r.Status, r.Stderr)
+		}
+	}
+}
+
 // TestNotRoot wants an ordinary user to be told, and nothing made.
 func TestNotRoot(t *testing.T) {
 	t.Parallel()

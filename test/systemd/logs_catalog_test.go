@@ -26,7 +26,7 @@ func TestCatalog(t *testing.T) {
 	s.Try("systemctl", "reload", appFront)
 	s.deploy("2")
 	s.Systemctl("reload", appFront)
-	s.Exec("kill", "-9", s.workers()[0])
+	s.Exec("kill", "-9", s.waitWorkers(2)[0]) // none that is ending
 	s.WaitJournal(box.Query{Unit: appFront, After: mark}, "the death of a worker", box.Says("^worker .* is gone"))
 	wantIn(t, "the catalog", s.explained("KIRIN_APP=shop"),
 		"Subject: The application was not reloaded", "The new settings or the new code of shop are no good",
