@@ -35,6 +35,7 @@ type server struct {
 	stats    stats
 	life     context.Context // ends with the server
 	end      context.CancelFunc
+	loops    *front.Loops // which have the clients and the workers
 	pool     *workers.Pool
 	front    *front.Front
 	engine   *front.Server
@@ -140,6 +141,9 @@ func (s *server) startWorkers(ctx context.Context, cfg *config.Config) (err erro
 		return err
 	}
 	s.current = uses
+	if s.loops, err = front.StartLoops(0); err != nil {
+		return err
+	}
 	o := s.poolOptions(cfg)
 	o.Living = s.crew.living()
 	s.pool = workers.New(launcher, o)

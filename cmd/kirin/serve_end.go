@@ -34,6 +34,9 @@ func (s *server) release() {
 	if s.pool != nil {
 		s.pool.Close()
 	}
+	if s.loops != nil {
+		s.loops.Close()
+	}
 	if s.crew != nil {
 		s.crew.close()
 	}

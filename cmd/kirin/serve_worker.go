@@ -139,7 +139,7 @@ func (s *server) poolOptions(cfg *config.Config) workers.Options {
 		Workers: cfg.Workers, Surge: cfg.Surge, MaxNumber: s.maxNumber(cfg.Workers, cfg.Surge), Prefetch: cfg.Prefetch,
 		QueueLimit: cfg.QueueLimit, QueueTimeout: cfg.QueueTimeout, RequestTimeout: cfg.RequestTimeout,
 		Timeout: cfg.Timeout, GracefulTimeout: cfg.GracefulTimeout,
-		Logger:  s.log,
+		Logger: s.log, Poller: s.loops,
 		Changed: func(file string) { s.askReload(fmt.Sprintf("Worker reloading: %s modified", file)) },
 	}
 }
@@ -151,7 +151,7 @@ func (s *server) frontOptions(cfg *config.Config) front.Options {
 		Trusted: cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
 		Forwarder: cfg.ForwarderHeaders, HeaderMap: headerMap(cfg.HeaderMap),
 		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(),
-		Logger: s.log, Access: s.over,
+		Loops: s.loops, Logger: s.log, Access: s.over,
 	}
 }
 

@@ -44,7 +44,15 @@ type Listener struct {
 
 	file    *socketFile // what Close removes, nil for nothing
 	closing sync.Once
-	closed  error
+	failed  error // what Close gives
+	making  sync.Once
+	closed  chan struct{}
+}
+
+// Closed is closed when the listener is.
+func (l *Listener) Closed() <-chan struct{} {
+	l.making.Do(func() { l.closed = make(chan struct{}) })
+	return l.closed
 }
 
 // SyscallConn gives the descriptor to who hands it over.
@@ -69,9 +77,11 @@ func (l *Listener) Close() error {
 		if l.file != nil {
 			l.file.remove() // before anybody finds it dead
 		}
-		l.closed = l.Listener.Close()
+		l.failed = l.Listener.Close()
+		l.Closed()
+		close(l.closed)
 	})
-	return l.closed
+	return l.failed
 }
 
 // Listen makes a listening socket for each address, in their order. When one cannot be had, those that it has made are closed

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -38,9 +39,12 @@ type conn struct {
 	net.Conn
 	server *Server
 	phase  atomic.Int32
-	gone   context.CancelFunc // the client is
-	like   Exchange           // what all exchanges of the connection have in common
-	mem    *memory            // nil while nothing is there to read
+	ctx    context.Context    // ends when the client is gone
+	gone   context.CancelFunc // it is
+	peer   netip.AddrPort
+	local  netip.AddrPort
+	mem    *memory   // nil while nothing is there to read
+	onLoop *loopConn // whose this is, and who sends while Conn is nil
 
 	raw  syscall.RawConn // nil: a read needs memory before it waits
 	read func(fd uintptr) (done bool)
@@ -59,18 +63,20 @@ type memory struct {
 	x          Exchange
 	upload     upload
 	writer     writer
+
+	loop loopMemory
 }
 
 // converse serves one connection until it ends.
 func (s *Server) converse(nc net.Conn) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	c := &conn{Conn: nc, server: s, gone: cancel, like: Exchange{Context: ctx}}
+	c := &conn{Conn: nc, server: s, ctx: ctx, gone: cancel}
 	if tcp, ok := nc.LocalAddr().(*net.TCPAddr); ok {
-		c.like.Local = tcp.AddrPort()
+		c.local = tcp.AddrPort()
 	}
 	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		c.like.Peer = tcp.AddrPort()
+		c.peer = tcp.AddrPort()
 	}
 	if sc, ok := nc.(syscall.Conn); ok {
 		c.raw, _ = sc.SyscallConn()
@@ -214,10 +220,12 @@ func (m *memory) rewind() {
 
 // begin makes an exchange of the head.
 func (m *memory) begin(c *conn, began time.Time) {
-	m.x = c.like
-	x, h := &m.x, &m.head
-	x.Method, x.Target, x.Host, x.Fields, x.Length, x.Upgrade = h.Method, h.Target, h.Host, h.Fields, h.Length, h.Upgrade
-	x.Proto, x.Began = h.Proto(), began
+	h := &m.head
+	m.x = Exchange{
+		Method: h.Method, Target: h.Target, Proto: h.Proto(), Host: h.Host, Fields: h.Fields, Length: h.Length, Upgrade: h.Upgrade,
+		Context: c.ctx, Peer: c.peer, Local: c.local, Began: began,
+	}
+	x := &m.x
 	m.upload = upload{c: c, left: h.Length, ask: h.Expect100}
 	x.Body = &m.upload
 	m.writer.reset(c)
@@ -228,11 +236,27 @@ func (c *conn) exchange() (goesOn bool) {
 	defer func() { // a mistake of ours costs one connection, not all
 		if p := recover(); p != nil {
 			c.mem, goesOn = nil, false
-			c.server.log.Error(fmt.Sprintf("http: panic serving %v: %v\n%s", c.RemoteAddr(), p, debug.Stack()))
+			c.panicked(p)
 		}
 	}()
 	c.server.front.Serve(&c.mem.x, &c.mem.writer)
 	return c.mem.writer.finish()
+}
+
+func (c *conn) panicked(p any) {
+	who := "a Unix socket"
+	if c.peer.IsValid() {
+		who = c.peer.String()
+	}
+	c.server.log.Error(fmt.Sprintf("http: panic serving %s: %v\n%s", who, p, debug.Stack()))
+}
+
+// now is the time, which on a loop is that of the round.
+func (c *conn) now() time.Time {
+	if c.Conn == nil {
+		return c.onLoop.shard.loop.Now()
+	}
+	return time.Now()
 }
 
 // refuse answers a head that is no good. What follows it is not read as a request.

@@ -305,9 +305,10 @@ func TestDate(t *testing.T) {
 	var d dateClock
 	d.current.Store(&dateText{time.Now().Unix() - 1, "old"})
 	for range 3 {
-		at, err := http.ParseTime(d.now())
-		if err != nil || time.Since(at) > 3*time.Second || time.Since(at) < 0 {
-			t.Errorf("%s at %s: %v", d.now(), time.Now(), err)
+		now := time.Now()
+		at, err := http.ParseTime(d.at(now))
+		if err != nil || now.Sub(at) >= time.Second || now.Sub(at) < 0 {
+			t.Errorf("%s at %s: %v", d.at(now), now, err)
 		}
 	}
 }

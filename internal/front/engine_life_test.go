@@ -41,8 +41,10 @@ func (r *rig) wantRefusalSoon() {
 }
 
 // TestStopAccepting: no new connections, while those that are there go on; Serve returns.
-func TestStopAccepting(t *testing.T) {
-	r := start(t, setup{serve: hello})
+func TestStopAccepting(t *testing.T) { eachPath(t, testStopAccepting) }
+
+func testStopAccepting(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: hello})
 	c := r.dial()
 	c.wantUsable()
 	r.server.StopAccepting()
@@ -68,8 +70,10 @@ func TestStopAccepting(t *testing.T) {
 }
 
 // TestServeMany: one engine serves several listeners, and forgets those that were closed from outside.
-func TestServeMany(t *testing.T) {
-	r := start(t, setup{serve: hello})
+func TestServeMany(t *testing.T) { eachPath(t, testServeMany) }
+
+func testServeMany(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: hello})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +215,13 @@ func testShutdownCut(t *testing.T, on path) {
 
 // heads counts the connections on which a part of a head has come.
 func (r *rig) heads() (n int) {
+	r.server.eachShard(func(h *shard) {
+		for _, c := range h.all {
+			if c.stage == reading {
+				n++
+			}
+		}
+	})
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
 	for c := range r.server.open {
@@ -222,8 +233,10 @@ func (r *rig) heads() (n int) {
 }
 
 // TestShutdownHalfHead: a client that has stopped in the middle of a head does not delay the end.
-func TestShutdownHalfHead(t *testing.T) {
-	r := start(t, setup{serve: hello})
+func TestShutdownHalfHead(t *testing.T) { eachPath(t, testShutdownHalfHead) }
+
+func testShutdownHalfHead(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: hello})
 	line, fields := r.dial().send("GET / HT"), r.dial().send("GET / HTTP/1.0\r\n")
 	if !eventually(func() bool { return r.heads() == 2 }) {
 		t.Fatal("the heads have not come")
@@ -240,8 +253,10 @@ func TestShutdownHalfHead(t *testing.T) {
 }
 
 // TestShutdownLateHead: one whose head is under way is served.
-func TestShutdownLateHead(t *testing.T) {
-	r := start(t, setup{serve: hello})
+func TestShutdownLateHead(t *testing.T) { eachPath(t, testShutdownLateHead) }
+
+func testShutdownLateHead(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: hello})
 	c := r.dial().send("GET / HTTP/1.1\r\n")
 	if !eventually(func() bool { return r.heads() == 1 }) {
 		t.Fatal("the head has not come")

@@ -39,8 +39,10 @@ func described(way string, length any, data []byte) string {
 }
 
 // TestUploads: bodies of sizes around every threshold, with a length and in chunks, on one connection.
-func TestUploads(t *testing.T) {
-	r := start(t, setup{Options: Options{SpoolDir: t.TempDir()}, serve: describe})
+func TestUploads(t *testing.T) { eachPath(t, testUploads) }
+
+func testUploads(t *testing.T, on path) {
+	r := start(t, setup{path: on, Options: Options{SpoolDir: t.TempDir()}, serve: describe})
 	c := r.dial()
 	for _, size := range []int{0, 1, 4096, inlineMax - 1, inlineMax, inlineMax + 1, memoryMax, memoryMax + 1, 5 << 20} {
 		data, way := pattern(size), "inline"
@@ -93,8 +95,10 @@ func testUploadsAtOnce(t *testing.T, on path) {
 }
 
 // TestContinue: 100 comes when the body is wanted, and only then.
-func TestContinue(t *testing.T) {
-	r := start(t, setup{Options: Options{FieldCount: 5, StallTimeout: time.Second}, serve: describe})
+func TestContinue(t *testing.T) { eachPath(t, testContinue) }
+
+func testContinue(t *testing.T, on path) {
+	r := start(t, setup{path: on, Options: Options{FieldCount: 5, StallTimeout: time.Second}, serve: describe})
 	post := func(fields string) string {
 		return "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n" + fields + "\r\n"
 	}
@@ -128,7 +132,9 @@ func TestContinue(t *testing.T) {
 }
 
 // TestRefused: what is refused never reaches a worker; the client is told, the log has one line, and the connection ends.
-func TestRefused(t *testing.T) {
+func TestRefused(t *testing.T) { eachPath(t, testRefused) }
+
+func testRefused(t *testing.T, on path) {
 	o := Options{
 		RequestLine: 40, FieldCount: 4, FieldSize: 60, ScriptName: "/app", TrustAll: true, SchemeHead: gunicornScheme,
 	}
@@ -160,10 +166,10 @@ func TestRefused(t *testing.T) {
 		{"a negative length", "POST /app HTTP/1.1\r\n" + host + "Content-Length: -1\r\n", 400, "Content-Length \"-1\" is not a number"},
 		{"an unknown coding", "POST /app HTTP/1.1\r\n" + host + "Transfer-Encoding: zip\r\n", 501, "Transfer-Encoding other than chunked"},
 		{"an unknown version", "GET /app HTTP/4.0\r\n" + host, 505, "the version HTTP/4.0 is not served"},
-		{"a huge head", "GET /app HTTP/1.1\r\n" + host + "A: " + strings.Repeat("x", 9000) + "\r\n", 431, "more than 60 bytes, the limit"},
+		{"a huge head", "GET /app HTTP/1.1\r\n" + host + "A: " + strings.Repeat("x", 9000) + "\r\n", 431, "bytes, the limit"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := start(t, setup{Options: o, serve: func(c *workertest.Call) {
+			r := start(t, setup{path: on, Options: o, serve: func(c *workertest.Call) {
 				t.Errorf("a worker got %s", c.Raw)
 				hello(c)
 			}})
@@ -182,8 +188,10 @@ func TestRefused(t *testing.T) {
 }
 
 // TestWithinLimits: what just keeps the limits is served.
-func TestWithinLimits(t *testing.T) {
-	r := start(t, setup{Options: Options{RequestLine: 40, FieldCount: 4, FieldSize: 60, ScriptName: "/app"}, serve: hello})
+func TestWithinLimits(t *testing.T) { eachPath(t, testWithinLimits) }
+
+func testWithinLimits(t *testing.T, on path) {
+	r := start(t, setup{path: on, Options: Options{RequestLine: 40, FieldCount: 4, FieldSize: 60, ScriptName: "/app"}, serve: hello})
 	c := r.dial()
 	for _, head := range []string{
 		"GET /app/" + strings.Repeat("x", 20) + "?q HTTP/1.1\r\nHost: test\r\n",
@@ -194,7 +202,7 @@ func TestWithinLimits(t *testing.T) {
 	} {
 		c.send(head+"\r\n").answer("GET").want(t, 200, "hello")
 	}
-	unlimited := start(t, setup{serve: hello})
+	unlimited := start(t, setup{path: on, serve: hello})
 	c = unlimited.dial().send("GET /" + strings.Repeat("x", 8000) + " HTTP/1.1\r\nHost: test\r\n" + strings.Repeat("A: b\r\n", 20_000) +
 		"B: " + strings.Repeat("x", 50_000) + "\r\n\r\n")
 	c.answer("GET").want(t, 200, "hello")
@@ -218,7 +226,9 @@ func TestHeadLimit(t *testing.T) {
 }
 
 // TestBadBodies: a malformed body is answered 400; one that just ends is not answered, since nobody is there.
-func TestBadBodies(t *testing.T) {
+func TestBadBodies(t *testing.T) { eachPath(t, testBadBodies) }
+
+func testBadBodies(t *testing.T, on path) {
 	chunk := "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
 	for _, c := range []struct {
 		name, text string
@@ -234,7 +244,7 @@ func TestBadBodies(t *testing.T) {
 		{"nothing", "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n", statusGone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := start(t, setup{serve: func(c *workertest.Call) {
+			r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 				t.Errorf("a worker got %s", c.Raw)
 				hello(c)
 			}})
@@ -254,8 +264,10 @@ func TestBadBodies(t *testing.T) {
 }
 
 // TestUploadReset: a connection that is reset in the middle of a body is a client that is gone, too.
-func TestUploadReset(t *testing.T) {
-	r := start(t, setup{serve: hello})
+func TestUploadReset(t *testing.T) { eachPath(t, testUploadReset) }
+
+func testUploadReset(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: hello})
 	c := r.dial().send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nabc")
 	reset(t, c)
 	r.over(statusGone)
@@ -271,9 +283,11 @@ func reset(t *testing.T, c *client) {
 }
 
 // TestSpoolFails: where a large body cannot be stored the client gets 500 and the log says why.
-func TestSpoolFails(t *testing.T) {
+func TestSpoolFails(t *testing.T) { eachPath(t, testSpoolFails) }
+
+func testSpoolFails(t *testing.T, on path) {
 	missing := filepath.Join(t.TempDir(), "missing")
-	r := start(t, setup{Options: Options{SpoolDir: missing}, serve: hello})
+	r := start(t, setup{path: on, Options: Options{SpoolDir: missing}, serve: hello})
 	c := r.dial().send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2000000\r\n\r\n" + strings.Repeat("x", 100_000))
 	a := c.answer("POST").want(t, 500, "*")
 	if strings.Contains(string(a.body), missing) || !a.Close {
@@ -284,8 +298,10 @@ func TestSpoolFails(t *testing.T) {
 }
 
 // TestStall: a client that gives nothing of a body is told so, and the connection ends.
-func TestStall(t *testing.T) {
-	r := start(t, setup{Options: Options{StallTimeout: 50 * time.Millisecond}, serve: hello})
+func TestStall(t *testing.T) { eachPath(t, testStall) }
+
+func testStall(t *testing.T, on path) {
+	r := start(t, setup{path: on, Options: Options{StallTimeout: 50 * time.Millisecond}, serve: hello})
 	for _, head := range []string{"Content-Length: 9\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "Content-Length: 9\r\n\r\n"} {
 		c := r.dial().send("POST / HTTP/1.1\r\nHost: test\r\n" + head)
 		c.answer("POST").want(t, 408, "*")
@@ -296,8 +312,10 @@ func TestStall(t *testing.T) {
 }
 
 // TestHeadTimeout: a client that gives no whole head is hung up on.
-func TestHeadTimeout(t *testing.T) {
-	r := start(t, setup{Options: Options{HeadTimeout: 50 * time.Millisecond}, serve: hello})
+func TestHeadTimeout(t *testing.T) { eachPath(t, testHeadTimeout) }
+
+func testHeadTimeout(t *testing.T, on path) {
+	r := start(t, setup{path: on, Options: Options{HeadTimeout: 50 * time.Millisecond}, serve: hello})
 	for _, text := range []string{"", "GET / HT", "GET / HTTP/1.1\r\nHost: test\r\n", "GET / HTTP/1.0\r\n"} {
 		c := r.dial().send(text)
 		if _, err := io.ReadAll(c.r); err != nil {
@@ -308,8 +326,10 @@ func TestHeadTimeout(t *testing.T) {
 }
 
 // TestRefusedUpload: the rest of a refused request is read for a while, so that its client sees the answer, but not for ever.
-func TestRefusedUpload(t *testing.T) {
-	r := start(t, setup{Options: Options{FieldCount: 2, StallTimeout: 100 * time.Millisecond}, serve: hello})
+func TestRefusedUpload(t *testing.T) { eachPath(t, testRefusedUpload) }
+
+func testRefusedUpload(t *testing.T, on path) {
+	r := start(t, setup{path: on, Options: Options{FieldCount: 2, StallTimeout: 100 * time.Millisecond}, serve: hello})
 	head := "POST / HTTP/1.1\r\nHost: test\r\nA: b\r\nContent-Length: 200000\r\n\r\n"
 	c := r.dial().send(head + strings.Repeat("x", 200_000))
 	c.answer("POST").want(t, 431, "*")
@@ -322,14 +342,16 @@ func TestRefusedUpload(t *testing.T) {
 }
 
 // TestEnvironOverWire: what a worker gets is what the client sent, by TCP and by Unix socket.
-func TestEnvironOverWire(t *testing.T) {
+func TestEnvironOverWire(t *testing.T) { eachPath(t, testEnvironOverWire) }
+
+func testEnvironOverWire(t *testing.T, on path) {
 	environs := make(chan map[string]string, 1)
 	serve := func(c *workertest.Call) {
 		environs <- c.Environ
 		hello(c)
 	}
 	o := Options{SchemeHead: gunicornScheme, Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Software: "kirin/7"}
-	r := start(t, setup{Options: o, serve: serve})
+	r := start(t, setup{path: on, Options: o, serve: serve})
 	text := "GET http://other:81/a%20b?c HTTP/1.1\r\nHost: test\r\nX-Forwarded-Proto: https\r\nX_Forwarded_Proto: http\r\nCookie: a\r\nCookie: b\r\n\r\n"
 	r.dial().send(text).answer("GET").want(t, 200, "hello")
 	env := wait(t, "the environ", environs)
@@ -348,7 +370,7 @@ func TestEnvironOverWire(t *testing.T) {
 	if env := wait(t, "the environ", environs); env["wsgi.url_scheme"] != "http" || env["SERVER_SOFTWARE"] != "kirin" {
 		t.Errorf("with other options: %v", sorted(env))
 	}
-	r = start(t, setup{Options: o, unix: true, serve: serve})
+	r = start(t, setup{path: on, Options: o, unix: true, serve: serve})
 	r.dial().ask("GET", "/", "X-Forwarded-Proto: https").answer("GET").want(t, 200, "hello")
 	env = wait(t, "the environ", environs)
 	if _, port := env["REMOTE_PORT"]; env["REMOTE_ADDR"] != "" || port || env["wsgi.url_scheme"] != "https" || env["SERVER_NAME"] != "test" || env["SERVER_PORT"] != "443" {

@@ -14,6 +14,12 @@ func response(status string, pairs ...string) *wire.Response {
 	return &wire.Response{Status: []byte(status), Fields: workertest.Fields(pairs...)}
 }
 
+// checkHead reads a head into memory of its own.
+func checkHead(r *wire.Response) (*head, error) {
+	h := new(head)
+	return h, h.read(r)
+}
+
 func TestHeadStatus(t *testing.T) {
 	for status, want := range map[string]head{
 		"200 OK":         {status: 200, reason: "OK"},

@@ -26,12 +26,16 @@ func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1)} }
 
 // Respond keeps a copy of r.
 func (m *mailbox) Respond(r *wire.Response) {
-	var letter mail
+	m.put(copyResponse(r))
+}
+
+// copyResponse makes a letter of r, whose file it takes over.
+func copyResponse(r *wire.Response) (letter mail) {
 	letter.response.File = r.File
 	if err := letter.response.Decode(append([]byte(nil), r.Encoded...)); err != nil {
 		letter.failure = workers.WorkerLost // cannot be: it has been decoded before
 	}
-	m.put(letter)
+	return letter
 }
 
 // Fail keeps f.

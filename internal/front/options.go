@@ -31,6 +31,9 @@ type Options struct {
 	HeadTimeout  time.Duration // how long a client may take for a request's head; 0 means 30 s
 	StallTimeout time.Duration // how long a client may give or take nothing of a body; 0 means 60 s
 
+	// Loops serve the connections, those that listeners with a descriptor accept; nil: a goroutine serves each.
+	Loops *Loops
+
 	Logger *slog.Logger    // nil discards
 	Access func(*Exchange) // called when an exchange is over; nil: no access log. The exchange is the engine's again afterwards
 

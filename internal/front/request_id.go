@@ -10,8 +10,9 @@ import (
 // maxRequestID is how many bytes of a proxy's request id are taken.
 const maxRequestID = 128
 
-// requestID is what logs know an exchange by: what a trusted proxy has called it in X-Request-ID, or 16 hexadecimal digits of chance.
-func (o *Options) requestID(x *Exchange) string {
+// requestID is what logs know an exchange by: what a trusted proxy has called it in X-Request-ID, or 16 hexadecimal digits of chance, which
+// are put into digits.
+func (o *Options) requestID(x *Exchange, digits *[16]byte) string {
 	for i := range x.Fields {
 		if equalFold(x.Fields[i].Name, "X-Request-ID") {
 			if id := x.Field("X-Request-ID"); validRequestID(id) && o.trusted(x) {
@@ -21,10 +22,9 @@ func (o *Options) requestID(x *Exchange) string {
 		}
 	}
 	var random [8]byte
-	var digits [16]byte
 	binary.NativeEndian.PutUint64(random[:], rand.Uint64())
 	hex.Encode(digits[:], random[:])
-	return string(digits[:])
+	return view(digits[:])
 }
 
 // validRequestID wants letters, digits and marks that need no quotes in a log or a header field.

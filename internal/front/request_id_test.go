@@ -18,26 +18,28 @@ func TestRequestID(t *testing.T) {
 		"": false, strings.Repeat("a", 129): false, "a b": false, "a\"b": false, "a,b": false, "caf\xe9": false, "\u212a": false,
 	} {
 		x := get("/", Field{Name: "x-request-id", Value: id})
-		if got := trusting.requestID(x); taken != (got == id) || !taken && !own.MatchString(got) {
+		if got := trusting.requestID(x, new([16]byte)); taken != (got == id) || !taken && !own.MatchString(got) {
 			t.Errorf("%q: the id is %q", id, got)
 		}
-		if got := (&Options{}).requestID(x); !own.MatchString(got) {
+		if got := (&Options{}).requestID(x, new([16]byte)); !own.MatchString(got) {
 			t.Errorf("%q of a stranger: the id is %q", id, got)
 		}
 	}
 	twice := get("/", Field{Name: "X-Request-ID", Value: "a"}, Field{Name: "X-Request-ID", Value: "b"})
-	if got := trusting.requestID(twice); !own.MatchString(got) {
+	if got := trusting.requestID(twice, new([16]byte)); !own.MatchString(got) {
 		t.Errorf("two ids: %q", got)
 	}
-	if a, b := trusting.requestID(get("/")), trusting.requestID(get("/")); a == b {
+	if a, b := trusting.requestID(get("/"), new([16]byte)), trusting.requestID(get("/"), new([16]byte)); a == b {
 		t.Errorf("two requests are %s", a)
 	}
 }
 
 // TestRequestIDIsTheSame wants the application, its variables in the access log and the exchange to have one id and the worker's number.
-func TestRequestIDIsTheSame(t *testing.T) {
+func TestRequestIDIsTheSame(t *testing.T) { eachPath(t, testRequestIDIsTheSame) }
+
+func testRequestIDIsTheSame(t *testing.T, on path) {
 	environs := make(chan map[string]string, 1)
-	r := start(t, setup{serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
 		environs <- c.Environ
 		c.Complete("200 OK", "")
 	}})

@@ -39,10 +39,29 @@ type setup struct {
 // path is a way through the engine: what drives its connections.
 type path string
 
-const goroutines path = "goroutines"
+const (
+	goroutines path = "goroutines"
+	oneLoop    path = "loop"
+	moreLoops  path = "loops" // the workers' links are spread over them, too
+)
 
 // paths are all of them.
-func paths() []path { return []path{goroutines} }
+func paths() []path { return []path{goroutines, oneLoop, moreLoops} }
+
+// loops starts the event loops of a path, nil for none. They end with the test, after what is registered later.
+func (p path) loops(t testing.TB) *Loops {
+	t.Helper()
+	count := map[path]int{oneLoop: 1, moreLoops: 3}[p]
+	if count == 0 {
+		return nil
+	}
+	l, err := StartLoops(count)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
 
 // eachPath runs a test on each.
 func eachPath(t *testing.T, run func(*testing.T, path)) {
@@ -69,14 +88,17 @@ func start(t *testing.T, s setup) *rig {
 	t.Helper()
 	checkLeaks(t)
 	r := &rig{t: t, book: newLogBook(), access: make(chan *Exchange, 1000)}
+	loops := s.path.loops(t)
+	if loops != nil {
+		s.pool.Poller = loops
+	}
 	r.fleet = workertest.New(t, max(s.slots, 1), s.serve)
 	r.pool = workers.New(r.fleet, s.pool)
 	if err := r.pool.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	o := s.Options
-	o.Logger = newLogger(r.book)
-	o.Access = r.note
+	o.Loops, o.Logger, o.Access = loops, newLogger(r.book), r.note
 	if o.KeepAlive == 0 {
 		o.KeepAlive = patience
 	}
@@ -122,6 +144,23 @@ func (r *rig) listen(unix bool) {
 	server, served := r.server, make(chan error, 1)
 	r.served = served
 	go func() { served <- server.Serve(l) }()
+	if !eventually(func() bool { return server.accepts(l) }) {
+		r.t.Fatal("nothing is accepted")
+	}
+}
+
+// accepts says whether a listener is served by all that are to serve it.
+func (s *Server) accepts(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, on := range s.listeners {
+		if on.Listener == l {
+			on.mu.Lock()
+			defer on.mu.Unlock()
+			return s.loops == nil || len(on.socks) == len(s.loops.group.Loops())
+		}
+	}
+	return false
 }
 
 // replace puts another engine before the front, and ends the one that was there.
@@ -155,6 +194,9 @@ func (r *rig) close() {
 // checkLeaks fails the test when goroutines or descriptors are left after its other cleanups.
 func checkLeaks(t *testing.T) {
 	t.Helper()
+	if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil { // the runtime's poller has files of its own from the first use on
+		l.Close()
+	}
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
 	t.Cleanup(func() {
 		if !eventually(func() bool { return runtime.NumGoroutine() <= goroutines && openFiles(t) <= files }) {

@@ -61,8 +61,12 @@ type service struct {
 	w      Writer
 	req    *workers.Request
 	box    *mailbox
-	head   bool  // a final head has been sent
+	begun  bool  // a final head has been sent
 	length int64 // the Content-Length that was sent, or -1
+
+	head   head     // of the response
+	digits [20]byte // of its length
+	id     [16]byte // that logs know the exchange by
 }
 
 // limits are those of a head that begins now.
@@ -70,7 +74,8 @@ func (f *Front) limits() http1.Limits { return f.options.Load().limits }
 
 // Serve answers one exchange.
 func (f *Front) Serve(x *Exchange, w Writer) {
-	s := f.service(x, w)
+	var s service
+	s.reset(f, x, w)
 	if s.check() {
 		s.run()
 	}
@@ -79,15 +84,17 @@ func (f *Front) Serve(x *Exchange, w Writer) {
 
 // Refuse answers a request that its engine could not make sense of: x has what was read of it.
 func (f *Front) Refuse(x *Exchange, w Writer, status int, why string) {
-	s := f.service(x, w)
+	var s service
+	s.reset(f, x, w)
 	s.refuse(status, why)
 	s.over()
 }
 
-func (f *Front) service(x *Exchange, w Writer) *service {
-	s := &service{f: f, o: f.options.Load(), x: x, w: w}
-	x.options, x.size, x.ID = s.o, -1, s.o.requestID(x)
-	return s
+// reset begins another exchange.
+func (s *service) reset(f *Front, x *Exchange, w Writer) {
+	*s = service{f: f, o: f.options.Load(), x: x, w: w, head: head{fields: s.head.fields}}
+	x.options, x.size = s.o, -1
+	x.ID = s.o.requestID(x, &s.id)
 }
 
 func (s *service) over() {
@@ -204,7 +211,7 @@ func (s *service) bodyFailed(err error) {
 		s.w.Close()
 		s.page(http.StatusInternalServerError, "the request body could not be stored")
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		s.refuse(http.StatusRequestTimeout, "the request body came too slowly")
+		s.slow()
 	case s.x.Context.Err() != nil || gone(err):
 		s.x.Status = statusGone
 		s.w.Abort()
@@ -216,6 +223,9 @@ func (s *service) bodyFailed(err error) {
 		s.refuse(status, "the request body is malformed: "+err.Error())
 	}
 }
+
+// slow refuses a request whose body comes too slowly.
+func (s *service) slow() { s.refuse(http.StatusRequestTimeout, "the request body came too slowly") }
 
 // statusGone is what the access log has when the client went away before it was answered (nginx invented it).
 const statusGone = 499
@@ -263,7 +273,7 @@ func (s *service) abandon() bool {
 		return false
 	}
 	s.box.close()
-	if !s.head {
+	if !s.begun {
 		s.x.Status = statusGone
 	}
 	s.w.Abort()
@@ -272,7 +282,7 @@ func (s *service) abandon() bool {
 
 func (s *service) failed(f workers.Failure) {
 	switch {
-	case s.head:
+	case s.begun:
 		s.w.Abort()
 	default:
 		s.page(f.Status(), f.String())
@@ -297,7 +307,8 @@ func (s *service) log() *slog.Logger {
 }
 
 func (s *service) interim(r *wire.Response) {
-	h, err := checkHead(r)
+	h := &s.head
+	err := h.read(r)
 	if err != nil || h.status >= 200 || h.status == 101 {
 		s.log().Error(fmt.Sprintf("an interim response is not valid: status %.20q, %v", r.Status, err))
 		return
@@ -309,7 +320,8 @@ func (s *service) interim(r *wire.Response) {
 
 // prepare checks a final head. When it is no good, the client gets 500.
 func (s *service) prepare(r *wire.Response) *head {
-	h, err := checkHead(r)
+	h := &s.head
+	err := h.read(r)
 	if err == nil && h.status < 200 {
 		err = fmt.Errorf("the application's final status is %d", h.status)
 	}
@@ -380,15 +392,16 @@ func (s *service) short(have, length int64) {
 }
 
 func (s *service) begin(h *head, length int64) {
-	s.head, s.length = true, length
-	s.x.Status, s.x.Reason, s.x.Response = h.status, h.reason, h.fields
+	s.begun, s.length = true, length
+	fields := h.fields
 	if length >= 0 {
-		s.x.Response = append(s.x.Response, Field{Name: "Content-Length", Value: strconv.FormatInt(length, 10)})
+		h.fields = append(h.fields, Field{Name: "Content-Length", Value: view(strconv.AppendInt(s.digits[:0], length, 10))})
 	}
+	s.x.Status, s.x.Reason, s.x.Response = h.status, h.reason, h.fields
 	if p := s.req; p != nil {
 		s.x.Pid, s.x.Worker = p.Pid(), p.Worker()
 	}
-	s.w.Begin(h.status, h.reason, h.fields, length)
+	s.w.Begin(h.status, h.reason, fields, length)
 }
 
 // write sends a part of the body, in pieces that a slow client can take within the stall time-out.

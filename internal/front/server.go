@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Server is the HTTP/1.x engine: it accepts connections, and each is served by a goroutine of its own (conn.go).
+// Server is the HTTP/1.x engine: it accepts connections, and each is served by an event loop (shard.go), or by a goroutine of its own
+// (conn.go).
 type Server struct {
 	log       *slog.Logger
 	front     *Front
@@ -25,9 +26,11 @@ type Server struct {
 	conns     atomic.Int64
 	last      atomic.Bool // every answer is the last of its connection
 	ending    atomic.Bool // a head that is under way gets little time
+	loops     *Loops      // nil: goroutines serve all connections
 
 	mu        sync.Mutex // protects the fields below
-	listeners []net.Listener
+	listeners []*listening
+	shards    []*shard
 	stopped   bool
 	open      map[*conn]struct{}
 	cut       bool // no connection is taken any more
@@ -40,7 +43,7 @@ func NewServer(f *Front, o Options) *Server {
 	o = o.withDefaults()
 	s := &Server{
 		front: f, log: o.Logger, stall: o.StallTimeout, headTime: o.HeadTimeout, keepAlive: o.KeepAlive,
-		open: map[*conn]struct{}{},
+		loops: o.Loops, open: map[*conn]struct{}{},
 	}
 	s.memory.New = func() any { return &memory{buf: make([]byte, headBuffer)} }
 	s.last.Store(o.KeepAlive <= 0)
@@ -49,10 +52,14 @@ func NewServer(f *Front, o Options) *Server {
 
 // Serve accepts connections of l until the listener is closed or the engine shut down, when it returns nil.
 func (s *Server) Serve(l net.Listener) error {
-	if !s.enter(l) {
+	on := s.enter(l)
+	if on == nil {
 		return l.Close()
 	}
-	defer s.leave(l)
+	defer s.leave(on)
+	if s.loops != nil && descriptor(l) != nil {
+		return s.serveOnLoops(on)
+	}
 	a := acceptor{Listener: l, log: s.log}
 	for {
 		c, err := a.accept()
@@ -90,19 +97,21 @@ func (a *acceptor) accept() (net.Conn, error) {
 	}
 }
 
-func (s *Server) enter(l net.Listener) bool {
+func (s *Server) enter(l net.Listener) *listening {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.stopped {
-		s.listeners = append(s.listeners, l)
+	if s.stopped {
+		return nil
 	}
-	return !s.stopped
+	on := newListening(l)
+	s.listeners = append(s.listeners, on)
+	return on
 }
 
-func (s *Server) leave(l net.Listener) {
+func (s *Server) leave(on *listening) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.listeners = slices.DeleteFunc(s.listeners, func(other net.Listener) bool { return other == l })
+	s.listeners = slices.DeleteFunc(s.listeners, func(other *listening) bool { return other == on })
 }
 
 // admit enters a connection, unless the server has ended.
@@ -121,6 +130,12 @@ func (s *Server) admit(c *conn) bool {
 	return true
 }
 
+func (s *Server) isCut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cut
+}
+
 func (s *Server) dismiss(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,10 +146,12 @@ func (s *Server) dismiss(c *conn) {
 // StopAccepting closes the listeners. Connections go on.
 func (s *Server) StopAccepting() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.stopped = true
-	for _, l := range s.listeners {
+	listeners := slices.Clone(s.listeners)
+	s.mu.Unlock()
+	for _, l := range listeners {
 		l.Close()
+		l.leaveLoops()
 	}
 }
 
@@ -160,6 +177,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		defer cancel()
 		s.Drain(ctx)
 	}
+	s.leaveLoops()
 	return err
 }
 
@@ -177,8 +195,14 @@ func (s *Server) wait(ctx context.Context, do func()) error {
 	return nil
 }
 
-// closeIdle closes the connections that no exchange uses, or all.
+// closeIdle closes the connections that no exchange uses, or all, and then those that come later, too.
 func (s *Server) closeIdle(all bool) {
+	s.closeWaiting(all)
+	s.eachShard(func(h *shard) { h.closeIdle(all) })
+}
+
+// closeWaiting is that for connections that goroutines serve.
+func (s *Server) closeWaiting(all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cut = s.cut || all
@@ -195,6 +219,7 @@ func (s *Server) closeIdle(all bool) {
 // hurry gives clients that have begun a head little time for the rest of it.
 func (s *Server) hurry() {
 	s.ending.Store(true)
+	s.eachShard((*shard).hurry)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.open {

@@ -57,7 +57,7 @@ func (w *writer) Begin(status int, reason string, fields []Field, length int64) 
 	w.last = w.last || w.c.server.last.Load() || !m.upload.over()
 	r := http1.Response{
 		Method: m.head.Method, Minor: m.head.Minor, Status: status, Reason: reason, Fields: fields, Length: length,
-		Server: "kirin", Date: w.c.server.date.now(), Close: w.last,
+		Server: "kirin", Date: w.c.server.date.at(w.c.now()), Close: w.last,
 	}
 	w.begun, w.framing = true, r.Framing()
 	w.last = w.last || w.framing == http1.ToEnd
@@ -113,17 +113,27 @@ func (w *writer) Flush() error {
 // send writes what is gathered, and b behind it. The client has the stall time-out to take it.
 func (w *writer) send(b []byte) {
 	if w.err == nil && len(w.out)+len(b) > 0 {
-		w.pace()
-		if len(b) == 0 {
-			_, w.err = w.c.Write(w.out)
-		} else {
-			_, w.err = (&net.Buffers{w.out, b}).WriteTo(w.c.Conn)
-		}
+		w.err = w.c.send(w.out, b)
 	}
 	w.out = w.out[:0]
 }
 
-func (w *writer) pace() { w.c.SetWriteDeadline(time.Now().Add(w.c.server.stall)) }
+// send writes both.
+func (c *conn) send(a, b []byte) (err error) {
+	switch {
+	case c.Conn == nil:
+		return c.onLoop.send(a, b)
+	case len(b) == 0:
+		c.pace()
+		_, err = c.Write(a)
+	default:
+		c.pace()
+		_, err = (&net.Buffers{a, b}).WriteTo(c.Conn)
+	}
+	return err
+}
+
+func (c *conn) pace() { c.SetWriteDeadline(time.Now().Add(c.server.stall)) }
 
 // Close makes this the connection's last answer.
 func (w *writer) Close() { w.last = true }
@@ -131,22 +141,44 @@ func (w *writer) Close() { w.last = true }
 // Abort cuts the connection behind what was sent.
 func (w *writer) Abort() { w.aborted = true }
 
-// finish ends the answer, and reports whether the connection goes on.
-func (w *writer) finish() bool {
+// ending is what becomes of a connection behind an answer.
+type ending uint8
+
+const (
+	goesOn  ending = iota
+	lingers        // until the client has read the answer
+	ends
+	resets // since an orderly end would pass for the end of the body
+)
+
+// end ends the answer, and says what follows.
+func (w *writer) end() ending {
 	if w.framing == http1.InChunks && !w.aborted {
 		w.out = http1.AppendLastChunk(w.out, nil)
 	}
 	failed := w.Flush() != nil
 	switch {
 	case w.aborted && w.begun && w.framing == http1.ToEnd:
-		w.c.resetOnClose()
-		return false
+		return resets
 	case failed || w.aborted || !w.begun:
-		return false
+		return ends
 	case w.last:
-		w.linger()
+		return lingers
 	}
-	return !w.last
+	return goesOn
+}
+
+// finish ends the answer, and reports whether the connection goes on.
+func (w *writer) finish() bool {
+	switch w.end() {
+	case goesOn:
+		return true
+	case lingers:
+		w.linger()
+	case resets:
+		w.c.resetOnClose()
+	}
+	return false
 }
 
 // linger lets the client read the answer before the connection closes: bytes that nobody has read would turn the end into a reset
@@ -161,7 +193,7 @@ func (w *writer) linger() {
 	_, _ = io.Copy(io.Discard, w.c.Conn)
 }
 
-// resetOnClose has the connection end with a reset: an orderly end would pass for the end of the body.
+// resetOnClose has the connection end with a reset.
 func (c *conn) resetOnClose() {
 	switch nc := c.Conn.(type) {
 	case interface{ SetLinger(int) error }:
@@ -180,7 +212,7 @@ func (w *writer) copyPart(f *os.File, offset, count int64) (sent int64, err erro
 	defer done()
 	for sent < count && err == nil {
 		var n int64
-		w.pace()
+		w.c.pace()
 		n, err = io.Copy(w.c.Conn, io.LimitReader(part, min(count-sent, sendPiece)))
 		sent += n
 		if n == 0 && err == nil {
@@ -212,8 +244,7 @@ type dateText struct {
 	text   string
 }
 
-func (d *dateClock) now() string {
-	now := time.Now()
+func (d *dateClock) at(now time.Time) string {
 	if t := d.current.Load(); t != nil && t.second == now.Unix() {
 		return t.text
 	}

@@ -75,18 +75,13 @@ func (l *Lent) Return(back func()) error {
 	return err
 }
 
-// Release ends the connection. gone, which may be nil, is called on the loop afterwards, or at once when that has been stopped.
-func (l *Lent) Release(gone func()) {
-	if gone == nil {
-		gone = func() {}
-	}
-	err := l.Return(func() {
+// Release ends the connection; gone is called on the loop afterwards. When that has been stopped, the connection is closed all the
+// same, and the error says that gone was not called.
+func (l *Lent) Release(gone func()) error {
+	return l.Return(func() {
 		l.conn.Close()
 		gone()
 	})
-	if err != nil {
-		gone()
-	}
 }
 
 // signal tells the goroutine of events.
