@@ -28,8 +28,7 @@ const (
 type phase int32
 
 const (
-	fresh phase = iota // nothing has come yet
-	idling
+	idling phase = iota
 	heading // a part of a head has come
 	active
 )
@@ -121,7 +120,7 @@ func (c *conn) next(wait time.Duration) (ok bool) {
 			if c.phase.Swap(int32(heading)) != int32(heading) {
 				c.setHeadDeadline()
 			}
-		} else if c.phase.Load() == int32(active) {
+		} else {
 			c.phase.Store(int32(idling))
 		}
 		if c.fill() != nil {

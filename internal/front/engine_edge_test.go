@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kirin-server/kirin/workers/workertest"
 )
@@ -196,7 +197,7 @@ func testIdleMemory(t *testing.T, on path) {
 		runtime.ReadMemStats(&m)
 		return int(m.HeapAlloc)
 	}
-	const count = 300
+	const count = 2000
 	conns, answer := make([]net.Conn, count), make([]byte, 1024)
 	r.dial().wantUsable()
 	before := heap()
@@ -216,10 +217,39 @@ func testIdleMemory(t *testing.T, on path) {
 		conns[i] = c
 	}
 	each := 0
-	if !eventually(func() bool { each = (heap() - before) / count; return each < headBuffer/2 }) {
+	if !eventually(func() bool { each = (heap() - before) / count; return each < headBuffer*3/4 }) {
 		t.Errorf("%d bytes of the heap for each connection", each)
 	}
 	runtime.KeepAlive(conns)
+}
+
+// TestGoneIdle: a client that leaves between two requests, or within a head, is noticed.
+func TestGoneIdle(t *testing.T) { eachPath(t, testGoneIdle) }
+
+func testGoneIdle(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: hello})
+	fresh, idle, heading := r.dial(), r.dial(), r.dial()
+	idle.wantUsable()
+	heading.wantUsable()
+	heading.send("GET / HTTP/1.1\r\nHo")
+	for _, c := range []*client{fresh, idle, heading} {
+		c.Close()
+	}
+	r.wantNoConns()
+}
+
+// TestSlowHead: a client has its time for a head while the server does not end, and the exchange began when the head did.
+func TestSlowHead(t *testing.T) { eachPath(t, testSlowHead) }
+
+func testSlowHead(t *testing.T, on path) {
+	const pause = hurriedTime + 200*time.Millisecond
+	r := start(t, setup{path: on, serve: hello})
+	c := r.dial().send("GET / HTTP/1.1\r\n")
+	<-time.After(pause)
+	c.send("Host: test\r\n\r\n").answer("GET").want(t, 200, "hello")
+	if took := time.Since(r.over(200).Began); took < pause {
+		t.Errorf("the exchange began %v ago, its head %v", took, pause)
+	}
 }
 
 // TestManyRequests: nothing is left of one request in the next, whatever they are.

@@ -207,7 +207,7 @@ func (s *Server) closeWaiting(all bool) {
 	defer s.mu.Unlock()
 	s.cut = s.cut || all
 	for c := range s.open {
-		if all || phase(c.phase.Load()) <= idling {
+		if all || phase(c.phase.Load()) == idling {
 			c.Close()
 		}
 		if all {
