@@ -32,10 +32,11 @@ were (*starved*: connections that got no answer while others were kept busy) and
 
 {tables}
 
-At 70 % of its peak a server gets its requests at a constant rate, and the latency of each counts from when it
-was due, so that a server that stalls pays for all that came due meanwhile. Memory is the proportional share (PSS) of a
-server's processes, at rest after the first requests and after the load; the kernel's own memory for sockets is not in
-it. For nginx with Gunicorn the front is nginx.
+With one connection the processors idle between two steps, and how fast an idle one wakes counts for more than the
+server; on a machine that others keep awake the round trip is shorter. At 70 % of its peak a server gets its requests
+at a constant rate, and the latency of each counts from when it was due, so that a server that stalls pays for all that
+came due meanwhile. Memory is the proportional share (PSS) of a server's processes, at rest after the first requests and
+after the load; the kernel's own memory for sockets is not in it. For nginx with Gunicorn the front is nginx.
 
 An application that does nothing is the worst case for a server and says little about a real one, whose own time
 is on top of these figures whatever serves it. What it shows is the price of a request: the time that the server takes
