@@ -269,7 +269,7 @@ func (p *Pool) book(l *link, r *wire.Response, now time.Time) (*Request, bool) {
 	switch r.Kind {
 	case wire.Interim:
 		return request, known
-	case wire.Stream:
+	case wire.Stream, wire.Accept:
 		return p.d.head(l.worker, r.ID)
 	}
 	return p.d.end(l.worker, r.ID, now)

@@ -48,7 +48,7 @@ func (o *outbox) request(r *Request) error {
 		o.endFrame()
 	}
 	if r.File != nil {
-		fd, err := dupAtStart(int(r.File.Fd()))
+		fd, err := duplicate(r)
 		if err != nil {
 			return fmt.Errorf("pass a request body on: %w", err)
 		}
@@ -61,15 +61,18 @@ func (o *outbox) request(r *Request) error {
 	if r.File != nil {
 		o.files++
 	}
-	o.frames = wire.AppendRequest(o.frames, &wire.Request{ID: r.id, Environ: r.Environ, Body: r.Body, File: r.File, Size: r.Size})
+	o.frames = wire.AppendRequest(o.frames, &wire.Request{ID: r.id, Environ: r.Environ, Kind: r.Kind, Body: r.Body, File: r.File, Size: r.Size})
 	o.count++
 	return nil
 }
 
-// dupAtStart duplicates fd, since its owner may close it before the write, and rewinds the file for the worker.
-func dupAtStart(fd int) (int, error) {
-	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
-		return -1, err
+// duplicate duplicates a request's descriptor, since its owner may close it before the write, and rewinds a file for the worker.
+func duplicate(r *Request) (int, error) {
+	fd := int(r.File.Fd())
+	if r.Kind <= wire.Spooled {
+		if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
+			return -1, err
+		}
 	}
 	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 }

@@ -9,11 +9,12 @@ import (
 
 // A Request is one request for a worker. The fields are set before [Pool.Submit] and left alone until the request has ended.
 type Request struct {
-	Environ []byte   // the environ or the scope, encoded by package wire
-	Body    []byte   // the body, when it is at most 64 KiB
-	File    *os.File // the body, when it is larger; read from offset 0, closed by the caller afterwards
-	Size    int64    // length of File's content in bytes
-	Safe    bool     // RFC 9110 §9.2.1: it may be sent again, and ahead of time
+	Environ []byte           // the environ or the scope, encoded by package wire
+	Body    []byte           // the body, when it is at most 64 KiB
+	Kind    wire.RequestKind // set for a socket only
+	File    *os.File         // the body, when it is larger; read from offset 0, closed by the caller afterwards. Or the socket that Kind tells of
+	Size    int64            // length of File's content in bytes
+	Safe    bool             // RFC 9110 §9.2.1: it may be sent again, and ahead of time
 	Reply   Responder
 
 	Interface string // that Environ is for; empty means wsgi

@@ -28,8 +28,8 @@ const (
 type phase int32
 
 const (
-	idling phase = iota
-	heading // a part of a head has come
+	idling  phase = iota
+	heading       // a part of a head has come
 	active
 )
 

@@ -3,12 +3,14 @@ package front
 import (
 	"context"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/kirin-server/kirin/internal/http1"
+	"github.com/kirin-server/kirin/internal/websocket"
 	"github.com/kirin-server/kirin/workers/wire"
 )
 
@@ -44,9 +46,10 @@ type Exchange struct {
 	Pid      int // of the worker, 0 when none answered
 	Worker   int // its number, 0 likewise
 
-	options *Options          // that it is served under
-	size    int64             // CONTENT_LENGTH, -1: none
-	environ map[string]string // by names in capitals, once somebody has asked
+	handshake *websocket.Handshake // of a request for a WebSocket that goes to an ASGI worker
+	options   *Options             // that it is served under
+	size      int64                // CONTENT_LENGTH, -1: none
+	environ   map[string]string    // by names in capitals, once somebody has asked
 }
 
 // Field gives the values of the named field, joined as in the environ, or "" when there is none. The name's case does not matter.
@@ -128,4 +131,13 @@ type Writer interface {
 	Close()
 	// Abort cuts the connection, so that the client sees that the answer is not whole.
 	Abort()
+}
+
+// A Taker is a Writer whose connection can become something else than HTTP.
+type Taker interface {
+	Writer
+	// Take gives the connection away, and how to read on from where the request ended. It ends with the exchange.
+	Take() (net.Conn, io.Reader)
+	// Ending is closed when the engine ends.
+	Ending() <-chan struct{}
 }

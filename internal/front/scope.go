@@ -18,14 +18,18 @@ func (o *Options) appendHead(b []byte, x *Exchange, length int64, iface string) 
 	return o.appendEnviron(b, x, length)
 }
 
-// appendScope encodes the http scope of ASGI 3, but for what the worker adds: asgi, state and extensions.
+// appendScope encodes the http or websocket scope of ASGI 3, but for what the worker adds: asgi, state and extensions.
 func (o *Options) appendScope(b []byte, x *Exchange, length int64) []byte {
 	path, query := splitTarget(x.Target)
 	b = wire.AppendDict(b)
-	b = strPair(b, "type", "http")
-	b = strPair(b, "http_version", strings.TrimPrefix(x.Proto, "HTTP/"))
-	b = strPair(b, "method", x.Method)
-	b = strPair(b, "scheme", x.Scheme)
+	if x.handshake != nil {
+		b = appendSocket(b, x)
+	} else {
+		b = strPair(b, "type", "http")
+		b = strPair(b, "http_version", strings.TrimPrefix(x.Proto, "HTTP/"))
+		b = strPair(b, "method", x.Method)
+		b = strPair(b, "scheme", x.Scheme)
+	}
 	b = strPair(b, "path", validUTF8(unescape(path)))
 	b = wire.AppendBytes(wire.AppendStr(b, "raw_path"), path)
 	b = wire.AppendBytes(wire.AppendStr(b, "query_string"), query)
@@ -36,6 +40,18 @@ func (o *Options) appendScope(b []byte, x *Exchange, length int64) []byte {
 	b = appendAddress(wire.AppendStr(b, "client"), x.Peer)
 	b = appendAddress(wire.AppendStr(b, "server"), x.Local)
 	return wire.AppendEnd(appendHeaders(wire.AppendStr(b, "headers"), x.Host, o.allowed(x), length))
+}
+
+// appendSocket writes what a websocket scope has of its own.
+func appendSocket(b []byte, x *Exchange) []byte {
+	b = strPair(b, "type", "websocket")
+	b = strPair(b, "http_version", strings.TrimPrefix(x.Proto, "HTTP/"))
+	b = strPair(b, "scheme", "ws"+strings.TrimPrefix(x.Scheme, "http"))
+	b = wire.AppendList(wire.AppendStr(b, "subprotocols"), len(x.handshake.Protocols))
+	for _, name := range x.handshake.Protocols {
+		b = wire.AppendStr(b, validUTF8(name))
+	}
+	return b
 }
 
 func strPair(b []byte, key, value string) []byte {

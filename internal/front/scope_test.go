@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/internal/websocket"
 )
 
 // loadScope has Python decode a scope, and gives it as Python shows it.
@@ -58,6 +59,19 @@ func TestScopeForwarded(t *testing.T) {
 	o := Options{Forwarder: []string{"SCRIPT_NAME", "REMOTE_USER"}}
 	want := `'root_path': '/app', 'client': None, 'server': None, 'headers': [(b'script_name', b'/app'), (b'remote_user', b'bob')]}`
 	if got := loadScope(t, o.appendScope(nil, x, -1)); !strings.HasSuffix(got, want) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestSocketScope(t *testing.T) {
+	x := &Exchange{
+		Method: "GET", Target: "/chat", Proto: "HTTP/1.1", Scheme: "https",
+		handshake: &websocket.Handshake{Protocols: []string{"a", "b"}},
+	}
+	o := Options{}
+	want := `{'type': 'websocket', 'http_version': '1.1', 'scheme': 'wss', 'subprotocols': ['a', 'b'], 'path': '/chat', ` +
+		`'raw_path': b'/chat', 'query_string': b'', 'root_path': '', 'client': None, 'server': None, 'headers': []}`
+	if got := loadScope(t, o.appendScope(nil, x, -1)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kirin-server/kirin/internal/http1"
 	"github.com/kirin-server/kirin/internal/logs"
+	"github.com/kirin-server/kirin/internal/websocket"
 	"github.com/kirin-server/kirin/workers"
 	"github.com/kirin-server/kirin/workers/wire"
 )
@@ -67,6 +68,10 @@ type service struct {
 	head   head     // of the response
 	digits [20]byte // of its length
 	id     [16]byte // that logs know the exchange by
+
+	taker  Taker    // the rest is a WebSocket's
+	sock   net.Conn // to the worker
+	theirs *os.File // and the worker's end
 }
 
 // limits are those of a head that begins now.
@@ -76,7 +81,12 @@ func (f *Front) limits() http1.Limits { return f.options.Load().limits }
 func (f *Front) Serve(x *Exchange, w Writer) {
 	var s service
 	s.reset(f, x, w)
-	if s.check() {
+	switch taker, ok := w.(Taker); {
+	case !s.check():
+	case ok && websocket.Asked(x.Upgrade) && f.pool.Interface() == workers.ASGI:
+		s.taker = taker
+		s.webSocket()
+	default:
 		s.run()
 	}
 	s.over()
@@ -259,6 +269,8 @@ func (s *service) answer() bool {
 			s.interim(&letter.response)
 		case letter.response.Kind == wire.Stream:
 			return s.stream(&letter.response)
+		case letter.response.Kind == wire.Accept:
+			return s.relay(&letter.response)
 		default:
 			s.final(&letter.response)
 			letter.close()

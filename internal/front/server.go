@@ -24,9 +24,11 @@ type Server struct {
 	memory    sync.Pool      // of *memory
 	wg        sync.WaitGroup // of the connections
 	conns     atomic.Int64
-	last      atomic.Bool // every answer is the last of its connection
-	ending    atomic.Bool // a head that is under way gets little time
-	loops     *Loops      // nil: goroutines serve all connections
+	last      atomic.Bool   // every answer is the last of its connection
+	ending    atomic.Bool   // a head that is under way gets little time
+	over      chan struct{} // closed when connections are to end
+	overOnce  sync.Once
+	loops     *Loops // nil: goroutines serve all connections
 
 	mu        sync.Mutex // protects the fields below
 	listeners []*listening
@@ -43,7 +45,7 @@ func NewServer(f *Front, o Options) *Server {
 	o = o.withDefaults()
 	s := &Server{
 		front: f, log: o.Logger, stall: o.StallTimeout, headTime: o.HeadTimeout, keepAlive: o.KeepAlive,
-		loops: o.Loops, open: map[*conn]struct{}{},
+		loops: o.Loops, open: map[*conn]struct{}{}, over: make(chan struct{}),
 	}
 	s.memory.New = func() any { return &memory{buf: make([]byte, headBuffer)} }
 	s.last.Store(o.KeepAlive <= 0)
@@ -155,10 +157,16 @@ func (s *Server) StopAccepting() {
 	}
 }
 
+// end has connections end with the answer under way, and WebSockets now.
+func (s *Server) end() {
+	s.last.Store(true)
+	s.overOnce.Do(func() { close(s.over) })
+}
+
 // Drain makes every answer the last of its connection and waits until all connections have ended, or ctx has. Idle
 // connections are left to their own time-out, so that no request that is on its way meets a closed connection.
 func (s *Server) Drain(ctx context.Context) {
-	s.last.Store(true)
+	s.end()
 	_ = s.wait(ctx, func() {})
 }
 
@@ -168,7 +176,7 @@ const cutTimeout = 5 * time.Second
 // Shutdown closes the listeners and idle connections and waits for the exchanges under way; when ctx ends, it cuts them.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.StopAccepting()
-	s.last.Store(true)
+	s.end()
 	s.hurry()
 	err := s.wait(ctx, func() { s.closeIdle(false) })
 	if err != nil {

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -30,6 +31,7 @@ type writer struct {
 	begun   bool
 	last    bool // the connection ends with this answer
 	aborted bool
+	taken   bool // somebody else writes to the connection
 	err     error
 }
 
@@ -141,6 +143,17 @@ func (w *writer) Close() { w.last = true }
 // Abort cuts the connection behind what was sent.
 func (w *writer) Abort() { w.aborted = true }
 
+// Take gives the connection away.
+func (w *writer) Take() (net.Conn, io.Reader) {
+	m := w.c.mem
+	w.taken = true
+	w.c.SetReadDeadline(time.Time{})
+	return w.c.Conn, io.MultiReader(bytes.NewReader(bytes.Clone(m.buf[m.start:m.end])), w.c.Conn)
+}
+
+// Ending is closed when the engine ends.
+func (w *writer) Ending() <-chan struct{} { return w.c.server.over }
+
 // ending is what becomes of a connection behind an answer.
 type ending uint8
 
@@ -153,6 +166,9 @@ const (
 
 // end ends the answer, and says what follows.
 func (w *writer) end() ending {
+	if w.taken {
+		return ends
+	}
 	if w.framing == http1.InChunks && !w.aborted {
 		w.out = http1.AppendLastChunk(w.out, nil)
 	}

@@ -178,13 +178,26 @@ func AppendDrain(b []byte) []byte {
 	return EndFrame(AppendNone(BeginFrame(b)), at, TypeDrain, 0)
 }
 
+// A RequestKind says how a request's body travels.
+type RequestKind uint8
+
+// The kinds of REQUEST.
+const (
+	Whole     RequestKind = iota // in the frame
+	Spooled                      // in a file
+	Streamed                     // through a socket, until end of file
+	WebSocket                    // no body: messages both ways through a socket
+	requestKinds
+)
+
 // A Request is one request on its way to a worker.
 type Request struct {
 	ID      uint32
-	Environ []byte   // an encoded dict, see [AppendDict]: the environ of WSGI or the scope of ASGI
-	Body    []byte   // inline body, when File is nil
-	File    *os.File // the body, from offset 0
-	Size    int64    // length of File's content in bytes
+	Kind    RequestKind // Whole with a File means Spooled
+	Environ []byte      // an encoded dict, see [AppendDict]: the environ of WSGI or the scope of ASGI
+	Body    []byte      // inline body, when File is nil
+	File    *os.File    // the body, from offset 0, or the socket
+	Size    int64       // length of File's content in bytes
 }
 
 // RequestBatchOverhead is how many bytes [BeginRequests] appends.
@@ -196,11 +209,14 @@ func BeginRequests(b []byte) []byte { return AppendList(BeginFrame(b), 0) }
 // AppendRequest appends one request to a batch. A File's descriptor is to be sent along, in the order of the requests.
 func AppendRequest(b []byte, r *Request) []byte {
 	b = AppendInt(AppendTuple(b, 4), int64(r.ID))
-	if r.File != nil {
-		b = append(AppendInt(b, 1), r.Environ...)
+	switch {
+	case r.Kind > Spooled:
+		return AppendNone(append(AppendInt(b, int64(r.Kind)), r.Environ...))
+	case r.File != nil:
+		b = append(AppendInt(b, int64(Spooled)), r.Environ...)
 		return AppendInt(b, r.Size)
 	}
-	b = append(AppendInt(b, 0), r.Environ...)
+	b = append(AppendInt(b, int64(Whole)), r.Environ...)
 	if len(r.Body) == 0 {
 		return AppendNone(b)
 	}
@@ -235,21 +251,26 @@ func (d *decoder) request(f *Frame) (Request, bool) {
 	}
 	d.skip()
 	r.Environ = before[:len(before)-len(d.b)]
-	switch kind {
-	case 0:
+	if kind < 0 || kind >= int64(requestKinds) {
+		d.fail("request kind %d", kind)
+		return r, false
+	}
+	switch r.Kind = RequestKind(kind); r.Kind {
+	case Whole:
 		r.Body = d.bytes()
-	case 1:
+		return r, d.err == nil
+	case Spooled:
 		if r.Size = d.int(); r.Size < 0 {
 			d.fail("a request body of %d bytes", r.Size)
 		}
-		if len(f.Files) == 0 {
-			d.fail("a request without its descriptor")
-		}
-		if d.err == nil {
-			r.File, f.Files = f.Files[0], f.Files[1:]
-		}
 	default:
-		d.fail("request kind %d", kind)
+		d.skip()
+	}
+	if len(f.Files) == 0 {
+		d.fail("a request without its descriptor")
+	}
+	if d.err == nil {
+		r.File, f.Files = f.Files[0], f.Files[1:]
 	}
 	return r, d.err == nil
 }

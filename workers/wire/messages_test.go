@@ -131,6 +131,8 @@ func TestRequestsRoundTrip(t *testing.T) {
 		{ID: 1, Environ: environ()},
 		{ID: 1<<31 - 1, Environ: AppendEnd(AppendDict(nil)), Body: []byte("small \x00 body")},
 		{ID: 2, Environ: environ(), File: spool, Size: 1 << 40},
+		{ID: 4, Environ: environ(), Kind: Streamed, File: spool},
+		{ID: 5, Environ: environ(), Kind: WebSocket, File: spool},
 		{ID: 3, Environ: environ(), Body: []byte{}},
 	}
 	frame := BeginRequests(nil)
@@ -140,7 +142,7 @@ func TestRequestsRoundTrip(t *testing.T) {
 	for i := range in {
 		frame = AppendRequest(frame, &in[i])
 	}
-	f := Frame{Payload: payload(t, EndRequests(frame, 0, len(in), 1), TypeRequest, 1), Files: []*os.File{spool}}
+	f := Frame{Payload: payload(t, EndRequests(frame, 0, len(in), 3), TypeRequest, 3), Files: []*os.File{spool, spool, spool}}
 	var out []Request
 	if err := ParseRequests(&f, func(r Request) { out = append(out, r) }); err != nil {
 		t.Fatal(err)
@@ -211,6 +213,8 @@ func responses() []*Response {
 		{ID: 3, Kind: End, OK: true, Count: 1 << 33},
 		{ID: 4, Kind: End},
 		{ID: 5, Kind: Returned},
+		{ID: 8, Kind: Accept, Fields: []Field{field("X-Mine", "1")}, Body: []byte("chat")},
+		{ID: 9, Kind: Accept, Body: []byte{}},
 		{ID: 6, Kind: Interim, Status: []byte("103 Early Hints"), Fields: []Field{field("Link", "</a.css>")}},
 	}
 }
@@ -254,7 +258,7 @@ func TestResponsesRoundTrip(t *testing.T) {
 }
 
 func TestKindEnds(t *testing.T) {
-	for k, want := range map[Kind]bool{Complete: true, File: true, Stream: false, End: true, Returned: true, Interim: false} {
+	for k, want := range map[Kind]bool{Complete: true, File: true, Stream: false, End: true, Returned: true, Interim: false, Accept: false} {
 		if k.Ends() != want {
 			t.Errorf("kind %d ends: %v", k, k.Ends())
 		}

@@ -15,11 +15,12 @@ const (
 	End                  // the end of a Stream
 	Returned             // the request was not begun
 	Interim              // a 1xx response
+	Accept               // a WebSocket is open; its End follows
 	kinds
 )
 
 // Ends says whether a response of this kind is the last for its request.
-func (k Kind) Ends() bool { return k != Stream && k != Interim }
+func (k Kind) Ends() bool { return k != Stream && k != Interim && k != Accept }
 
 // Limits on what a worker may send for one response.
 const (
@@ -37,9 +38,9 @@ type Response struct {
 	ID      uint32
 	Status  []byte // "200 OK"
 	Fields  []Field
-	Body    []byte
-	Offset  int64 // of a File
-	Count   int64 // of a File: bytes to send; of an End: the size of the whole body
+	Body    []byte // of an Accept: the subprotocol
+	Offset  int64  // of a File
+	Count   int64  // of a File: bytes to send; of an End: the size of the whole body
 	File    *os.File
 	Encoded []byte // the tuple as it came, for [Response.Decode]
 }
@@ -98,6 +99,14 @@ func (d *decoder) response(r *Response) {
 		if r.Count = d.int(); r.Count < 0 {
 			d.fail("a stream of %d bytes", r.Count)
 		}
+	case Accept:
+		d.skip()
+		d.fields(r)
+		if r.Body = nil; d.peek() == codeStr {
+			r.Body = d.str()
+		} else {
+			d.skip()
+		}
 	default:
 		d.head(r)
 		d.body(r)
@@ -107,6 +116,13 @@ func (d *decoder) response(r *Response) {
 func (d *decoder) head(r *Response) {
 	before := len(d.b)
 	r.Status = d.str()
+	d.fields(r)
+	if before-len(d.b) > maxHead {
+		d.fail("a response head of %d bytes, above the limit of %d", before-len(d.b), maxHead)
+	}
+}
+
+func (d *decoder) fields(r *Response) {
 	n := d.sequence()
 	if n > maxFields {
 		d.fail("%d header fields, above the limit of %d", n, maxFields)
@@ -115,9 +131,6 @@ func (d *decoder) head(r *Response) {
 		d.fixed(2, "a header field")
 		name := d.str()
 		r.Fields = append(r.Fields, Field{name, d.str()})
-	}
-	if before-len(d.b) > maxHead {
-		d.fail("a response head of %d bytes, above the limit of %d", before-len(d.b), maxHead)
 	}
 }
 
@@ -149,9 +162,17 @@ func AppendResponse(b []byte, r *Response) []byte {
 		}
 		return AppendInt(AppendNone(AppendInt(b, ok)), r.Count)
 	}
-	b = AppendList(AppendStr(b, string(r.Status)), len(r.Fields))
+	if r.Kind == Accept {
+		b = AppendNone(b)
+	} else {
+		b = AppendStr(b, string(r.Status))
+	}
+	b = AppendList(b, len(r.Fields))
 	for _, f := range r.Fields {
 		b = AppendStr(AppendStr(AppendTuple(b, 2), string(f.Name)), string(f.Value))
+	}
+	if r.Kind == Accept {
+		return AppendStr(b, string(r.Body))
 	}
 	if r.Kind == File {
 		return AppendInt(AppendInt(AppendTuple(b, 2), r.Offset), r.Count)

@@ -1,0 +1,136 @@
+package websocket
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
+	"github.com/gobwas/ws/wsutil"
+)
+
+// messages reads a client's messages.
+type messages struct {
+	r      *Relay
+	reader wsutil.Reader
+	flate  wsflate.MessageState
+	buf    bytes.Buffer
+}
+
+// fromClient passes on what the client sends, until it ends the WebSocket or breaks the protocol.
+func (r *Relay) fromClient() {
+	m := &messages{r: r}
+	m.reader = wsutil.Reader{Source: r.Read, State: r.Handshake.state(), MaxMessageSize: r.MaxMessage, OnIntermediate: m.control}
+	if r.Handshake.deflate {
+		m.reader.Extensions = []wsutil.RecvExtension{&m.flate}
+	}
+	for {
+		if err := m.next(); err != nil {
+			r.endBy(err)
+			return
+		}
+	}
+}
+
+// errEnded is the client's orderly end.
+var errEnded = errors.New("the client has closed the WebSocket")
+
+var errText = errors.New("a text that is not UTF-8")
+
+// endBy tells the client what was wrong.
+func (r *Relay) endBy(err error) {
+	var protocol ws.ProtocolError
+	switch {
+	case errors.Is(err, wsutil.ErrMessageTooLarge), errors.Is(err, errTooLarge):
+		r.close(ws.StatusMessageTooBig, "")
+	case errors.Is(err, errText):
+		r.close(ws.StatusInvalidFramePayloadData, "")
+	case errors.As(err, &protocol):
+		r.close(ws.StatusProtocolError, protocol.Error())
+	}
+}
+
+// next takes one frame, or a whole message.
+func (m *messages) next() error {
+	head, err := m.reader.NextFrame()
+	if err != nil {
+		return err
+	}
+	m.r.heard.Store(time.Now().UnixNano())
+	if head.OpCode.IsControl() {
+		return m.control(head, &m.reader)
+	}
+	m.buf.Reset()
+	m.buf.Write(make([]byte, headSize))
+	if err := m.gather(); err != nil {
+		return err
+	}
+	kind := byte(kindBinary)
+	if head.OpCode == ws.OpText {
+		kind = kindText
+		if !utf8.Valid(m.buf.Bytes()[headSize:]) {
+			return errText
+		}
+	}
+	return m.deliver(kind)
+}
+
+// gather reads the rest of a message.
+func (m *messages) gather() error {
+	if m.flate.IsCompressed() {
+		return inflate(&m.buf, &m.reader, m.r.MaxMessage)
+	}
+	_, err := m.buf.ReadFrom(&m.reader)
+	return err
+}
+
+// deliver passes what is gathered on to the worker. It waits while that has enough.
+func (m *messages) deliver(kind byte) error {
+	b := m.buf.Bytes()
+	binary.LittleEndian.PutUint32(b, uint32(len(b)-headSize))
+	b[headSize-1] = kind
+	_, err := m.r.Worker.Write(b)
+	if m.buf.Cap() > keptBuffer {
+		m.buf = bytes.Buffer{}
+	}
+	return err
+}
+
+// keptBuffer is how much memory for a message an idle WebSocket keeps.
+const keptBuffer = 4 << 10
+
+// control answers a control frame.
+func (m *messages) control(head ws.Header, body io.Reader) error {
+	payload := make([]byte, head.Length) // at most 125 bytes: the reader has checked it
+	if _, err := io.ReadFull(body, payload); err != nil {
+		return err
+	}
+	m.r.heard.Store(time.Now().UnixNano())
+	switch head.OpCode {
+	case ws.OpPing:
+		m.r.control(ws.OpPong, payload)
+	case ws.OpClose:
+		return m.ended(payload)
+	}
+	return nil
+}
+
+// ended tells the worker and answers the client.
+func (m *messages) ended(payload []byte) error {
+	if len(payload) > 0 {
+		code, reason := ws.ParseCloseFrameData(payload)
+		if err := ws.CheckCloseFrameData(code, reason); err != nil {
+			return err
+		}
+	}
+	m.buf.Reset()
+	m.buf.Write(make([]byte, headSize))
+	m.buf.Write(payload)
+	_ = m.deliver(kindClose)
+	m.r.control(ws.OpClose, payload[:min(2, len(payload))])
+	return errEnded
+}

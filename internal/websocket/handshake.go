@@ -1,0 +1,93 @@
+package websocket
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"github.com/gobwas/httphead"
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
+)
+
+// A Handshake is what a client has asked for (RFC 6455 §4.2.1).
+type Handshake struct {
+	Protocols []string // subprotocols, the one it likes best first
+	key       string
+	deflate   bool
+}
+
+// Refusal is why a handshake is no good, and the status that says so.
+type Refusal struct {
+	Status int
+	Why    string
+}
+
+func (r *Refusal) Error() string { return r.Why }
+
+// Version is the protocol's version, which Sec-WebSocket-Version carries.
+const Version = "13"
+
+// Asked says whether the Upgrade field of a request asks for a WebSocket.
+func Asked(upgrade string) bool { return strings.EqualFold(upgrade, "websocket") }
+
+// ParseHandshake reads what a request asks for; field gives its header fields, joined by commas. The error is a [*Refusal].
+func ParseHandshake(method, proto string, field func(name string) string) (*Handshake, error) {
+	h := &Handshake{key: field("Sec-WebSocket-Key")}
+	key, err := base64.StdEncoding.DecodeString(h.key)
+	switch {
+	case method != http.MethodGet || proto == "HTTP/1.0":
+		return nil, &Refusal{http.StatusBadRequest, "a WebSocket begins with GET in HTTP/1.1"}
+	case field("Sec-WebSocket-Version") != Version:
+		return nil, &Refusal{http.StatusUpgradeRequired, "the version of the WebSocket is not " + Version}
+	case err != nil || len(key) != 16:
+		return nil, &Refusal{http.StatusBadRequest, "Sec-WebSocket-Key is not 16 bytes in base64"}
+	}
+	for name := range strings.SplitSeq(field("Sec-WebSocket-Protocol"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			h.Protocols = append(h.Protocols, name)
+		}
+	}
+	h.deflate = asksDeflate(field("Sec-WebSocket-Extensions"))
+	return h, nil
+}
+
+// asksDeflate looks whether the client would compress messages, each by itself.
+func asksDeflate(extensions string) bool {
+	if extensions == "" {
+		return false
+	}
+	options, ok := httphead.ParseOptions([]byte(extensions), nil)
+	if !ok {
+		return false
+	}
+	e := wsflate.Extension{Parameters: wsflate.DefaultParameters}
+	for _, o := range options {
+		if _, err := e.Negotiate(o); err != nil {
+			return false
+		}
+	}
+	_, accepted := e.Accepted()
+	return accepted
+}
+
+// AppendResponse appends the head of the response that opens the WebSocket (RFC 6455 §4.2.2), but for further fields and the empty line.
+func (h *Handshake) AppendResponse(b []byte, subprotocol string) []byte {
+	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	b = append(append(b, accept(h.key)...), "\r\n"...)
+	if subprotocol != "" {
+		b = append(append(append(b, "Sec-WebSocket-Protocol: "...), subprotocol...), "\r\n"...)
+	}
+	if h.deflate {
+		b = append(b, "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"...)
+	}
+	return b
+}
+
+// state is how frames are to be read.
+func (h *Handshake) state() ws.State {
+	if h.deflate {
+		return ws.StateServerSide | ws.StateExtended
+	}
+	return ws.StateServerSide
+}
