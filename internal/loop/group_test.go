@@ -2,6 +2,7 @@ package loop
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,12 +20,12 @@ func TestGroup(t *testing.T) {
 	for range 4 {
 		a, b := pair(t)
 		events := make(chan Events, 10)
-		var home *Loop
+		var home atomic.Pointer[Loop]
 		err := g.Watch(a[0], func(now time.Time, e Events, at *Loop) {
 			if at.Now() != now {
 				t.Error("the time is not the loop's")
 			}
-			home = at
+			home.Store(at)
 			events <- e
 		})
 		if err != nil {
@@ -39,10 +40,10 @@ func TestGroup(t *testing.T) {
 			}
 			e = wait(t, "an event", events)
 		}
-		homes[home] = true
+		homes[home.Load()] = true
 		g.Forget(a[0])
 		_, _ = unix.Write(a[1], []byte("x"))
-		do(t, home, func() {})
+		do(t, home.Load(), func() {})
 		for len(events) > 0 {
 			if e := <-events; e == Readable {
 				t.Errorf("told of %x after Forget", e)
