@@ -223,6 +223,19 @@ func testIdleMemory(t *testing.T, on path) {
 	runtime.KeepAlive(conns)
 }
 
+// TestNoReason: a status without a reason gets the usual one, if there is one.
+func TestNoReason(t *testing.T) { eachPath(t, testNoReason) }
+
+func testNoReason(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) { c.Complete(c.Path()[1:], "") }})
+	c := r.dial()
+	for status, want := range map[string]string{"404": "404 Not Found", "299": "299 ", "200%20": "200 OK"} {
+		if a := c.ask("GET", "/"+status).answer("GET"); a.Status != want {
+			t.Errorf("%q is answered as %q, want %q", status, a.Status, want)
+		}
+	}
+}
+
 // TestGoneIdle: a client that leaves between two requests, or within a head, is noticed.
 func TestGoneIdle(t *testing.T) { eachPath(t, testGoneIdle) }
 
