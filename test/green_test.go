@@ -2,7 +2,9 @@ package test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/kirin-server/kirin/internal/testkit"
@@ -31,4 +33,15 @@ func TestGreenThreads(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestGreenReload wants a reload under load to replace workers whose requests share a thread, and no client to notice.
+func TestGreenReload(t *testing.T) {
+	t.Parallel()
+	s, l, dir := underLoad(t, "--worker-class gevent --workers 2")
+	write(t, filepath.Join(dir, "version.py"), versionFile("2"))
+	s.Signal(syscall.SIGHUP)
+	l.WaitVersion("2")
+	l.Wait(100)
+	unharmed(t, s, l)
 }

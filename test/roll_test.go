@@ -39,7 +39,6 @@ func unharmed(t *testing.T, s *testkit.Server, l *testkit.Load) testkit.Report {
 var classes = map[string]string{
 	"sync":    "--workers 2",
 	"gthread": "--worker-class gthread --workers 2 --threads 4",
-	"gevent":  "--worker-class gevent --workers 2",
 }
 
 func eachClass(t *testing.T, test func(t *testing.T, flags string)) {

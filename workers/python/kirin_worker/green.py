@@ -1,5 +1,7 @@
 """The ``gevent`` and ``eventlet`` classes: each request in a green thread of its own."""
 
+import os
+import sys
 from _thread import get_ident
 
 from .green_kits import KITS, stacks
@@ -101,6 +103,14 @@ class Green(Parallel):
         """Serves until nothing is left to do."""
         self.check()
         self.over.wait()
+
+    def leave(self):
+        """Ends the process here: a hub that the interpreter tears down beside a native thread may crash."""
+        import atexit
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
 
     def check(self):
         if self.signals.quitting or self.finished():

@@ -36,7 +36,7 @@ def serve(arguments):
     try:
         options = opts.parse(arguments)
         log = logs.Log(options.log_fd, options.log_level, journal)
-        log.connect(options.identifier, os.environ.get("KIRIN_WORKER", ""))
+        log.connect(options.identifier, os.environ.pop("KIRIN_WORKER", ""))
         listener = systemd.listener()
         notifier = systemd.notifier()
     except WorkerError as error:
@@ -135,6 +135,7 @@ def work(server, early, notifier, log):
         log.info("Worker exiting (pid: %d)" % os.getpid())
         server.signals.quitting = True      # from here on, INT and QUIT have nothing to unwind
         server.watch.stop()                 # for threads of the application's that do not end
+        server.leave()
     except Quit:
         pass
     return 0

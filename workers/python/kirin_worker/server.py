@@ -206,6 +206,9 @@ class Server:
             return False
         return self.drained or self.signals.stopping
 
+    def leave(self):
+        """The last thing before the interpreter ends."""
+
     def abandon(self):
         """In a forked child: lets go of every descriptor of the worker's, so that the fronts see its end."""
         self.orphan = True
