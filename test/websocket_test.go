@@ -38,6 +38,19 @@ func TestWebSocket(t *testing.T) {
 	}
 }
 
+// TestWebSocketWithBody wants an upgrade that comes with a body, which would pass for messages, ignored (RFC 9110 §7.8 allows it).
+func TestWebSocketWithBody(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, options{App: "sockets:app"})
+	for _, framing := range []string{"Content-Length: 7\r\n\r\n\x81\x81aaaa\x00", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"} {
+		c := s.Dial()
+		c.Send("GET /echo HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s", framing)
+		wantStatus(t, c.Response("GET"), 404) // there is no such route but for WebSockets
+		wantStatus(t, c.Get("/"), 200)
+	}
+}
+
 // TestWebSocketEnds wants clients to be told to connect anew when their worker or the server ends.
 func TestWebSocketEnds(t *testing.T) {
 	t.Parallel()

@@ -83,7 +83,7 @@ func (f *Front) Serve(x *Exchange, w Writer) {
 	s.reset(f, x, w)
 	switch taker, ok := w.(Taker); {
 	case !s.check():
-	case ok && websocket.Asked(x.Upgrade) && f.pool.Interface() == workers.ASGI:
+	case ok && x.Length == 0 && websocket.Asked(x.Upgrade) && f.pool.Interface() == workers.ASGI: // a body would pass for messages
 		s.taker = taker
 		s.webSocket()
 	default:
