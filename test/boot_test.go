@@ -171,7 +171,7 @@ func TestUsage(t *testing.T) {
 		"--workers many hello:app":               "many",
 		"--workers -1 hello:app":                 "-1",
 		"--worker-class gevnt hello:app":         "gevent",
-		"--worker-class gevent hello:app":        "not implemented",
+		"--worker-class tornado hello:app":       "not implemented",
 		"--certfile x --keyfile y hello:app":     "certfile|keyfile",
 		"--preload hello:app":                    "preload",
 		"--statsd-host localhost:8125 hello:app": "statsd",
