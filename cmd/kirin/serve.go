@@ -49,6 +49,10 @@ type server struct {
 	reloading bool
 	later     []syscall.Signal // for when the reload is over
 	curious   []func(answer)   // who waits for the outcome of the next hand-over
+	asleep    bool             // the end is one for want of requests
+
+	statusMu  sync.Mutex // held while STATUS= is told; protects the field below
+	lastWords string     // what STATUS= is to stay, when it is
 }
 
 // serve serves the application until a signal ends it. load reads every source of the configuration again.
@@ -123,13 +127,17 @@ func (s *server) claimPidfile(_ context.Context, cfg *config.Config) (err error)
 }
 
 func (s *server) bind(ctx context.Context, cfg *config.Config) (err error) {
-	s.sockets, err = openSockets(ctx, cfg, s.app)
-	if err == nil && s.app != "" {
+	if s.sockets, err = openSockets(ctx, cfg, s.app); err != nil {
+		return err
+	}
+	s.checkIdle(cfg)
+	s.sayAwake(cfg)
+	if s.app != "" {
 		for _, w := range s.changes.begin(s.sockets.addresses()) {
 			s.log.Warn(w)
 		}
 	}
-	return err
+	return nil
 }
 
 func (s *server) startWorkers(ctx context.Context, cfg *config.Config) (err error) {

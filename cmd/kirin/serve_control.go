@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -54,20 +55,19 @@ func (s *server) live(app string) *liveStatus {
 func (s *server) obeyReload(ctx context.Context, tell func(answer)) answer {
 	defer s.progress.follow(func(text string) { tell(answer{Log: text}) })()
 	done := make(chan error, 1)
+	err := errors.New("the front is stopping")
 	select {
 	case s.reloads <- reloadOrder{why: "reloading", done: done}:
-	case <-ctx.Done():
-		return answer{Error: "the front is stopping"}
-	}
-	select {
-	case err := <-done:
-		if err != nil {
-			return answer{Error: err.Error(), Detail: classify(err).detail}
+		select {
+		case err = <-done:
+		case <-ctx.Done():
 		}
-		return answer{}
 	case <-ctx.Done():
-		return answer{Error: "the front is stopping"}
 	}
+	if err == nil || s.sleeps() { // what starts next is new
+		return answer{}
+	}
+	return answer{Error: err.Error(), Detail: classify(err).detail}
 }
 
 // obeyHandOver hands over as SIGUSR2 does, which waits for its turn, and says what came of it.

@@ -18,9 +18,11 @@ const drainTime = time.Second
 func (s *server) finish(ctx context.Context) {
 	s.engine.StopAccepting()
 	s.pool.Hurry()
-	short, cancel := context.WithTimeout(ctx, drainTime)
-	defer cancel()
-	s.engine.Drain(short)
+	if !s.sleeps() { // else no request is on its way
+		short, cancel := context.WithTimeout(ctx, drainTime)
+		defer cancel()
+		s.engine.Drain(short)
+	}
 	if err := s.engine.Shutdown(ctx); err != nil {
 		s.log.Warn(fmt.Sprintf("connections were cut: %v", err))
 	}

@@ -43,7 +43,20 @@ func (s *server) tellReady() {
 }
 
 func (s *server) tellStatus() {
-	s.tell(s.notify.Status(s.stats.summary(s.pool.Status(), time.Now())))
+	s.statusMu.Lock()
+	defer s.statusMu.Unlock()
+	if s.lastWords == "" {
+		s.tell(s.notify.Status(s.stats.summary(s.pool.Status(), time.Now())))
+	}
+}
+
+// tellLast says that we end, and sets STATUS= for good.
+func (s *server) tellLast(status string) {
+	s.statusMu.Lock()
+	defer s.statusMu.Unlock()
+	s.lastWords = status
+	s.tell(s.notify.Stopping())
+	s.tell(s.notify.Status(status))
 }
 
 // tell logs what could not be told to the service manager.

@@ -37,6 +37,7 @@ func (s *server) takeIn(ctx context.Context) error {
 	for _, w := range cfg.Warnings {
 		s.log.Warn(w)
 	}
+	s.checkIdle(cfg)
 	added, err := s.sockets.change(ctx, cfg)
 	if err != nil {
 		return err
@@ -109,6 +110,12 @@ func (s *server) setReloading(reloading bool) {
 		}
 		s.later = nil
 	}
+}
+
+func (s *server) isReloading() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reloading
 }
 
 // putOff keeps a signal for later while a reload is under way, which would undo what it asks for or be cut in two by it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,6 +71,12 @@ func (s *server) loop(ctx context.Context, signals chan os.Signal) error {
 		defer close(reloader)
 		s.reloadLoop(ctx)
 	}()
+	var idle idleness
+	look := time.NewTimer(idle.pause(0))
+	defer look.Stop()
+	if !s.canSleep() {
+		look.Stop()
+	}
 	for {
 		select {
 		case sig := <-signals:
@@ -77,11 +84,19 @@ func (s *server) loop(ctx context.Context, signals chan os.Signal) error {
 				<-reloader
 				return err
 			}
+		case now := <-look.C:
+			if s.unused(&idle, now) {
+				cancel()
+				<-reloader
+				s.fallAsleep(signals)
+				return nil
+			}
+			look.Reset(idle.pause(s.config().IdleTimeout))
 		case <-s.handover.KeeperGone():
 			s.log.Warn("the process that kept this one's place is gone: stopping")
 			cancel()
 			<-reloader
-			s.stopHeeding(signals)
+			s.stopHeeding(signals, s.config().GracefulTimeout)
 			return nil
 		}
 	}
@@ -144,7 +159,7 @@ func (s *server) heed(ctx context.Context, cancel func(), sig os.Signal, signals
 	case unix.SIGTERM:
 		s.log.Info("Handling signal: term")
 		cancel()
-		s.stopHeeding(signals)
+		s.stopHeeding(signals, s.config().GracefulTimeout)
 		return true, nil
 	default:
 		s.log.Info("Handling signal: " + sig.String())
@@ -156,10 +171,10 @@ func (s *server) heed(ctx context.Context, cancel func(), sig os.Signal, signals
 	return false, nil
 }
 
-// stopHeeding stops gracefully; a second signal to end makes it quick.
-func (s *server) stopHeeding(signals chan os.Signal) {
+// stopHeeding stops gracefully, as far as there is time; a second signal to end makes it quick.
+func (s *server) stopHeeding(signals chan os.Signal, within time.Duration) {
 	s.tell(s.notify.Stopping())
-	ctx, cancel := context.WithTimeout(context.Background(), s.config().GracefulTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	done := make(chan struct{})
 	go func() {

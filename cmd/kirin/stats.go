@@ -31,6 +31,13 @@ func (s *stats) record(d time.Duration) {
 	s.mu.Unlock()
 }
 
+// exchanges counts them.
+func (s *stats) exchanges() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
 // rates gives the exchanges a second since it was last asked, and the 95th percentile of the last ones' time.
 func (s *stats) rates(now time.Time) (perSec float64, p95 time.Duration) {
 	s.mu.Lock()

@@ -38,6 +38,7 @@ type Config struct {
 	MaxLifetime    time.Duration // of one worker; 0: no limit
 	Prefetch       int           // 0: none
 	Surge          int
+	IdleTimeout    time.Duration // 0: never
 
 	Chdir      string   // absolute, exists
 	PythonPath []string // absolute

@@ -56,6 +56,7 @@ func (m *merge) workers(c *Config) error {
 	c.RequestTimeout = m.seconds("request_timeout")
 	c.MaxMemory, c.MaxLifetime = m.number("max_memory"), m.seconds("max_lifetime")
 	c.Prefetch, c.Surge = m.number("prefetch"), m.number("surge")
+	c.IdleTimeout = m.seconds("idle_timeout")
 	return nil
 }
 

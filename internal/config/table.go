@@ -71,6 +71,10 @@ var kirinSettings = []*Setting{
 		Name: "surge", Section: "kirin", Long: []string{"surge"}, Kind: Int, Default: 1, Meta: "INT", State: Implemented,
 		Help: "spare workers that are started at a time while workers are replaced; 0: each ends before its successor starts",
 	},
+	{
+		Name: "idle_timeout", Section: "kirin", Long: []string{"idle-timeout"}, Kind: Int, Default: 0, Meta: "SECONDS", State: Implemented,
+		Help: "with a socket that systemd keeps: end after so long without a request, until the next connection; 0: never",
+	},
 }
 
 var socketSettings = []*Setting{

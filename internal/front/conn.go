@@ -28,8 +28,10 @@ const (
 type phase int32
 
 const (
-	idling  phase = iota
-	heading       // a part of a head has come
+	fresh phase = iota // nothing has come yet
+	idling
+	arriving // something may have come
+	heading  // a part of a head has come
 	active
 )
 
@@ -66,25 +68,33 @@ type memory struct {
 	loop loopMemory
 }
 
+// welcome enters a connection, before the next one is accepted, and has it served.
+func (s *Server) welcome(nc net.Conn) {
+	c := &conn{Conn: nc, server: s}
+	c.ctx, c.gone = context.WithCancel(context.Background())
+	if s.admit(c) {
+		s.wg.Go(c.converse)
+		return
+	}
+	c.gone()
+	c.Close()
+}
+
 // converse serves one connection until it ends.
-func (s *Server) converse(nc net.Conn) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	c := &conn{Conn: nc, server: s, ctx: ctx, gone: cancel}
-	if tcp, ok := nc.LocalAddr().(*net.TCPAddr); ok {
+func (c *conn) converse() {
+	defer c.gone()
+	if tcp, ok := c.LocalAddr().(*net.TCPAddr); ok {
 		c.local = tcp.AddrPort()
 	}
-	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		c.peer = tcp.AddrPort()
 	}
-	if sc, ok := nc.(syscall.Conn); ok {
+	if sc, ok := c.Conn.(syscall.Conn); ok {
 		c.raw, _ = sc.SyscallConn()
 		c.read = c.tryRead
 	}
-	if s.admit(c) {
-		c.run()
-		s.dismiss(c)
-	}
+	c.run()
+	c.server.dismiss(c)
 	c.Close()
 }
 
@@ -120,7 +130,7 @@ func (c *conn) next(wait time.Duration) (ok bool) {
 			if c.phase.Swap(int32(heading)) != int32(heading) {
 				c.setHeadDeadline()
 			}
-		} else {
+		} else if c.phase.Load() != int32(fresh) {
 			c.phase.Store(int32(idling))
 		}
 		if c.fill() != nil {
@@ -160,9 +170,13 @@ func (c *conn) fill() error {
 	return err
 }
 
-// tryRead reads what is there, and has no memory while it is nothing.
+// tryRead reads what is there, and has no memory while it is nothing. Before it takes a byte it is no longer idle; see [conn.unused].
 func (c *conn) tryRead(fd uintptr) (done bool) {
 	c.acquire()
+	was := c.phase.Load()
+	if phase(was) <= idling {
+		c.phase.Store(int32(arriving))
+	}
 	for {
 		n, err := syscall.Read(int(fd), c.mem.buf[c.mem.end:])
 		switch {
@@ -170,6 +184,7 @@ func (c *conn) tryRead(fd uintptr) (done bool) {
 			continue
 		case errors.Is(err, syscall.EAGAIN):
 			c.release()
+			c.phase.Store(was)
 			return false
 		case err == nil && n == 0:
 			err = io.EOF

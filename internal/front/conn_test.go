@@ -326,7 +326,7 @@ func TestCut(t *testing.T) {
 	_ = r.server.Shutdown(ctx)
 	busy.wantEnd()
 	ours, theirs := net.Pipe()
-	r.server.converse(ours)
+	r.server.welcome(ours)
 	if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("a late connection: %v", err)
 	}

@@ -3,7 +3,6 @@ package front
 import (
 	"errors"
 	"net"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,18 +28,11 @@ func (s *Server) sweep() {
 
 // clientGone looks whether the other end of a connection has closed it, without reading.
 func clientGone(c net.Conn) bool {
-	sc, ok := c.(syscall.Conn)
-	if !ok {
+	switch n, err := peek(c); {
+	case err == nil:
+		return n == 0
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 		return false
 	}
-	rc, err := sc.SyscallConn()
-	if err != nil {
-		return true
-	}
-	gone := false
-	err = rc.Control(func(fd uintptr) {
-		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		gone = n == 0 && err == nil || err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR)
-	})
-	return gone || err != nil
+	return true
 }

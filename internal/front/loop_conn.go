@@ -160,6 +160,9 @@ func (c *loopConn) next() {
 	}
 }
 
+// hasInput says whether something has come that nobody has read, or turned to, yet.
+func (c *loopConn) hasInput() bool { return c.readable || c.listed || c.sock.HasInput() }
+
 // list has the connection get another turn at the end of the round.
 func (c *loopConn) list() {
 	if !c.listed {

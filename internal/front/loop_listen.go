@@ -15,6 +15,7 @@ const lookEvery = time.Second
 // listening is a listener that a server serves.
 type listening struct {
 	net.Listener
+	looped bool          // loops accept, and no goroutine
 	left   chan struct{} // closed by leaveLoops
 	broken chan error    // why it cannot be accepted from
 
@@ -70,6 +71,15 @@ func (on *listening) leaveLoops() {
 	close(on.left)
 	for _, o := range on.socks {
 		_ = o.loop.Do(o.sock.Close) // a loop that has ended accepts nothing
+	}
+}
+
+// onEach calls f with the socket on each loop, and waits for it.
+func (on *listening) onEach(f func(*loop.Listener)) {
+	on.mu.Lock()
+	defer on.mu.Unlock()
+	for _, o := range on.socks {
+		_ = o.loop.Do(func() { f(o.sock) }) // a loop that has ended accepts nothing
 	}
 }
 

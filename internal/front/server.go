@@ -38,6 +38,10 @@ type Server struct {
 	cut       bool // no connection is taken any more
 	sweeping  bool
 	sweeper   *time.Timer
+	resting   bool       // it is looked whether all may rest: accept loops are to stand still
+	round     int        // how often it was
+	parked    int        // how many goroutines that accept stand still, in this round
+	turn      *sync.Cond // of these three
 }
 
 // NewServer makes an engine for f. The times of o are fixed for the engine's life; all else is f's.
@@ -48,6 +52,7 @@ func NewServer(f *Front, o Options) *Server {
 		loops: o.Loops, open: map[*conn]struct{}{}, over: make(chan struct{}),
 	}
 	s.memory.New = func() any { return &memory{buf: make([]byte, headBuffer)} }
+	s.turn = sync.NewCond(&s.mu)
 	s.last.Store(o.KeepAlive <= 0)
 	return s
 }
@@ -59,19 +64,22 @@ func (s *Server) Serve(l net.Listener) error {
 		return l.Close()
 	}
 	defer s.leave(on)
-	if s.loops != nil && descriptor(l) != nil {
+	if on.looped {
 		return s.serveOnLoops(on)
 	}
 	a := acceptor{Listener: l, log: s.log}
 	for {
 		c, err := a.accept()
-		if errors.Is(err, net.ErrClosed) {
+		switch {
+		case err == nil:
+			s.welcome(c)
+		case timedOut(err):
+			s.park()
+		case errors.Is(err, net.ErrClosed):
 			return nil
-		}
-		if err != nil {
+		default:
 			return err
 		}
-		s.wg.Go(func() { s.converse(c) })
 	}
 }
 
@@ -88,7 +96,7 @@ const tellEvery = time.Minute
 func (a *acceptor) accept() (net.Conn, error) {
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		c, err := a.Accept()
-		if passing, ok := errors.AsType[*net.OpError](err); !ok || !passing.Temporary() {
+		if passing, ok := errors.AsType[*net.OpError](err); !ok || !passing.Temporary() || timedOut(err) {
 			return c, err
 		}
 		if time.Since(a.told) > tellEvery {
@@ -102,10 +110,14 @@ func (a *acceptor) accept() (net.Conn, error) {
 func (s *Server) enter(l net.Listener) *listening {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for s.resting {
+		s.turn.Wait()
+	}
 	if s.stopped {
 		return nil
 	}
 	on := newListening(l)
+	on.looped = s.loops != nil && descriptor(l) != nil
 	s.listeners = append(s.listeners, on)
 	return on
 }
@@ -114,6 +126,7 @@ func (s *Server) leave(on *listening) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listeners = slices.DeleteFunc(s.listeners, func(other *listening) bool { return other == on })
+	s.turn.Broadcast()
 }
 
 // admit enters a connection, unless the server has ended.
@@ -215,7 +228,7 @@ func (s *Server) closeWaiting(all bool) {
 	defer s.mu.Unlock()
 	s.cut = s.cut || all
 	for c := range s.open {
-		if all || phase(c.phase.Load()) == idling {
+		if all || c.unused() {
 			c.Close()
 		}
 		if all {

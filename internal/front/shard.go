@@ -136,10 +136,20 @@ func (h *shard) closeIdle(all bool) {
 	for _, c := range slices.Clone(h.all) {
 		if all {
 			c.cut()
-		} else if c.stage == resting || c.stage == lingering {
+		} else if c.stage == resting && !c.hasInput() || c.stage == lingering {
 			c.close()
 		}
 	}
+}
+
+// owed counts the connections that are not just kept alive. With look, one on which something has come that nobody has read yet counts.
+func (h *shard) owed(look bool) (n int) {
+	for _, c := range h.all {
+		if c.stage != resting || c.timer.Queue() != h.idles || look && c.hasInput() {
+			n++
+		}
+	}
+	return n
 }
 
 // hurry gives clients that have begun a head little time for the rest of it.

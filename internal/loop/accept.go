@@ -135,6 +135,21 @@ func (s *Listener) Close() {
 	s.fd = -1
 }
 
+// Pause ends the accepting until Resume: what comes meanwhile waits in the socket.
+func (s *Listener) Pause() {
+	if s.fd >= 0 {
+		s.timer.Stop()
+		s.loop.Forget(s.fd)
+	}
+}
+
+// Resume goes on after Pause.
+func (s *Listener) Resume() {
+	if s.fd >= 0 {
+		s.Expired(nil)
+	}
+}
+
 // Ready accepts what there is, but no more than a few at a time.
 func (s *Listener) Ready(Events) {
 	for range s.burst {

@@ -163,3 +163,32 @@ func TestZone(t *testing.T) {
 		t.Errorf("zone %q", z)
 	}
 }
+
+// TestListenerPause: what comes while nothing is accepted waits, and is accepted later. A pause for lack of descriptors does not end this one.
+func TestListenerPause(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := adopt(t, start(t), ln, echo)
+	say(t, s.dial(), "a", "A")
+	do(t, s.loop, func() {
+		s.sock.rest()
+		s.sock.Pause()
+		s.sock.Pause()
+	})
+	late := s.dial()
+	time.Sleep(2 * acceptPause) // nothing happens
+	do(t, s.loop, func() {
+		if len(s.all) != 1 {
+			t.Errorf("%d connections, want the first alone", len(s.all))
+		}
+		s.sock.Resume()
+	})
+	say(t, late, "b", "B")
+	do(t, s.loop, func() {
+		s.sock.Close()
+		s.sock.Pause()
+		s.sock.Resume() // of one that is closed
+	})
+}

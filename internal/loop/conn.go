@@ -61,6 +61,13 @@ func (c *Conn) Writev(a, b []byte) (int, error) { return written(sendTwo(c.fd, a
 // PeerGone says whether the peer has closed its end and everything that it has sent has been read, or the connection is broken.
 func (c *Conn) PeerGone() bool { return peerGone(c.fd) }
 
+// HasInput says whether something has come that nobody has read yet.
+func (c *Conn) HasInput() bool {
+	var b [1]byte
+	n, _ := recv(c.fd, b[:], unix.MSG_PEEK)
+	return n > 0
+}
+
 // CloseWrite tells the peer that nothing more comes.
 func (c *Conn) CloseWrite() { _ = unix.Shutdown(c.fd, unix.SHUT_WR) }
 

@@ -24,6 +24,8 @@ type LoadOptions struct {
 	Fresh       int    // so many of the Connections are made anew for each request
 	Once        bool   // nothing is sent twice: a connection that ends without a word has failed its request
 	Name        string // begins the ids, so that those of several loads in one trace differ
+	// Pause is how long a client waits before its n-th request, from 1 on; nil: not at all.
+	Pause func(n int) time.Duration
 }
 
 // A Load is clients that ask without a pause until they are stopped, and check
@@ -186,11 +188,9 @@ func (r request) bytes(path string) []byte {
 func (l *Load) client(number int) {
 	var c *loadConn
 	for n := 1; ; n++ {
-		select {
-		case <-l.stop:
+		if l.stopped(n) {
 			c.close()
 			return
-		default:
 		}
 		r := l.request(number, n)
 		l.sent(r)
@@ -198,6 +198,22 @@ func (l *Load) client(number int) {
 			c.close()
 			c = nil
 		}
+	}
+}
+
+// stopped waits until it is time for the n-th request, and reports whether the load has ended by then.
+func (l *Load) stopped(n int) bool {
+	if l.o.Pause != nil {
+		select {
+		case <-l.stop:
+		case <-time.After(l.o.Pause(n)):
+		}
+	}
+	select {
+	case <-l.stop:
+		return true
+	default:
+		return false
 	}
 }
 
