@@ -4,26 +4,26 @@ import "slices"
 
 // Status is how a pool stands.
 type Status struct {
-	Wanted   int // workers that there should be
-	Ready    int // that take requests
-	Starting int
-	Draining int
-	Queued   int // requests that wait
-	Busy     int // requests that workers have
-	Requests uint64
-	Failures uint64 // requests that no worker answered
-	Trouble  string // why no worker comes up in place of one that is gone, empty when they do
-	Workers  []WorkerStatus
+	Wanted   int            `json:"wanted"` // workers that there should be
+	Ready    int            `json:"ready"`  // that take requests
+	Starting int            `json:"starting"`
+	Draining int            `json:"draining"`
+	Queued   int            `json:"queued"` // requests that wait
+	Busy     int            `json:"busy"`   // requests that workers have
+	Requests uint64         `json:"requests"`
+	Failures uint64         `json:"failures"` // requests that no worker answered
+	Trouble  string         `json:"trouble"`  // why no worker comes up in place of one that is gone, empty when they do
+	Workers  []WorkerStatus `json:"workers"`
 }
 
 // WorkerStatus is how one worker stands.
 type WorkerStatus struct {
-	Number   int
-	Pid      int // 0 while it starts
-	State    string
-	Slots    int
-	Open     int // requests that it has
-	Requests int // that it was sent
+	Number   int    `json:"number"`
+	Pid      int    `json:"pid"`   // 0 while it starts
+	State    string `json:"state"` // starting, ready, draining
+	Slots    int    `json:"slots"`
+	Open     int    `json:"open"`     // requests that it has
+	Requests int    `json:"requests"` // that it was sent
 }
 
 // Status gives a snapshot.

@@ -20,11 +20,18 @@ import (
 
 // The commands that steer a front which systemd keeps.
 
+const reloadLong = `Take in new code, and what has changed in the application's file: workers are replaced one by one, and no request is
+lost. It ends when that is over. When the new code does not load, it says why and fails, and the old workers serve on.
+
+An application that does not run because nobody uses it has nothing to replace: its next start takes everything in.`
+
 func newReload() *cobra.Command {
 	return &cobra.Command{
-		Use:   "reload NAME",
-		Short: "Replace the workers of an application one by one (what systemctl reload runs)",
-		Args:  oneName,
+		Use:     "reload NAME",
+		Short:   "Replace the workers of an application one by one (what systemctl reload runs)",
+		Long:    reloadLong,
+		Example: "  kirin reload shop",
+		Args:    oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := cmd.OutOrStdout()
 			if f, ok := out.(*os.File); ok && logs.ToJournal(f) {
@@ -41,6 +48,16 @@ func reloadApp(ctx context.Context, name string, out io.Writer) error {
 	if errors.Is(err, config.ErrNoApp) {
 		return unknownApp(name)
 	}
+	state, stateErr := stateOfApp(ctx, name)
+	switch {
+	case stateErr != nil:
+		return stateErr
+	case err != nil && state != stateRunning:
+		return err
+	case state == stateWaiting:
+		fmt.Fprintf(out, "%s does not run: the next connection starts it, with everything new\n", name)
+		return nil
+	}
 	order := order{Do: "reload"}
 	if err != nil { // the front says what is wrong
 		_, err = steer(ctx, name, order, out)
@@ -50,6 +67,18 @@ func reloadApp(ctx context.Context, name string, out io.Writer) error {
 		_, err := steer(ctx, name, order, out)
 		return err
 	})
+}
+
+// stateOfApp tells how an application stands; see stateOf.
+func stateOfApp(ctx context.Context, name string) (string, error) {
+	manager, err := connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer manager.Close()
+	n := units.Names{App: name}
+	states, err := manager.States(ctx, n.Socket(), n.Front())
+	return stateOf(states[n.Socket()], states[n.Front()]), err
 }
 
 // withSockets starts the sockets of workers up to total, calls change, and then stops those beyond.
@@ -107,10 +136,11 @@ func connect(ctx context.Context) (*units.Manager, error) {
 }
 
 func unknownApp(name string) error {
-	return &exitError{
-		code: exitUsage, err: fmt.Errorf("there is no application %s", name),
-		hint: fmt.Sprintf("write /etc/kirin/%s.conf, or see kirin status", name),
+	hint := fmt.Sprintf("write /etc/kirin/%s.conf, or see kirin status", name)
+	if near, ok := config.NearestApp(name, config.AppOptions{}); ok {
+		hint = "did you mean " + near + "?"
 	}
+	return &exitError{code: exitUsage, err: fmt.Errorf("there is no application %s", name), hint: hint}
 }
 
 func oneName(cmd *cobra.Command, args []string) error {

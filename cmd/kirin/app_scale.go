@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,21 +16,28 @@ import (
 	"github.com/kirin-server/kirin/units"
 )
 
+const scaleLong = `Change the number of workers of an application: a drop-in of its file has it, systemd reads it, and the front starts
+or drains workers while requests go on. When the application does not run, its next start has the number.
+
+It lasts until the next boot; with --persistent, for good.`
+
 func newScale() *cobra.Command {
 	var persistent bool
 	cmd := &cobra.Command{
-		Use:   "scale NAME WORKERS",
-		Short: "Change the number of workers of an application, until the next boot",
+		Use:     "scale NAME WORKERS",
+		Short:   "Change the number of workers of an application",
+		Long:    scaleLong,
+		Example: "  kirin scale shop 6\n  kirin scale --persistent shop 6",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usageError("see kirin scale --help", "kirin scale takes the name of an application and a number of workers")
+				return usageError("kirin scale NAME WORKERS, such as kirin scale shop 4", "kirin scale takes the name of an application and a number of workers")
 			}
 			return checkName(args[0])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.Atoi(args[1])
 			if err != nil || n < 1 || n > units.MaxWorkers {
-				return usageError("kirin scale "+args[0]+" 4", "%q is not a number of workers", args[1])
+				return usageError("kirin scale "+args[0]+" 4", "%q is not a number of workers from 1 to %d", args[1], units.MaxWorkers)
 			}
 			return scaleApp(cmd.Context(), args[0], n, persistent, cmd.OutOrStdout())
 		},
@@ -53,53 +61,114 @@ func scaleApp(ctx context.Context, name string, n int, persistent bool, out io.W
 		return err
 	}
 	defer manager.Close()
-	app, err := writeScale(name, n, persistent)
+	app, path, err := writeScale(name, n, persistent)
 	if err != nil {
 		return err
 	}
 	if err := manager.DaemonReload(ctx); err != nil {
 		return err
 	}
+	until := "until the next boot"
+	if persistent {
+		until = "for good"
+	}
 	front, err := manager.Active(ctx, units.Names{App: name}.Front())
-	if err != nil || len(front) == 0 { // it starts with the number
+	if err != nil {
 		return err
 	}
-	return withSockets(ctx, name, n+app.Config.Surge, func() error {
+	if len(front) == 0 {
+		fmt.Fprintf(out, "%s has %d workers from its next start on, %s (%s)\n", name, n, until, path)
+		return nil
+	}
+	err = withSockets(ctx, name, n+app.Config.Surge, func() error {
 		_, err := steer(ctx, name, order{Do: "scale", Workers: n}, out)
 		return err
 	})
+	if err == nil {
+		fmt.Fprintf(out, "%s has %d workers from now on, %s (%s)\n", name, n, until, path)
+	}
+	return err
 }
 
-// writeScale writes the drop-in, and takes it back when the application would not have the number by it.
-func writeScale(name string, n int, persistent bool) (*config.App, error) {
-	dir := config.AppDirs()[1]
+// scaleDropIn is where kirin scale writes. The one that ends with the next boot has the last word until then.
+func scaleDropIn(name string, persistent bool) string {
 	if persistent {
-		dir = config.AppDirs()[0]
+		return filepath.Join(config.AppDirs()[0], name+".conf.d", "50-scale.conf")
 	}
-	path := filepath.Join(dir, name+".conf.d", "50-scale.conf")
-	before, readErr := os.ReadFile(path)
-	if readErr != nil && !errors.Is(readErr, os.ErrNotExist) {
-		return nil, readErr
+	return filepath.Join(config.AppDirs()[1], name+".conf.d", "55-scale.conf")
+}
+
+// writeScale writes the drop-in, and takes everything back when the application would not have the number by it.
+func writeScale(name string, n int, persistent bool) (app *config.App, path string, err error) {
+	path = scaleDropIn(name, persistent)
+	undo, err := replaceFile(path, fmt.Sprintf("# Written by kirin scale\n[App]\nWorkers=%d\n", n))
+	if err != nil {
+		return nil, "", err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, err
+	undoAll := undo
+	if persistent { // which an earlier one must not outdo
+		undoOther, err := removeFile(scaleDropIn(name, false))
+		if err != nil {
+			return nil, "", errors.Join(err, undo())
+		}
+		undoAll = func() error { return errors.Join(undo(), undoOther()) }
 	}
-	err := os.WriteFile(path, fmt.Appendf(nil, "# Written by kirin scale\n[App]\nWorkers=%d\n", n), 0o644)
-	var app *config.App
-	if err == nil {
-		app, err = config.LoadApp(name, config.AppOptions{})
-	}
+	app, err = config.LoadApp(name, config.AppOptions{})
 	if err == nil && app.Config.Workers != n {
 		err = &exitError{
 			code: exitFailure, err: fmt.Errorf("another drop-in of %s has the last word on Workers=", name),
-			hint: "see /etc/kirin/" + name + ".conf.d, or use --persistent",
+			hint: "see " + filepath.Join(config.AppDirs()[0], name+".conf.d"),
 		}
 	}
+	if err != nil {
+		return nil, "", errors.Join(err, undoAll())
+	}
+	return app, path, nil
+}
+
+// replaceFile writes a file that the front may read, whole or not at all, and makes its folder. undo brings back what was there.
+func replaceFile(path, text string) (undo func() error, err error) {
+	before, err := os.ReadFile(path)
 	if err == nil {
-		return app, nil
+		undo = func() error { return putFile(path, before) }
+	} else if errors.Is(err, fs.ErrNotExist) {
+		undo = func() error { return os.Remove(path) }
+	} else {
+		return nil, err
 	}
-	if readErr != nil {
-		return nil, errors.Join(err, os.Remove(path))
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.Chmod(dir, 0o755); err != nil { // whatever our umask says
+			return nil, err
+		}
 	}
-	return nil, errors.Join(err, os.WriteFile(path, before, 0o644))
+	return undo, putFile(path, []byte(text))
+}
+
+// putFile has the file appear whole: a generator may read it at any time.
+func putFile(path string, text []byte) error {
+	fresh := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
+	err := os.WriteFile(fresh, text, 0o644)
+	if err == nil {
+		err = os.Chmod(fresh, 0o644)
+	}
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	return err
+}
+
+// removeFile removes a file that need not be there.
+func removeFile(path string) (undo func() error, err error) {
+	before, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return putFile(path, before) }, os.Remove(path)
 }

@@ -15,18 +15,26 @@ import (
 	"github.com/kirin-server/kirin/units"
 )
 
-// appStatus is what kirin status shows of an application.
+// appStatus is what kirin status shows of an application; docs/units.md describes its JSON.
 type appStatus struct {
 	App   string        `json:"app"`
+	State string        `json:"state"` // see stateOf
 	Units []units.State `json:"units"` // the socket, the front, and the workers that are not inactive
-	Front *liveStatus   `json:"front"` // null when it does not run
+	Front *liveStatus   `json:"front"` // null when it does not run, or does not answer
+	Error string        `json:"error,omitempty"`
+	hint  string
 }
+
+const statusLong = `Show the units of an application, or of all: their states, processes, memory and CPU as systemd has them, and, to root, the
+requests that the front and each worker have.`
 
 func newStatus() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "status [NAME]",
-		Short: "Show the front and the workers of an application, or of all",
+		Use:     "status [NAME]",
+		Short:   "Show the front and the workers of an application, or of all",
+		Long:    statusLong,
+		Example: "  kirin status\n  kirin status shop\n  kirin status --json | jq '.[].front.pool.queued'",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usageError("see kirin status --help", "kirin status takes the name of one application, or none")
@@ -40,6 +48,9 @@ func newStatus() *cobra.Command {
 			all, err := statusOf(cmd.Context(), args)
 			if err != nil {
 				return err
+			}
+			if len(all) == 0 && !asJSON {
+				fmt.Fprintln(cmd.OutOrStdout(), "there is no application: write /etc/kirin/NAME.conf")
 			}
 			return printStatus(cmd.OutOrStdout(), all, asJSON)
 		},
@@ -94,12 +105,47 @@ func statusOfApp(ctx context.Context, manager *units.Manager, name string) (appS
 			s.Units = append(s.Units, state)
 		}
 	}
-	if front := s.Units[1].Active; front != "active" && front != "reloading" {
-		return s, nil
+	if s.State = stateOf(s.Units[0], s.Units[1]); s.State == stateRunning {
+		s.askFront(ctx)
 	}
-	a, err := steer(ctx, name, order{Do: "status"}, io.Discard)
+	return s, nil
+}
+
+// The states of an application.
+const (
+	stateRunning  = "running"
+	stateStarting = "starting"
+	stateStopping = "stopping"
+	stateWaiting  = "waiting" // nothing runs; the next connection starts it
+	stateFailed   = "failed"
+	stateStopped  = "stopped"
+)
+
+// stateOf says how an application stands by the units that matter. A front that has failed and is waited for by nobody has failed.
+func stateOf(socket, front units.State) string {
+	switch {
+	case front.Active == "active", front.Active == "reloading":
+		return stateRunning
+	case front.Active == "activating":
+		return stateStarting
+	case front.Active == "deactivating":
+		return stateStopping
+	case front.Active == "failed", socket.Active == "failed":
+		return stateFailed
+	case socket.Active == "active":
+		return stateWaiting
+	}
+	return stateStopped
+}
+
+// askFront gets the figures that only the front has. It may be just ending, and only root may ask.
+func (s *appStatus) askFront(ctx context.Context) {
+	a, err := steer(ctx, s.App, order{Do: "status"}, io.Discard)
 	s.Front = a.Status
-	return s, err
+	if err != nil {
+		s.Error = oneLine(err.Error())
+		s.hint = classify(err).hint
+	}
 }
 
 func printStatus(w io.Writer, all []appStatus, asJSON bool) error {
@@ -118,14 +164,7 @@ func printStatus(w io.Writer, all []appStatus, asJSON bool) error {
 }
 
 func (s appStatus) write(w *strings.Builder) {
-	if s.Front == nil {
-		fmt.Fprintf(w, "%s: no front runs\n", s.App)
-	} else {
-		p := s.Front.Pool
-		fmt.Fprintf(w, "%s: %s, %d requests running, %d queued, %.0f/s, p95 %v, %d requests, %d not answered by a worker\n",
-			s.App, readiness(p), p.Busy, p.Queued, s.Front.PerSecond,
-			time.Duration(s.Front.P95*float64(time.Second)).Round(100*time.Microsecond), p.Requests, p.Failures)
-	}
+	fmt.Fprintf(w, "%s: %s\n", s.App, s.headline())
 	for _, u := range s.Units {
 		fmt.Fprintf(w, "  %-34s %-20s", u.Unit, u.Active+" ("+u.Sub+")")
 		if u.Pid != 0 {
@@ -133,6 +172,30 @@ func (s appStatus) write(w *strings.Builder) {
 		}
 		fmt.Fprintln(w, s.worker(u))
 	}
+}
+
+// headline is the application in one line.
+func (s appStatus) headline() string {
+	switch {
+	case s.Front != nil:
+		p := s.Front.Pool
+		return fmt.Sprintf("%s, %d requests running, %d queued, %.0f/s, p95 %v, %d requests, %d not answered by a worker",
+			readiness(p), p.Busy, p.Queued, s.Front.PerSecond,
+			time.Duration(s.Front.P95*float64(time.Second)).Round(100*time.Microsecond), p.Requests, p.Failures)
+	case s.Error != "" && s.hint != "":
+		return fmt.Sprintf("%s, but %s: %s", s.State, s.Error, s.hint)
+	case s.Error != "":
+		return fmt.Sprintf("%s, but %s", s.State, s.Error)
+	case s.State == stateWaiting:
+		return "no front runs: the next connection starts it"
+	case s.State == stateStopped:
+		return fmt.Sprintf("no front runs: systemctl start kirin@%s.socket", s.App)
+	case s.State == stateFailed && s.Units[0].Active == "failed":
+		return fmt.Sprintf("no front runs, it has failed: see systemctl status kirin@%s.socket", s.App)
+	case s.State == stateFailed:
+		return fmt.Sprintf("no front runs, it has failed: see systemctl status kirin@%s", s.App)
+	}
+	return s.State
 }
 
 // worker is what the front says of a worker.

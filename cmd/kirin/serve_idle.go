@@ -1,9 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -49,14 +49,19 @@ func (i *idleness) pause(limit time.Duration) time.Duration {
 // unused reports whether it is time to sleep, and nobody has come in the last moment. The engine has stopped accepting then. Workers that
 // are starting are waited for: they could not be told to end.
 func (s *server) unused(i *idleness, now time.Time) bool {
+	limit := s.config().IdleTimeout
+	return i.look(now, limit == 0 || s.busy(), s.stats.exchanges(), limit) && s.engine.Rest()
+}
+
+// busy says whether something is under way.
+func (s *server) busy() bool {
 	pool := s.pool.Status()
-	busy := pool.Busy+pool.Queued+pool.Starting+s.engine.Busy() > 0 || s.isReloading()
-	return i.look(now, busy, s.stats.exchanges(), s.config().IdleTimeout) && s.engine.Rest()
+	return pool.Busy+pool.Queued+pool.Starting > 0 || s.isReloading() || s.engine.Busy() > 0
 }
 
 // fallAsleep ends the workers and then the server, and says why.
 func (s *server) fallAsleep(signals chan os.Signal) {
-	why := fmt.Sprintf("no request for %v", s.config().IdleTimeout)
+	why := "no request for " + plainSpan(s.config().IdleTimeout)
 	s.log.Info(why+": going to sleep until the next connection", "MESSAGE_ID", "idle")
 	s.tellLast("asleep: " + why + "; the next connection starts it")
 	s.mu.Lock()
@@ -67,6 +72,17 @@ func (s *server) fallAsleep(signals chan os.Signal) {
 
 // canSleep says whether the next connection would start us again.
 func (s *server) canSleep() bool { return s.sockets.activated != nil }
+
+// plainSpan writes whole seconds without the parts that are zero: 10m, 1h30m.
+func plainSpan(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
 
 func (s *server) sleeps() bool {
 	s.mu.Lock()

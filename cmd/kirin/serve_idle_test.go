@@ -66,3 +66,14 @@ func TestAcceptable(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		time.Second: "1s", 30 * time.Second: "30s", time.Minute: "1m", 90 * time.Second: "1m30s", 10 * time.Minute: "10m",
+		time.Hour: "1h", 90 * time.Minute: "1h30m", time.Hour + time.Second: "1h0m1s", 20 * time.Hour: "20h",
+	} {
+		if got := plainSpan(d); got != want {
+			t.Errorf("%v is %s, want %s", d, got, want)
+		}
+	}
+}

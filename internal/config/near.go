@@ -2,6 +2,15 @@ package config
 
 import "slices"
 
+// NearestApp gives the application that was likely meant by a name that none has.
+func NearestApp(name string, o AppOptions) (string, bool) {
+	known, err := Apps(o)
+	if err != nil {
+		return "", false
+	}
+	return nearestOf(name, known)
+}
+
 // nearest gives the candidate that takes the fewest edits to become name, when those are few enough for a slip of
 // the fingers: one in a short word, two from six letters on.
 func nearest(name string, candidates []string) (string, bool) {

@@ -58,7 +58,7 @@ func TestAppIdle(t *testing.T) {
 			t.Errorf("told %d times: %v", len(told), told)
 		}
 	}
-	if failed := s.find(box.Query{}, "Failed|timed out|SIGKILL"); len(failed) > 0 {
+	if failed := s.find(box.Query{}, "Failed with result|timed out|SIGKILL"); len(failed) > 0 {
 		t.Errorf("in the journal: %v", failed)
 	}
 }
