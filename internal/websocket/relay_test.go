@@ -79,8 +79,12 @@ func (g *rig) send(f ws.Frame) {
 // frame reads one of the client's.
 func (g *rig) frame() ws.Frame {
 	g.t.Helper()
-	f, err := ws.ReadFrame(g.client)
+	head, err := ws.ReadHeader(g.client)
 	if err != nil {
+		g.t.Fatal(err)
+	}
+	f := ws.Frame{Header: head, Payload: make([]byte, head.Length)}
+	if _, err := io.ReadFull(g.client, f.Payload); err != nil {
 		g.t.Fatal(err)
 	}
 	return f
