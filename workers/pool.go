@@ -147,6 +147,11 @@ func (p *Pool) Start(ctx context.Context) error {
 	return err
 }
 
+// Settle waits until every worker that was to come is there or has failed. The error is ctx's, or says that the pool is closed.
+func (p *Pool) Settle(ctx context.Context) error {
+	return p.await(ctx, func() (bool, error) { return p.r.tally().starting == 0, nil })
+}
+
 // await waits until done says so, asking after every change of the roster. It is called without the lock.
 func (p *Pool) await(ctx context.Context, done func() (bool, error)) error {
 	for {

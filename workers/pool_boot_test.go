@@ -185,3 +185,26 @@ func testRestart(t *testing.T, by Way) {
 	again.respond(complete(again.take().ID, "back"))
 	c.hears(t, "back")
 }
+
+// TestSettle wants Settle to wait for all workers, those that fail included.
+func TestSettle(t *testing.T) {
+	f := newFake(t)
+	p := New(f, Options{Workers: 3})
+	t.Cleanup(p.Close)
+	started := start(p, t.Context())
+	ws := []*fakeWorker{f.next(), f.next(), f.next()}
+	ws[0].hello(1)
+	if err := receive(t, started, "end of Start"); err != nil {
+		t.Fatal(err)
+	}
+	settled := make(chan error, 1)
+	go func() { settled <- p.Settle(t.Context()) }()
+	ws[1].hello(1)
+	waitFor(t, p, func(s Status) bool { return s.Ready == 2 })
+	nothing(t, settled, "the end of Settle, with a worker that is starting")
+	f.setRefuse(errors.New("not today"))
+	ws[2].die()
+	if err := receive(t, settled, "end of Settle"); err != nil {
+		t.Error(err)
+	}
+}

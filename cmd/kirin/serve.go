@@ -94,7 +94,7 @@ func (s *server) serve(ctx context.Context, cfg *config.Config) error {
 
 // start brings everything up, in the order in which mistakes are cheapest to find. On an error, release undoes it.
 func (s *server) start(ctx context.Context, cfg *config.Config) error {
-	steps := []func(context.Context, *config.Config) error{s.openLogs, s.claimPidfile, s.bind, s.startWorkers, s.open}
+	steps := []func(context.Context, *config.Config) error{s.openLogs, s.claimPidfile, s.bind, s.startWorkers, s.settle, s.open}
 	for _, step := range steps {
 		if err := step(ctx, cfg); err != nil {
 			return err
@@ -160,6 +160,21 @@ func (s *server) startWorkers(ctx context.Context, cfg *config.Config) (err erro
 		return &exitError{code: boot.Exit, err: errors.New(boot.Summary()), detail: boot.Detail(), event: "worker-not-started"}
 	}
 	return err
+}
+
+// settleTime is how long a successor waits for all of its workers.
+const settleTime = 30 * time.Second
+
+// settle has a successor wait for its other workers, while the predecessor serves with its own: under systemd they are the same ones, and
+// would end with it before we had them.
+func (s *server) settle(ctx context.Context, _ *config.Config) error {
+	if s.handover.Predecessor() == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	_ = s.pool.Settle(ctx) // those that are there serve as well
+	return nil
 }
 
 // open begins to accept, and says so.
