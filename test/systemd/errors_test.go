@@ -235,3 +235,32 @@ func TestTakenAddress(t *testing.T) {
 	h.Systemctl("restart", "kirin@shop.socket")
 	h.wantGet("/", "hello")
 }
+
+// TestReloadToMistake wants a reload by a file that this machine cannot serve to fail with the line to mend, and the old
+// workers to serve on.
+func TestReloadToMistake(t *testing.T) {
+	t.Parallel()
+	s := startAppShop(t)
+	before := s.workers()
+	for lines, want := range map[string]string{
+		"Python=/srv/nothing": "/etc/kirin/shop.conf.d/new.conf:2: Python: /srv/nothing: no such file or directory",
+		"User=nosuch":         `/etc/kirin/shop.conf.d/new.conf:2: User: there is no user "nosuch"`,
+	} {
+		s.WriteFile("/etc/kirin/shop.conf.d/new.conf", "[App]\n"+lines+"\n")
+		s.Systemctl("daemon-reload")
+		if r := s.Try("kirin", "reload", "shop"); r.Status == 0 || !strings.Contains(r.Stderr, want) {
+			t.Errorf("%s: kirin reload: %+v", lines, r)
+		}
+		if r := s.Try("systemctl", "reload", appFront); r.Status == 0 {
+			t.Errorf("%s: systemctl reload has not failed", lines)
+		}
+		s.get("/", 200)
+	}
+	if now := s.workers(); !equal(now, before) {
+		t.Errorf("the workers were %v, and are %v", before, now)
+	}
+	s.Exec("rm", "/etc/kirin/shop.conf.d/new.conf")
+	s.Systemctl("daemon-reload")
+	s.Systemctl("reload", appFront)
+	s.wantNew(before, s.waitWorkers(2))
+}
