@@ -63,6 +63,10 @@ func checkApps(ctx context.Context, apps, others []*loadedApp, stdout, stderr io
 	compareAddresses(append(others, apps...))
 	wrong := 0
 	for _, a := range apps {
+		if errors.Is(a.err, config.ErrMasked) {
+			fmt.Fprintln(stdout, reason(a.name, a.err))
+			continue
+		}
 		if !a.good(ctx, stderr) {
 			wrong++
 			continue

@@ -104,7 +104,10 @@ func (g *generator) write(a *loadedApp) error {
 	files, err := g.make(a)
 	if err != nil {
 		b := g.broken(a, err)
-		b.Kept, _ = units.Read(kept) // without them it is as if there were none
+		b.Kept, _ = units.Read(kept)          // without them it is as if there were none
+		if errors.Is(err, config.ErrMasked) { // as was meant
+			err = nil
+		}
 		return errors.Join(err, units.Write(g.dir, b.DropIns()))
 	}
 	written := files

@@ -117,6 +117,15 @@ func TestGeneratorOneBadFile(t *testing.T) {
 	}
 }
 
+// TestGeneratorMasked wants a masked application to have units that say so, and to be no mistake.
+func TestGeneratorMasked(t *testing.T) {
+	g := newTree(t, map[string]string{"etc/kirin/shop.conf": "", "usr/lib/kirin/shop.conf": goodApp, "etc/kirin/other.conf": goodApp})
+	status, made := g.run()
+	if status != exitOK || g.log.String() != "" || !strings.Contains(made[brokenSocket], "/etc/kirin/shop.conf: the application is masked") || made["kirin@other.socket.d/50-kirin.conf"] == "" {
+		t.Errorf("%d, %s, %v", status, g.log.String(), made)
+	}
+}
+
 // TestGeneratorKeeps wants an application that was whole to keep its workers when its file is spoilt, and to lose what
 // it kept when the file is good again.
 func TestGeneratorKeeps(t *testing.T) {

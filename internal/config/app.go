@@ -39,8 +39,11 @@ type AppOptions struct {
 	Root string // a folder that stands in for /, for tests; empty: /
 }
 
-// ErrNoApp is the error of a name that no file belongs to.
-var ErrNoApp = errors.New("there is no such application")
+// The errors of a name that no file belongs to, and of one whose file is empty or /dev/null, which is no mistake.
+var (
+	ErrNoApp  = errors.New("there is no such application")
+	ErrMasked = errors.New("the application is masked")
+)
 
 // Apps lists the names of all applications, sorted: NAME for each NAME.conf. A name may be one that is not allowed.
 func Apps(o AppOptions) ([]string, error) {
@@ -59,7 +62,7 @@ func Apps(o AppOptions) ([]string, error) {
 }
 
 // LoadApp reads the file of an application, with its drop-ins. What the user can mend is an [*Error], or several in
-// [Errors]; it is [ErrNoApp] when there is no file.
+// [Errors]; it is [ErrNoApp] when there is no file, and [ErrMasked] when that hides others.
 func LoadApp(name string, o AppOptions) (*App, error) {
 	if err := units.CheckName(name); err != nil {
 		return nil, &Error{Source: Source{Origin: FromApp, Name: AppPath(name, o)}, Problem: err.Error()}

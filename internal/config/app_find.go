@@ -62,8 +62,8 @@ func findApp(name string, o AppOptions) (appFile, error) {
 			return appFile{}, unreadable(shown, err)
 		case masked:
 			return appFile{}, &Error{
-				Source: Source{Origin: FromApp, Name: shown}, Problem: "the application is masked: the file is empty or /dev/null",
-				Mend: "remove it to have the application back",
+				Source: Source{Origin: FromApp, Name: shown}, Problem: ErrMasked.Error() + ": the file is empty or /dev/null",
+				Mend: "remove it to have the application back", cause: ErrMasked,
 			}
 		}
 		return f, nil

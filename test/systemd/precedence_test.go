@@ -67,7 +67,7 @@ func TestPrecedence(t *testing.T) {
 	h.Systemctl("daemon-reload")
 	for name := range precedenceCases {
 		theirs := h.Show("probe-"+name+".service", "LoadState", "Environment")
-		masked := strings.Contains(h.Try("kirin", "check", name).Stderr, "the application is masked")
+		masked := strings.Contains(h.Try("kirin", "check", name).Stdout, "the application is masked")
 		_, ours, _ := strings.Cut(h.Property("kirin-worker@"+name+":1.service", "Environment"), "SERVER_SOFTWARE=")
 		_, ours, _ = strings.Cut(ours, " ")
 		if (theirs["LoadState"] == "masked") != masked || !masked && (ours != theirs["Environment"] || ours == "") {
