@@ -76,6 +76,11 @@ func TestReusePort(t *testing.T) {
 	}
 	h.WaitActive("kirin@shop.service")
 	h.WaitActive("kirin@blog.service")
+	h.Conn(address).Get("/") // which stays open
+	probes := h.Output("ss", "--no-header", "--numeric", "--tcp", "--options", "state", "established", "sport", "=", "8000")
+	if !strings.Contains(probes, "keepalive,1min1") {
+		t.Errorf("nobody is probed after 77 s:\n%s", probes)
+	}
 	for property, want := range map[string]string{"ReusePort": "yes", "KeepAlive": "yes", "KeepAliveTimeUSec": "1min 17s", "DeferAcceptUSec": "1s", "Mark": "7"} {
 		if got := h.Property("kirin@shop.socket", property); got != want {
 			t.Errorf("%s is %s", property, got)
