@@ -70,6 +70,8 @@ var unitDirectives = []string{
 	"CollectMode", "FailureAction", "SuccessAction", "FailureActionExitStatus", "SuccessActionExitStatus", "JobTimeoutSec",
 	"JobRunningTimeoutSec", "JobTimeoutAction", "JobTimeoutRebootArgument", "StartLimitIntervalSec", "StartLimitBurst",
 	"StartLimitAction", "RebootArgument",
+	// Older names.
+	"BindTo", "OnFailureIsolate", "PropagateReloadTo", "PropagateReloadFrom", "RequiresOverridable", "RequisiteOverridable",
 }
 
 // Read reads the files that Write has written below dir: none when it is not there.

@@ -2,6 +2,7 @@ package units
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -175,6 +176,25 @@ func TestAdded(t *testing.T) {
 	head, service, _ := strings.Cut(text, "\n[Service]\n")
 	if !strings.HasSuffix(head, "\nAfter=db.service\nConditionPathExists=/x\n") || !strings.HasSuffix(service, "\nNice=1\nNice=\nEnvironment=A=%i\n") {
 		t.Error(text)
+	}
+}
+
+// TestUnitDirectives wants every directive of [Unit] that the installed systemd has to be known for one.
+func TestUnitDirectives(t *testing.T) {
+	out, err := exec.Command("/lib/systemd/systemd", "--dump-configuration-items").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, unit, _ := strings.Cut(string(out), "[Unit]\n")
+	unit, rest, _ := strings.Cut(unit, "\n\n[")
+	if strings.Count(unit, "\n") < 60 || rest == "" {
+		t.Fatalf("%s", out)
+	}
+	for line := range strings.Lines(unit) {
+		name, _, _ := strings.Cut(line, "=")
+		if !isUnitDirective(name) && name != "StartLimitInterval" { // which [Service] takes, too
+			t.Errorf("%s is taken for another section's", name)
+		}
 	}
 }
 
