@@ -31,7 +31,7 @@ func newReload() *cobra.Command {
 		Short:   "Replace the workers of an application one by one (what systemctl reload runs)",
 		Long:    reloadLong,
 		Example: "  kirin reload shop",
-		Args:    oneName,
+		Args:    oneName, ValidArgsFunction: completeApps,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := cmd.OutOrStdout()
 			if f, ok := out.(*os.File); ok && logs.ToJournal(f) {

@@ -42,6 +42,7 @@ func newScale() *cobra.Command {
 			return scaleApp(cmd.Context(), args[0], n, persistent, cmd.OutOrStdout())
 		},
 	}
+	cmd.ValidArgsFunction = completeApps
 	cmd.Flags().BoolVar(&persistent, "persistent", false, "keep it after the next boot")
 	return cmd
 }

@@ -55,6 +55,7 @@ func newStatus() *cobra.Command {
 			return printStatus(cmd.OutOrStdout(), all, asJSON)
 		},
 	}
+	cmd.ValidArgsFunction = completeApps
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: a list of applications")
 	return cmd
 }

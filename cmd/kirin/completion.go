@@ -19,6 +19,18 @@ func completeValues(cmd *cobra.Command) {
 	}
 }
 
+// completeApps lets the shell complete the name of an application, as the first argument.
+func completeApps(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names, err := config.Apps(config.AppOptions{})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 func completion(s *config.Setting) cobra.CompletionFunc {
 	switch {
 	case len(s.Choices) > 0:

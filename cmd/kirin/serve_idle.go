@@ -50,13 +50,13 @@ func (i *idleness) pause(limit time.Duration) time.Duration {
 // are starting are waited for: they could not be told to end.
 func (s *server) unused(i *idleness, now time.Time) bool {
 	limit := s.config().IdleTimeout
-	return i.look(now, limit == 0 || s.busy(), s.stats.exchanges(), limit) && s.engine.Rest()
+	return i.look(now, limit == 0 || s.busy(), s.stats.exchanges(), limit) && s.pool.Status().Starting == 0 && s.engine.Rest()
 }
 
 // busy says whether something is under way.
 func (s *server) busy() bool {
 	pool := s.pool.Status()
-	return pool.Busy+pool.Queued+pool.Starting > 0 || s.isReloading() || s.engine.Busy() > 0
+	return pool.Busy+pool.Queued > 0 || s.isReloading() || s.engine.Busy() > 0
 }
 
 // fallAsleep ends the workers and then the server, and says why.

@@ -41,6 +41,7 @@ func newUnits() *cobra.Command {
 			return err
 		},
 	}
+	cmd.ValidArgsFunction = completeApps
 	cmd.Flags().StringVar(&o.Root, "root", "", "look for files below this directory in place of /")
 	cmd.Flags().IntVar(&version, "systemd", 0, "the version of systemd to write for, in place of the installed one")
 	return cmd

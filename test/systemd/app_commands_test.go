@@ -55,6 +55,8 @@ func TestAppCommands(t *testing.T) {
 		{"kirin reload --help", 0, "kirin reload shop"},
 		{"kirin scale --help", 0, "--persistent"},
 		{"kirin status --help", 0, "--json"},
+		{"kirin __complete reload sh", 0, "shop\n"},
+		{"kirin __complete scale sh", 0, "shop\n"},
 		{"kirin status shop", 0, "shop: no front runs: the next connection starts it\n"},
 		{"kirin reload shop", 0, "shop does not run: the next connection starts it, with everything new\n"},
 		{"kirin scale shop 3", 0, "shop has 3 workers from its next start on, until the next boot (/run/kirin.conf/shop.conf.d/55-scale.conf)\n"},
