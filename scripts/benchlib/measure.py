@@ -62,12 +62,14 @@ def precedence(nice=-15, autogroup="/proc/self/autogroup"):
     """Put this process and those that it starts before all others, where the user may; yield whether.
 
     Where the kernel groups processes by session, the nice value of the session's group is what counts (sched(7)).
+    A file that is missing, or empty (a kernel in user space may have it so), says that it does not.
     """
-    was = read(autogroup).split()[-1].decode() if os.path.exists(autogroup) else ""
+    group = read(autogroup).split() if os.path.exists(autogroup) else []
     try:
         before = os.nice(0)
         os.setpriority(os.PRIO_PROCESS, 0, nice)
-        write(autogroup, nice)
+        if group:
+            write(autogroup, nice)
     except PermissionError:
         yield False
         return
@@ -75,14 +77,14 @@ def precedence(nice=-15, autogroup="/proc/self/autogroup"):
         yield True
     finally:
         os.setpriority(os.PRIO_PROCESS, 0, before)
-        write(autogroup, was)
+        if group:
+            write(autogroup, group[-1].decode())
 
 
 def write(path, value):
-    """Write a value to a file of the kernel's, if it is there."""
-    if os.path.exists(path):
-        with open(path, "w", encoding="ascii") as f:
-            f.write(str(value))
+    """Write a value to a file of the kernel's."""
+    with open(path, "w", encoding="ascii") as f:
+        f.write(str(value))
 
 
 class Quiet:

@@ -59,6 +59,13 @@ class Precedence(unittest.TestCase):
                 self.assertEqual((own.call_args.args[2], measure.read(group.name)), (-15, b"-15"))
             self.assertEqual((own.call_args.args[2], measure.read(group.name)), (os.nice(0), b"3"))
 
+    def test_without_groups(self):
+        with tempfile.NamedTemporaryFile("w+") as empty:
+            for group in (empty.name, "/nonexistent/autogroup"):
+                with mock.patch.object(os, "setpriority"), measure.precedence(-15, group) as granted:
+                    self.assertTrue(granted)
+            self.assertEqual(measure.read(empty.name), b"")
+
     def test_without_the_right_to(self):
         with mock.patch.object(os, "setpriority", side_effect=PermissionError):
             with measure.precedence() as granted:
