@@ -20,7 +20,7 @@ func runUsage() string {
 	b.WriteString("Usage:\n  kirin run [options] MODULE:CALLABLE\n")
 	section := ""
 	for _, s := range config.Settings() {
-		if len(s.Long) == 0 || s.State != config.Implemented {
+		if len(s.Long) == 0 || !s.Works() {
 			continue
 		}
 		if s.Section != section {
@@ -30,7 +30,12 @@ func runUsage() string {
 		b.WriteString(flagHelp(s))
 	}
 	b.WriteString("\nOther options:\n" + entry("  -h, --help", "this help") + entry("  -v, --version", "the version"))
-	b.WriteString(plannedHelp())
+	b.WriteString(flagList("Taken, and of no effect; kirin settings says why", func(s *config.Setting) bool {
+		return !s.Works() && s.State != config.Planned
+	}))
+	b.WriteString(flagList("Gunicorn's options that are not implemented yet (they are refused)", func(s *config.Setting) bool {
+		return s.State == config.Planned
+	}))
 	return b.String()
 }
 
@@ -71,16 +76,18 @@ func defaultHelp(s *config.Setting) string {
 	return value
 }
 
-// plannedHelp names the flags that are known and do nothing yet.
-func plannedHelp() string {
+// flagList names the flags of some settings under a heading; none: nothing.
+func flagList(heading string, among func(*config.Setting) bool) string {
 	var flags []string
 	for _, s := range config.Settings() {
-		if len(s.Long) > 0 && s.State == config.Planned {
+		if len(s.Long) > 0 && among(s) {
 			flags = append(flags, "--"+s.Long[0])
 		}
 	}
-	return "\nGunicorn's options that are not implemented yet (they are refused):\n" +
-		"  " + strings.Join(wrap(strings.Join(flags, " "), helpWidth-2), "\n  ") + "\n"
+	if len(flags) == 0 {
+		return ""
+	}
+	return "\n" + heading + ":\n  " + strings.Join(wrap(strings.Join(flags, " "), helpWidth-2), "\n  ") + "\n"
 }
 
 // entry sets a left part beside its explanation.

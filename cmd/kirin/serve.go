@@ -109,8 +109,16 @@ func (s *server) openLogs(_ context.Context, cfg *config.Config) (err error) {
 		s.progress = newProgress(s.logs.logger.Handler())
 		s.log = slog.New(s.progress)
 		s.log.Info("Starting kirin " + version())
+		s.sayNotes(cfg)
 	}
 	return err
+}
+
+// sayNotes tells of values that change nothing.
+func (s *server) sayNotes(cfg *config.Config) {
+	for _, note := range cfg.Notes {
+		s.log.Info(note)
+	}
 }
 
 // journalName is what the journal calls an application: its name under systemd, or else proc_name, or its module.

@@ -37,6 +37,7 @@ func (s *server) takeIn(ctx context.Context) error {
 	for _, w := range cfg.Warnings {
 		s.log.Warn(w)
 	}
+	s.sayNotes(cfg)
 	s.checkIdle(cfg)
 	added, err := s.sockets.change(ctx, cfg)
 	if err != nil {

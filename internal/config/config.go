@@ -73,6 +73,8 @@ type Config struct {
 
 	// Warnings are lines for the user about things that were passed over.
 	Warnings []string
+	// Notes are lines for the log about values that change nothing.
+	Notes []string
 
 	values map[string]value
 }
@@ -85,7 +87,7 @@ func (m *merge) config() (*Config, error) {
 			Mend: "name the module and the callable in it, for example: kirin run app:app",
 		}
 	}
-	c := &Config{values: m.values, Warnings: m.warnings}
+	c := &Config{values: m.values, Warnings: m.warnings, Notes: m.sortedNotes()}
 	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.requests}
 	for _, step := range steps {
 		if err := step(c); err != nil {

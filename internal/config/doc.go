@@ -11,5 +11,6 @@
 //  5. the command line
 //
 // [Load] reads all of them and gives a [Config]. What cannot be used is an [Error], one line that says what is wrong
-// and where; a setting that kirin knows and does not have yet is such an error, never silence.
+// and where; a setting that kirin knows and does not have yet is such an error, and one that changes nothing
+// is a note, never silence.
 package config

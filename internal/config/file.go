@@ -79,8 +79,8 @@ func (m *merge) readFile(ctx context.Context, spec FileSpec) error {
 	if result.Error != "" {
 		return &Error{Source: source, Problem: result.Error, Detail: result.Traceback}
 	}
-	if len(result.Hooks) > 0 {
-		return &Error{Setting: slices.Min(result.Hooks), Source: source, Problem: "this hook is not implemented yet", Mend: "take it out of the file"}
+	if err := m.hooks(result.Hooks, source); err != nil {
+		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(result.Settings)) {
 		if err := m.fromFile(name, result.Settings[name], source); err != nil {
@@ -88,6 +88,20 @@ func (m *merge) readFile(ctx context.Context, spec FileSpec) error {
 		}
 	}
 	return m.notData(result, source)
+}
+
+// hooks takes the names of the hooks that the file defines.
+func (m *merge) hooks(names []string, source Source) error {
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		s, ok := Lookup(name)
+		switch {
+		case ok && s.inert():
+			m.notes[name] = s.note(source)
+		case ok && s.State == Planned:
+			return &Error{Setting: name, Source: source, Problem: "this hook is not implemented yet", Mend: "take it out of the file"}
+		}
+	}
+	return nil
 }
 
 // fromFile takes one global of the file. A name that is no setting is the author's own variable, unless it looks

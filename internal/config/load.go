@@ -36,6 +36,7 @@ type merge struct {
 	fileName string // the configuration file that was read
 	remote   bool   // the values are for processes elsewhere: nothing is looked for here
 	warnings []string
+	notes    map[string]string // by setting: what is said of a value that changes nothing
 }
 
 // Load reads every source and merges them. An error that the user can mend is an [*Error].
@@ -74,7 +75,7 @@ func newMerge(in Inputs) (*merge, error) {
 		}
 		in.Dir = dir
 	}
-	m := &merge{in: in, values: map[string]value{}}
+	m := &merge{in: in, values: map[string]value{}, notes: map[string]string{}}
 	for _, s := range table {
 		m.values[s.Name] = value{v: s.Default}
 	}
@@ -186,8 +187,9 @@ func (m *merge) set(s *Setting, raw any, source Source) error {
 		return nil
 	}
 	v, err := s.Parse(raw)
-	if s.State == Planned && (err != nil || !reflect.DeepEqual(v, s.Default)) {
-		return &Error{Setting: s.Name, Source: source, Problem: "this setting is not implemented yet", Mend: s.Mend}
+	plain := err == nil && reflect.DeepEqual(v, s.Default)
+	if !plain && (s.State == Planned || s.Refused) {
+		return s.refuse(source)
 	}
 	var planned *notYet
 	if errors.As(err, &planned) {
@@ -195,6 +197,10 @@ func (m *merge) set(s *Setting, raw any, source Source) error {
 	}
 	if err != nil {
 		return &Error{Setting: s.Name, Source: source, Problem: err.Error()}
+	}
+	delete(m.notes, s.Name)
+	if !plain && s.inert() {
+		m.notes[s.Name] = s.note(source)
 	}
 	m.values[s.Name] = value{v: v, source: source}
 	return nil

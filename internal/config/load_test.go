@@ -258,9 +258,9 @@ func TestRefused(t *testing.T) {
 		{sources{line: "a b"}, `one application at a time: "b" is one too many`, ""},
 		{sources{line: "app -w x"}, `workers: "x" is not a whole number (--workers on the command line)`, ""},
 		{sources{line: "app -D"}, "daemon: this setting is not implemented yet (--daemon on the command line)", "let systemd or another supervisor run it in the foreground"},
-		{sources{line: "app --no-sendfile"}, "sendfile: this setting is not implemented yet (--no-sendfile on the command line)", "leave it out: the front chooses how a file is sent"},
+		{sources{line: "app --dirty-app a:B"}, "dirty_apps: this cannot be had (--dirty-app on the command line)", "there are no dirty workers: long tasks are for a task queue, or for an application of their own, a second file in /etc/kirin"},
 		{sources{line: "app --keyfile k.pem"}, "keyfile: this setting is not implemented yet (--keyfile on the command line)", ""},
-		{sources{line: "app --ssl-version TLSv1_2"}, "ssl_version: this setting is not implemented yet (--ssl-version on the command line)", "leave it out: Gunicorn ignores it too"},
+		{sources{line: "app --ssl-version TLSv1_2"}, `ssl_version: "TLSv1_2" is not a whole number (--ssl-version on the command line)`, ""},
 		{sources{line: "app -k tornado"}, `worker_class: the worker class "tornado" is not implemented yet (--worker-class on the command line)`, "use one of auto, sync, gthread, gevent, eventlet, asgi"},
 		{sources{line: "app -k gthread --threads 0"}, "threads: a gthread worker needs at least 1 thread (--threads on the command line)", ""},
 		{sources{line: "app --chdir nowhere"}, `chdir: "nowhere" is not a directory (--chdir on the command line)`, ""},
@@ -270,7 +270,6 @@ func TestRefused(t *testing.T) {
 		{sources{line: "app -c /"}, `config: "/" is a directory (--config on the command line)`, "name the file in it"},
 		{sources{line: "app", env: map[string]string{"WEB_CONCURRENCY": "all"}}, `workers: "all" is not a whole number (environment variable WEB_CONCURRENCY)`, ""},
 		{sources{line: "app", env: map[string]string{"FORWARDED_ALLOW_IPS": "x"}}, `forwarded_allow_ips: "x" is neither an IP address nor a network such as 10.0.0.0/8 (environment variable FORWARDED_ALLOW_IPS)`, ""},
-		{sources{line: "app", env: map[string]string{"SENDFILE": "0"}}, `sendfile: this setting is not implemented yet (environment variable SENDFILE)`, "leave it out: the front chooses how a file is sent"},
 		{sources{line: "app", env: map[string]string{"GUNICORN_CMD_ARGS": "-w 'x"}}, "GUNICORN_CMD_ARGS: a quotation mark or a backslash is without its other half", ""},
 		{sources{line: "app", env: map[string]string{"GUNICORN_CMD_ARGS": "--name #1 -w x"}}, `workers: "x" is not a whole number (--workers in GUNICORN_CMD_ARGS)`, ""},
 		{sources{line: "app", env: map[string]string{"GUNICORN_CMD_ARGS": "--wrokers 2"}}, "GUNICORN_CMD_ARGS: there is no option --wrokers", "did you mean --workers?"},
@@ -303,6 +302,25 @@ func TestPlannedDefaults(t *testing.T) {
 	}
 	if len(c.Warnings) > 0 {
 		t.Errorf("warnings: %q", c.Warnings)
+	}
+}
+
+// TestNotes: a value that changes nothing is taken, and the log says so, once, with the place that had the last word.
+func TestNotes(t *testing.T) {
+	f := file(map[string]string{"worker_tmp_dir": `"/dev/shm"`, "http_parser": `"auto"`, "dirty_workers": `2`, "sendfile": `false`})
+	f.Hooks = []string{"on_dirty_starting"}
+	c := sources{line: "app --worker-tmp-dir /tmp --dirty-workers 0", file: f}.mustLoad(t)
+	want := []string{"on_dirty_starting", "sendfile", "worker_tmp_dir"}
+	if len(c.Notes) != len(want) || len(c.Warnings) > 0 {
+		t.Fatalf("notes: %q, warnings: %q; want notes on %q", c.Notes, c.Warnings, want)
+	}
+	for i, name := range want {
+		if !strings.HasPrefix(c.Notes[i], name+" has no effect (") {
+			t.Errorf("note %d is %q, want one on %s", i, c.Notes[i], name)
+		}
+	}
+	if s, _ := Lookup("worker_tmp_dir"); !strings.HasSuffix(c.Notes[2], "(--worker-tmp-dir on the command line): "+s.Note) {
+		t.Errorf("got %q", c.Notes[2])
 	}
 }
 

@@ -32,12 +32,12 @@ func ManualFlags() string {
 	})
 }
 
-// manual is a definition list of the settings that work; those for which term is empty are left out.
+// manual is a definition list of the settings that do something; those for which term is empty are left out.
 func manual(term func(*Setting) string) string {
 	var b strings.Builder
 	for _, s := range table {
 		head := term(s)
-		if head == "" || s.State != Implemented {
+		if head == "" || !s.Works() {
 			continue
 		}
 		fmt.Fprintf(&b, "%s\n: %s Default: %s.\n\n", head, plainMarkdown(s.description()), plainMarkdown(s.ShownDefault()))

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Markdown is the reference of the settings: the text of docs/settings.md.
@@ -13,9 +15,10 @@ func Markdown() string {
 	for _, s := range table {
 		if s.Section != section {
 			section = s.Section
-			fmt.Fprintf(&b, "\n## %s\n\n| setting | flags | environment | default | |\n| --- | --- | --- | --- | --- |\n", section)
+			fmt.Fprintf(&b, "\n## %s\n\n| setting | flags | environment | default | state | |\n| --- | --- | --- | --- | --- | --- |\n", section)
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s.Name, code(s.Flags()), code(s.env()), code([]string{s.ShownDefault()}), cell(s.description()))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n",
+			s.Name, code(s.Flags()), code(s.env()), code([]string{s.ShownDefault()}), s.State, cell(s.description()))
 	}
 	return b.String()
 }
@@ -25,8 +28,15 @@ const markdownHead = `# Settings
 <!-- Made from the table in internal/config; change it there, then: go test ./internal/config -update -->
 
 Every setting of Gunicorn 26.1 is known to ` + "`kirin run`" + ` under Gunicorn's own name, with its meaning and its default, and
-there are a few of kirin's own. A setting that is marked *not yet* is known and does nothing so far: to give it a value
-other than its default is an error (exit status 2), so that nothing is passed over in silence.
+there are a few of kirin's own. ` + "`kirin settings`" + ` prints this table. The state of each says what kirin makes of it:
+
+- *implemented*: as in Gunicorn.
+- *better*: what it is for is done in another way, which the last column tells.
+- *systemd's*: under systemd a directive of a unit does it, and the last column names it; ` + "`kirin run`" + ` does it itself.
+- *not applicable*: there is nothing in kirin that it could act on, and the last column says why.
+- *not yet*: known, and nothing so far. A value other than the default is an error (exit status 2).
+
+A value that changes nothing is accepted and noted in the log, with the reason.
 
 A value comes from, the later one winning: the default; the environment variable in the third column; the configuration
 file; ` + "`GUNICORN_CMD_ARGS`" + `; the command line. A setting without a flag can be set in the configuration file only.
@@ -58,15 +68,20 @@ func (s *Setting) env() []string {
 }
 
 func (s *Setting) description() string {
-	text := strings.ToUpper(s.Help[:1]) + s.Help[1:] + "."
-	if s.State == Implemented {
-		return text
+	text := sentence(s.Help)
+	if s.Note != "" {
+		text += " " + sentence(s.Note)
 	}
-	text += " *Not yet.*"
-	if s.Mend != "" {
+	if s.State == Planned && s.Mend != "" {
 		text += " Instead: " + s.Mend + "."
 	}
 	return text
+}
+
+// sentence makes one of a clause.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
 }
 
 // code sets each text in a fixed pitch.

@@ -34,8 +34,8 @@ func TestMarkdown(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(page) {
-		if strings.HasPrefix(line, "|") && strings.Count(strings.ReplaceAll(line, `\|`, ""), "|") != 6 {
-			t.Errorf("a row that has not five cells: %s", line)
+		if strings.HasPrefix(line, "|") && strings.Count(strings.ReplaceAll(line, `\|`, ""), "|") != 7 {
+			t.Errorf("a row that has not six cells: %s", line)
 		}
 	}
 }

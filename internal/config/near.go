@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // NearestApp gives the application that was likely meant by a name that none has.
 func NearestApp(name string, o AppOptions) (string, bool) {
@@ -70,4 +73,25 @@ func longFlags() []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// Find gives the setting of that name, flag or key of an application file; or nil, and which one was likely meant.
+func Find(name string) (s *Setting, mend string) {
+	if s, ok := Lookup(name); ok {
+		return s, ""
+	}
+	if s, ok := lookupAppKey(name); ok {
+		return s, ""
+	}
+	flag := strings.TrimLeft(name, "-")
+	for _, s := range table {
+		if slices.Contains(s.Long, flag) || s.Short == flag && flag != "" {
+			return s, ""
+		}
+	}
+	all := namesOf(func(*Setting) bool { return true })
+	if near, ok := nearestOf(flag, append(all, longFlags()...)); ok {
+		return nil, "did you mean " + near + "?"
+	}
+	return nil, "kirin settings prints all of them"
 }

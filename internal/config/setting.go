@@ -22,16 +22,6 @@ const (
 	Owner                 // int or string; a user or group by number or name, or nil
 )
 
-// State says whether a setting does something.
-type State int
-
-const (
-	// Planned settings are known and do nothing yet: any value but the default is refused.
-	Planned State = iota
-	// Implemented settings work.
-	Implemented
-)
-
 // Setting is one row of the table.
 type Setting struct {
 	Name     string   // Gunicorn's name, which gunicorn.conf.py uses
@@ -44,8 +34,11 @@ type Setting struct {
 	Env      string // environment variable that replaces the default, or empty
 	Meta     string // what help calls the value
 	Help     string // one line
-	Mend     string // what to do instead, for a Planned setting
 	State    State
+	Mend     string   // what to do instead, for a Planned setting
+	Note     string   // for Better, Systemd and NotApplicable: how, by which directive, or why; a clause without a full stop
+	Inert    bool     // a value changes nothing; one that is not the default is noted in the log
+	Refused  bool     // a value that is not the default is refused, with Note as the reason
 	NoFile   bool     // a flag only: a file that sets it is refused
 	Inverted bool     // the flag takes no value and stores false
 	Bare     string   // the value of a flag given without one, if that is allowed

@@ -5,15 +5,20 @@ var controlSettings = []*Setting{
 		Name: "control_socket", Section: "Control", Long: []string{"control-socket"}, Kind: String, Meta: "PATH",
 		Shown: "gunicorn.ctl in $XDG_RUNTIME_DIR or ~/.gunicorn",
 		Help:  "Unix socket for commands to the running server",
+		State: NotApplicable,
+		Note:  "Gunicorn's control protocol is not spoken: under systemd there are kirin status, reload and scale, for kirin run there are signals",
 	},
 	{
 		Name: "control_socket_mode", Section: "Control", Long: []string{"control-socket-mode"}, Kind: Mode, Default: 0o600, Meta: "MODE",
-		Help: "mode bits of the control socket",
+		Help:  "mode bits of the control socket",
+		State: NotApplicable,
+		Note:  "Gunicorn's control protocol is not spoken: under systemd there are kirin status, reload and scale, for kirin run there are signals",
 	},
 	{
 		Name: "control_socket_disable", Section: "Control", Long: []string{"no-control-socket"}, Kind: Bool, Default: false,
-		Help: "no control socket",
-		Mend: "leave it out: kirin run opens no control socket",
+		Help:  "no control socket",
+		State: NotApplicable,
+		Note:  "Gunicorn's control protocol is not spoken: under systemd there are kirin status, reload and scale, for kirin run there are signals",
 	},
 }
 
@@ -39,23 +44,33 @@ var hookSettings = []*Setting{
 var dirtySettings = []*Setting{
 	{
 		Name: "dirty_apps", Section: "Dirty Arbiters", Long: []string{"dirty-app"}, Kind: List, Default: []string{}, Meta: "APP",
-		Help: "application for the pool of dirty workers; may be given several times",
+		Help:  "application for the pool of dirty workers; may be given several times",
+		State: NotApplicable, Refused: true,
+		Note: "there are no dirty workers: long tasks are for a task queue, or for an application of their own, a second file in /etc/kirin",
 	},
 	{
 		Name: "dirty_workers", Section: "Dirty Arbiters", Long: []string{"dirty-workers"}, Kind: Int, Default: 0, Meta: "INT",
-		Help: "dirty worker processes",
+		Help:  "dirty worker processes",
+		State: NotApplicable,
+		Note:  "there are no dirty workers: see dirty_apps",
 	},
 	{
 		Name: "dirty_timeout", Section: "Dirty Arbiters", Long: []string{"dirty-timeout"}, Kind: Int, Default: 300, Meta: "SECONDS",
-		Help: "most time for one dirty task",
+		Help:  "most time for one dirty task",
+		State: NotApplicable,
+		Note:  "there are no dirty workers: see dirty_apps",
 	},
 	{
 		Name: "dirty_threads", Section: "Dirty Arbiters", Long: []string{"dirty-threads"}, Kind: Int, Default: 1, Meta: "INT",
-		Help: "threads in each dirty worker",
+		Help:  "threads in each dirty worker",
+		State: NotApplicable,
+		Note:  "there are no dirty workers: see dirty_apps",
 	},
 	{
 		Name: "dirty_graceful_timeout", Section: "Dirty Arbiters", Long: []string{"dirty-graceful-timeout"}, Kind: Int, Default: 30, Meta: "SECONDS",
-		Help: "time that dirty workers get to finish when they stop",
+		Help:  "time that dirty workers get to finish when they stop",
+		State: NotApplicable,
+		Note:  "there are no dirty workers: see dirty_apps",
 	},
 }
 
@@ -77,6 +92,6 @@ func hook(name, arguments, moment string) *Setting {
 
 func dirtyHook(name, arguments, moment string) *Setting {
 	s := hook(name, arguments, moment)
-	s.Section = "Dirty Arbiter Hooks"
+	s.Section, s.State, s.Note = "Dirty Arbiter Hooks", NotApplicable, "there are no dirty workers: see dirty_apps"
 	return s
 }

@@ -8,8 +8,9 @@ var mechanicsSettings = []*Setting{
 	{
 		Name: "sendfile", Section: "Server Mechanics", Long: []string{"no-sendfile"}, Kind: Bool, Inverted: true, Env: "SENDFILE",
 		Default: true, fromEnv: yesOrNo,
-		Help: "do not send files with sendfile(2)",
-		Mend: "leave it out: the front chooses how a file is sent",
+		Help:  "do not send files with sendfile(2)",
+		State: Better, Inert: true,
+		Note: "the front sends files itself: by sendfile(2) where the connection can, and by copying where it cannot",
 	},
 	{
 		Name: "reuse_port", Section: "Server Mechanics", Long: []string{"reuse-port"}, Kind: Bool, Default: false,
@@ -36,8 +37,9 @@ var mechanicsSettings = []*Setting{
 	},
 	{
 		Name: "worker_tmp_dir", Section: "Server Mechanics", Long: []string{"worker-tmp-dir"}, Kind: String, Meta: "DIR",
-		Help: "directory of the workers' heartbeat files",
-		Mend: "leave it out: kirin's workers have no heartbeat file",
+		Help:  "directory of the workers' heartbeat files",
+		State: NotApplicable,
+		Note:  "workers have no heartbeat file: they tell systemd's watchdog, or kirin run, that they are alive",
 	},
 	{
 		Name: "user", Section: "Server Mechanics", Long: []string{"user"}, Short: "u", Kind: Owner, Meta: "USER", State: Implemented,
@@ -111,13 +113,15 @@ var mechanicsSettings = []*Setting{
 var requestSettings = []*Setting{
 	{
 		Name: "permit_obsolete_folding", Section: "Server Mechanics", Long: []string{"permit-obsolete-folding"}, Kind: Bool, Default: false,
-		Help: "accept header fields that go on over several lines",
-		Mend: "leave it out: folded fields are refused (RFC 9112 §5.2)",
+		Help:  "accept header fields that go on over several lines",
+		State: Better, Inert: true,
+		Note: "folded fields are refused with 400, as RFC 9112 §5.2 wants it: two servers that read them differently are how requests are smuggled",
 	},
 	{
 		Name: "strip_header_spaces", Section: "Server Mechanics", Long: []string{"strip-header-spaces"}, Kind: Bool, Default: false,
-		Help: "accept spaces between a header's name and its colon",
-		Mend: "leave it out: Gunicorn ignores it too",
+		Help:  "accept spaces between a header's name and its colon",
+		State: Implemented, Inert: true,
+		Note: "Gunicorn ignores it too; such a request is answered 400 (RFC 9112 §5.1)",
 	},
 	{
 		Name: "permit_unconventional_http_method", Section: "Server Mechanics", Long: []string{"permit-unconventional-http-method"}, Kind: Bool, Default: false,
@@ -126,13 +130,15 @@ var requestSettings = []*Setting{
 	},
 	{
 		Name: "permit_unconventional_http_version", Section: "Server Mechanics", Long: []string{"permit-unconventional-http-version"}, Kind: Bool, Default: false,
-		Help: "accept HTTP versions that do not exist",
-		Mend: "leave it out: HTTP/1.0 and all that calls itself HTTP/1.x is served",
+		Help:  "accept HTTP versions that do not exist",
+		State: Better, Inert: true,
+		Note: "all that calls itself HTTP/1.x is served as HTTP/1.1 or HTTP/1.0; another version is answered 505 (RFC 9110 §15.6.6)",
 	},
 	{
 		Name: "casefold_http_method", Section: "Server Mechanics", Long: []string{"casefold-http-method"}, Kind: Bool, Default: false,
-		Help: "turn methods into capitals",
-		Mend: "leave it out: Gunicorn ignores it too",
+		Help:  "turn methods into capitals",
+		State: Implemented, Inert: true,
+		Note: "Gunicorn ignores it too; methods are case-sensitive (RFC 9110 §9.1)",
 	},
 	{
 		Name: "forwarder_headers", Section: "Server Mechanics", Long: []string{"forwarder-headers"}, Kind: CommaList,

@@ -100,18 +100,15 @@ func TestTableHasTheDefaultsOfGunicorn(t *testing.T) {
 	}
 }
 
-func TestImplementedSettingsAreThose(t *testing.T) {
-	want := append(slices.Clone(ours),
-		"accesslog", "access_log_format", "asgi_disconnect_grace_period", "asgi_lifespan", "asgi_loop", "backlog", "bind", "capture_output", "chdir", "check_config", "config",
-		"errorlog", "forwarded_allow_ips", "forwarder_headers", "graceful_timeout", "group", "header_map", "keepalive", "limit_request_field_size",
-		"limit_request_fields", "limit_request_line", "loglevel", "max_requests", "max_requests_jitter", "permit_unconventional_http_method", "pidfile",
-		"print_config", "proc_name", "pythonpath", "raw_env", "reload", "reload_extra_files",
-		"secure_scheme_headers", "threads", "timeout", "umask", "user", "worker_class", "worker_connections", "workers", "wsgi_app")
-	got := namesOf(func(s *Setting) bool { return s.State == Implemented })
-	slices.Sort(want)
-	slices.Sort(got)
-	if !slices.Equal(got, want) {
-		t.Errorf("implemented settings:\n got %q\nwant %q", got, want)
+// TestNotApplicableAreFew: what Gunicorn has and kirin has no use for is the heartbeat file, the control socket and the dirty workers.
+func TestNotApplicableAreFew(t *testing.T) {
+	want := []string{
+		"worker_tmp_dir", "control_socket", "control_socket_mode", "control_socket_disable",
+		"dirty_apps", "dirty_workers", "dirty_timeout", "dirty_threads", "dirty_graceful_timeout",
+		"on_dirty_starting", "dirty_post_fork", "dirty_worker_init", "dirty_worker_exit",
+	}
+	if got := namesOf(func(s *Setting) bool { return s.State == NotApplicable }); !slices.Equal(got, want) {
+		t.Errorf("not applicable:\n got %q\nwant %q", got, want)
 	}
 }
 
@@ -134,8 +131,11 @@ func TestRowsAreSound(t *testing.T) {
 		if len(s.Long) > 0 && s.takesValue() && s.Meta == "" {
 			t.Errorf("%s: help has no word for the value of --%s", s.Name, s.Long[0])
 		}
-		if s.State == Implemented && s.Mend != "" {
-			t.Errorf("%s is implemented: there is nothing to do instead", s.Name)
+		if s.State != Planned && s.Mend != "" {
+			t.Errorf("%s is %s: there is nothing to do instead", s.Name, s.State)
+		}
+		if (s.State > Implemented || s.Inert || s.Refused) && s.Note == "" || strings.HasSuffix(s.Note, ".") {
+			t.Errorf("%s is %s: the note %q is to say how or why, without a full stop", s.Name, s.State, s.Note)
 		}
 	}
 }

@@ -11,8 +11,9 @@ var tlsSettings = []*Setting{
 	},
 	{
 		Name: "ssl_version", Section: "SSL", Long: []string{"ssl-version"}, Kind: Int, Default: 2, Shown: "2 (PROTOCOL_TLS)", Meta: "INT",
-		Help: "TLS version",
-		Mend: "leave it out: Gunicorn ignores it too",
+		Help:  "TLS version",
+		State: Implemented, Inert: true,
+		Note: "Gunicorn ignores it too; the lowest version is TLS 1.2",
 	},
 	{
 		Name: "cert_reqs", Section: "SSL", Long: []string{"cert-reqs"}, Kind: Int, Default: 0, Meta: "INT",

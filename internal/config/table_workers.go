@@ -59,6 +59,7 @@ var workerSettings = []*Setting{
 		Name: "http_parser", Section: "Worker Processes", Long: []string{"http-parser"}, Kind: String, Default: "auto", Meta: "STRING",
 		Choices: []string{"auto", "fast", "python"},
 		Help:    "HTTP parser of ASGI workers",
-		Mend:    "leave it out: the front parses HTTP for every kind of worker",
+		State:   Better, Inert: true,
+		Note: "the front parses HTTP for every class of worker, in Go",
 	},
 }

@@ -1,0 +1,58 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// State says what kirin makes of a setting.
+type State int
+
+// The states. Where one says "Gunicorn's", the meaning, the default, the type and what is refused are Gunicorn's own.
+const (
+	// Planned settings are known and do nothing yet: any value but the default is refused.
+	Planned State = iota
+	// Implemented settings are Gunicorn's, or kirin's own.
+	Implemented
+	// Better settings have what they are for done in another way; the row's Note says how.
+	Better
+	// Systemd settings have a directive of a unit under systemd, which the row's Note names; "kirin run" honours them itself.
+	Systemd
+	// NotApplicable settings have nothing to act on; the row's Note says why.
+	NotApplicable
+)
+
+// String is the state in a word or two, for tables.
+func (s State) String() string {
+	return map[State]string{
+		Planned: "not yet", Implemented: "implemented", Better: "better", Systemd: "systemd's", NotApplicable: "not applicable",
+	}[s]
+}
+
+// inert reports whether a value changes nothing.
+func (s *Setting) inert() bool { return s.Inert || s.State == NotApplicable }
+
+// Works reports whether a value changes something.
+func (s *Setting) Works() bool { return s.State != Planned && !s.inert() }
+
+// note says what has become of a value that changes nothing, for the log.
+func (s *Setting) note(source Source) string {
+	return fmt.Sprintf("%s has no effect (%s): %s", s.Name, source, s.Note)
+}
+
+// refuse is the error of a value that cannot be honoured and whose absence would show.
+func (s *Setting) refuse(source Source) error {
+	if s.Refused {
+		return &Error{Setting: s.Name, Source: source, Problem: "this cannot be had", Mend: s.Note}
+	}
+	return &Error{Setting: s.Name, Source: source, Problem: "this setting is not implemented yet", Mend: s.Mend}
+}
+
+// sortedNotes are the notes in the order of the settings' names.
+func (m *merge) sortedNotes() []string {
+	if len(m.notes) == 0 {
+		return nil
+	}
+	return each(slices.Sorted(maps.Keys(m.notes)), func(name string) string { return m.notes[name] })
+}
