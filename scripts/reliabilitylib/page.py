@@ -31,21 +31,23 @@ CASES = {
 
 PAGE = """# Reliability
 
-What becomes of requests while something happens to an application under systemd. `scripts/reliability` makes this page; the tests that it
-runs are part of `scripts/test`, so each row is also a test that fails when a request is lost.
+What becomes of requests while something happens to an application under systemd. `scripts/reliability` makes this
+page; the tests that it runs are part of `scripts/test`, so each row is also a test that fails when a request is lost.
 
-Each case has a real systemd in a box of its own, and an application with two workers of class `sync`. Six clients (one where the application
-sleeps) ask without a pause, two of them over a new connection each time, every third request a POST. Every answer is compared, no
-request is sent twice, and the application notes every POST that it begins.
+Each case has a real systemd in a box of its own, and an application with two workers of class `sync`. Six clients
+(one where the application sleeps) ask without a pause, two of them over a new connection each time, every third
+request a POST. Every answer is compared, no request is sent twice, and the application notes every POST that it
+begins.
 
 {date}; {machine}.
 
 {table}
 
-*Failed* counts every request that got a wrong answer or none; the last column says which may. *Twice* is the number of POSTs that the application
-began more than once. The *longest gap* is the longest time in which no client got an answer. It is near the time that the
-application takes to start where all of it is started anew (restart, boot, sleep), since whoever comes waits in the socket meanwhile. Where code does not load
-it holds the time until the code was mended, at the public socket's stop the time until the start, and where it sleeps the client's own pause.
+*Failed* counts every request that got a wrong answer or none; the last column says which may. *Twice* is the number
+of POSTs that the application began more than once. The *longest gap* is the longest time in which no client got an
+answer. It is near the time that the application takes to start where all of it is started anew (restart, boot,
+sleep), since whoever comes waits in the socket meanwhile. Where code does not load it holds the time until the code
+was mended, at the public socket's stop the time until the start, and where it sleeps the client's own pause.
 """
 
 
