@@ -201,6 +201,7 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 	}
 	s.accept(s.sockets.all())
 	s.wg.Go(s.sayLive)
+	s.wg.Go(s.sayMetrics)
 	return nil
 }
 
@@ -218,7 +219,9 @@ func (s *server) accept(sockets []activation.Socket) {
 
 // over notes an exchange that is over, and logs it.
 func (s *server) over(x *front.Exchange) {
-	s.stats.record(time.Since(x.Began))
+	took := time.Since(x.Began)
+	s.stats.record(took)
+	s.logs.statsd.Exchange(x.Status, took)
 	if s.logs.access != nil {
 		s.logs.access(x)
 	}

@@ -22,6 +22,9 @@ type logSet struct {
 	format atomic.Pointer[logs.Format]
 	lines  sync.Pool
 
+	syslog *logs.Syslog // nil: none
+	statsd *logs.Statsd // nil: none
+
 	journal *logs.Journal // of the error log, nil when that is something else
 
 	mu     sync.Mutex // protects the fields below
@@ -43,9 +46,15 @@ func openLogs(cfg *config.Config, app string) (*logSet, error) {
 		return nil, err
 	}
 	l.openLogger(app)
-	if err := l.openAccess(cfg, app); err != nil {
-		l.close()
-		return nil, err
+	for _, open := range []func() error{
+		func() error { return l.openTelemetry(cfg) },
+		func() error { return l.openAccess(cfg, app) },
+		func() error { return l.accessToSyslog(cfg) },
+	} {
+		if err := open(); err != nil {
+			l.close()
+			return nil, err
+		}
 	}
 	return l, nil
 }
@@ -211,6 +220,8 @@ func (l *logSet) close() {
 	if l.feed != nil {
 		l.feed.Close()
 	}
+	l.syslog.Close()
+	l.statsd.Close()
 	l.errors.Close()
 	if l.journal != nil {
 		l.journal.Sync()

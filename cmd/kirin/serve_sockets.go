@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/kirin-server/kirin/activation"
 	"github.com/kirin-server/kirin/internal/config"
@@ -15,8 +16,10 @@ import (
 // socketSet is the listening sockets. Those that a service manager has handed over stand in for every bind, as with Gunicorn.
 type socketSet struct {
 	activated []activation.Socket
-	listeners []*front.Listener
 	next      []*front.Listener // what a reload under way will have
+
+	mu        sync.Mutex // protects the field below from who only looks; one goroutine at a time changes it
+	listeners []*front.Listener
 }
 
 // openSockets takes the sockets that were handed over, and binds the rest.
@@ -83,7 +86,7 @@ func listen(ctx context.Context, cfg *config.Config, inherited map[string]net.Li
 		}
 		addrs = append(addrs, a)
 	}
-	o := front.ListenOptions{Backlog: cfg.Backlog, Umask: cfg.Umask, Inherited: inherited}
+	o := front.ListenOptions{Backlog: cfg.Backlog, ReusePort: cfg.ReusePort, Umask: cfg.Umask, Inherited: inherited}
 	if cfg.UID != os.Geteuid() || cfg.GID != os.Getegid() {
 		o.Owner = &front.Owner{UID: cfg.UID, GID: cfg.GID}
 	}
@@ -92,6 +95,8 @@ func listen(ctx context.Context, cfg *config.Config, inherited map[string]net.Li
 
 // all gives every socket, as it is handed over.
 func (s *socketSet) all() []activation.Socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return append(slices.Clone(s.activated), handed(s.listeners)...)
 }
 
@@ -137,8 +142,11 @@ func (s *socketSet) dropOld() {
 	if s.activated != nil {
 		return
 	}
-	closeAll(without(s.listeners, s.next))
+	old := without(s.listeners, s.next)
+	s.mu.Lock()
 	s.listeners, s.next = s.next, nil
+	s.mu.Unlock()
+	closeAll(old)
 }
 
 // handedOver leaves the files of Unix sockets to the successor.

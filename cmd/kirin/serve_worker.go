@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/user"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -118,10 +120,28 @@ func (c *ownCrew) command(cfg *config.Config, runtime *python.Runtime) (workers.
 
 // credential is whom a worker runs as, nil when it is who we are.
 func credential(cfg *config.Config) *syscall.Credential {
-	if cfg.UID == os.Geteuid() && cfg.GID == os.Getegid() {
+	if cfg.UID == os.Geteuid() && cfg.GID == os.Getegid() && !cfg.InitGroups {
 		return nil
 	}
-	return &syscall.Credential{Uid: uint32(cfg.UID), Gid: uint32(cfg.GID)}
+	return &syscall.Credential{Uid: uint32(cfg.UID), Gid: uint32(cfg.GID), Groups: groups(cfg)}
+}
+
+// groups are the supplementary groups of a worker: those of its user with --initgroups, as far as they can be known, or else none.
+func groups(cfg *config.Config) (all []uint32) {
+	if !cfg.InitGroups {
+		return nil
+	}
+	u, err := user.LookupId(strconv.Itoa(cfg.UID))
+	if err != nil {
+		return nil
+	}
+	ids, _ := u.GroupIds()
+	for _, id := range ids {
+		if n, err := strconv.ParseUint(id, 10, 32); err == nil {
+			all = append(all, uint32(n))
+		}
+	}
+	return all
 }
 
 // workerUmask is the umask that was asked for, or the one that kirin was started with.
@@ -150,7 +170,7 @@ func (s *server) frontOptions(cfg *config.Config) front.Options {
 		AnyMethod: cfg.AnyMethod, KeepAlive: cfg.KeepAlive,
 		Trusted: cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
 		Forwarder: cfg.ForwarderHeaders, HeaderMap: headerMap(cfg.HeaderMap),
-		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(),
+		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(), SpoolDir: cfg.SpoolDir,
 		Loops: s.loops, Logger: s.log, Access: s.over,
 	}
 }

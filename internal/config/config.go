@@ -55,6 +55,12 @@ type Config struct {
 	LogLevel        string // debug, info, warning, error, critical
 	CaptureOutput   bool
 
+	Telemetry
+
+	ReusePort  bool   // of TCP sockets
+	InitGroups bool   // workers have all groups of the user that was asked for
+	SpoolDir   string // for large request bodies; empty: the system's
+
 	LimitRequestLine      int // bytes; 0: the server's own limit
 	LimitRequestFields    int
 	LimitRequestFieldSize int // bytes; 0: the server's own limit
@@ -88,7 +94,7 @@ func (m *merge) config() (*Config, error) {
 		}
 	}
 	c := &Config{values: m.values, Warnings: m.warnings, Notes: m.sortedNotes()}
-	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.requests}
+	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.telemetry, m.requests}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return nil, err

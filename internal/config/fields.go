@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +18,11 @@ func (m *merge) process(c *Config) error {
 	c.Umask, c.UmaskSet = m.number("umask"), m.values["umask"].source.Origin != FromDefault
 	c.PIDFile = optionalPath(c.Chdir, m.text("pidfile"))
 	c.ProcName = m.text("proc_name")
+	if m.values["default_proc_name"].source.Origin != FromDefault {
+		c.ProcName = cmp.Or(c.ProcName, m.text("default_proc_name"))
+	}
+	c.ReusePort, c.InitGroups = m.flag("reuse_port"), m.flag("initgroups")
+	c.SpoolDir = optionalPath(c.Chdir, m.text("tmp_upload_dir"))
 	c.Reload = m.flag("reload")
 	c.CheckConfig, c.PrintConfig = m.flag("check_config"), m.flag("print_config")
 	return m.extraFiles(c)

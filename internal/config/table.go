@@ -143,7 +143,7 @@ var namingSettings = []*Setting{
 	},
 	{
 		Name: "default_proc_name", Section: "Process Naming", Kind: String, Default: "gunicorn",
-		Help: "name of the processes when proc_name is not set",
-		Mend: "set proc_name",
+		Help:  "name of the processes when proc_name is not set",
+		State: Implemented,
 	},
 }

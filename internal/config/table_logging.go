@@ -13,12 +13,13 @@ var loggingSettings = []*Setting{
 	},
 	{
 		Name: "disable_redirect_access_to_syslog", Section: "Logging", Long: []string{"disable-redirect-access-to-syslog"}, Kind: Bool, Default: false,
-		Help: "keep the access log out of syslog",
+		Help:  "keep the access log out of syslog",
+		State: Implemented,
 	},
 	{
 		Name: "access_log_format", Section: "Logging", Long: []string{"access-logformat"}, Kind: String, Default: DefaultAccessLogFormat, Meta: "FORMAT", State: Implemented,
 		check: checkAccessFormat,
-		Help:  "a line of the access log, with Gunicorn's atoms such as %(h)s",
+		Help:  "a line of the access log, with Gunicorn's atoms such as %(h)s; json: an object a line",
 	},
 	{
 		Name: "errorlog", Section: "Logging", Long: []string{"error-logfile", "log-file"}, Kind: String, Default: "-", Meta: "FILE", State: Implemented,
@@ -55,20 +56,28 @@ var loggingSettings = []*Setting{
 	},
 	{
 		Name: "syslog_addr", Section: "Logging", Long: []string{"log-syslog-to"}, Kind: String, Default: "udp://localhost:514", Meta: "ADDRESS",
-		Help: "where syslog messages go",
+		Help:  "where syslog messages go: udp://HOST:PORT, tcp://HOST:PORT, unix://PATH (with #dgram or #stream)",
+		State: Implemented, check: checkSyslog,
 	},
 	{
 		Name: "syslog", Section: "Logging", Long: []string{"log-syslog"}, Kind: Bool, Default: false,
-		Help: "send the logs to syslog",
-		Mend: "log to standard error: systemd puts it into the journal, from where syslog gets it",
+		Help:  "send the logs to syslog",
+		State: Implemented,
 	},
 	{
 		Name: "syslog_prefix", Section: "Logging", Long: []string{"log-syslog-prefix"}, Kind: String, Meta: "NAME",
-		Help: "program name in syslog messages",
+		Help:  "program name in syslog messages",
+		State: Implemented,
 	},
 	{
 		Name: "syslog_facility", Section: "Logging", Long: []string{"log-syslog-facility"}, Kind: String, Default: "user", Meta: "NAME",
-		Help: "facility of syslog messages",
+		Help:  "facility of syslog messages",
+		State: Implemented, check: checkFacility,
+	},
+	{
+		Name: "syslog_format", Section: "Logging", Long: []string{"log-syslog-format"}, Kind: String, Default: "rfc3164", Meta: "NAME", State: Implemented,
+		Choices: []string{"rfc3164", "rfc5424"},
+		Help:    "form of syslog messages",
 	},
 	{
 		Name: "enable_stdio_inheritance", Section: "Logging", Long: []string{"enable-stdio-inheritance"}, Short: "R", Kind: Bool, Default: false,
@@ -78,18 +87,23 @@ var loggingSettings = []*Setting{
 	},
 	{
 		Name: "statsd_host", Section: "Logging", Long: []string{"statsd-host"}, Kind: String, Meta: "ADDRESS",
-		Help: "send metrics to this StatsD server",
+		Help:  "send metrics to this StatsD server: HOST:PORT or unix://PATH",
+		State: Implemented, check: checkStatsd,
 	},
 	{
 		Name: "dogstatsd_tags", Section: "Logging", Long: []string{"dogstatsd-tags"}, Kind: String, Default: "", Meta: "TAGS",
-		Help: "tags for every StatsD metric, with commas",
+		Help:  "tags for every StatsD metric, with commas",
+		State: Implemented,
 	},
 	{
 		Name: "statsd_prefix", Section: "Logging", Long: []string{"statsd-prefix"}, Kind: String, Default: "", Meta: "PREFIX",
-		Help: "prefix of the names of StatsD metrics",
+		Help:  "prefix of the names of StatsD metrics",
+		State: Implemented,
 	},
 	{
 		Name: "enable_backlog_metric", Section: "Logging", Long: []string{"enable-backlog-metric"}, Kind: Bool, Default: false,
-		Help: "a metric of connections that wait to be accepted",
+		Help:  "a metric of connections that wait to be accepted",
+		State: Better,
+		Note:  "it counts the requests that wait in the front's queue, too, which is where they wait",
 	},
 }

@@ -14,7 +14,8 @@ var mechanicsSettings = []*Setting{
 	},
 	{
 		Name: "reuse_port", Section: "Server Mechanics", Long: []string{"reuse-port"}, Kind: Bool, Default: false,
-		Help: "set SO_REUSEPORT on the listening sockets",
+		Help:  "set SO_REUSEPORT on the listening sockets",
+		State: Systemd, Note: "ReusePort=yes in the section [Socket]",
 	},
 	{
 		Name: "chdir", Section: "Server Mechanics", Long: []string{"chdir"}, Kind: String, Meta: "DIR", State: Implemented,
@@ -58,12 +59,13 @@ var mechanicsSettings = []*Setting{
 	},
 	{
 		Name: "initgroups", Section: "Server Mechanics", Long: []string{"initgroups"}, Kind: Bool, Default: false,
-		Help: "give the workers all groups of --user",
+		Help:  "give the workers all groups of --user",
+		State: Systemd, Note: "a unit with User= has all groups of that user",
 	},
 	{
 		Name: "tmp_upload_dir", Section: "Server Mechanics", Kind: String,
-		Help: "directory for request bodies as they are read",
-		Mend: "leave it out: Gunicorn ignores it too",
+		Help:  "directory for large request bodies as they are read; $TMPDIR or /var/tmp when it is not set",
+		State: Better, Note: "Gunicorn ignores it; bodies of more than a mebibyte wait there, in files that have no name",
 	},
 	{
 		Name: "secure_scheme_headers", Section: "Server Mechanics", Kind: Dict, State: Implemented, check: checkSchemeHeaders,

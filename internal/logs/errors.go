@@ -92,6 +92,12 @@ func (h *ErrorHandler) appendText(b []byte, r slog.Record, each string) []byte {
 	return append(b, '\n')
 }
 
+// Text is a record's message with its attributes, as an ErrorHandler has them, without a line feed.
+func Text(r slog.Record) string {
+	var h ErrorHandler
+	return strings.TrimSuffix(string(h.appendText(nil, r, "")), "\n")
+}
+
 func (h *ErrorHandler) appendPrefix(b []byte, r slog.Record) []byte {
 	if h.journal {
 		return b

@@ -39,6 +39,7 @@ type Fields interface {
 
 // A Format is a compiled access_log_format. It may be used by many goroutines at a time.
 type Format struct {
+	json  bool // objects in place of the parts
 	parts []part
 	clock clock
 }
@@ -58,9 +59,12 @@ type spec struct {
 	precision int  // characters at most, an escaped one for one; -1: all
 }
 
-// Compile reads a format of Python's % operator with the atoms of Gunicorn. An atom that is not known is logged as "-", as Gunicorn
+// Compile reads a format: [JSON], or one of Python's % operator with the atoms of Gunicorn. An atom that is not known is logged as "-", as Gunicorn
 // does, and is also named in unknown; [Near] may tell what was meant. The conversions s, r, a, d, i and u all mean s.
 func Compile(format string) (f *Format, unknown []string, err error) {
+	if format == JSON {
+		return &Format{json: true}, nil, nil
+	}
 	f = &Format{}
 	for format != "" {
 		text, rest, ok := strings.Cut(format, "%")
@@ -152,6 +156,9 @@ func cutNumber(s string) (n int, rest string, err error) {
 
 // Append appends the line for e, with its line feed.
 func (f *Format) Append(b []byte, e *Entry) []byte {
+	if f.json {
+		return appendJSON(b, e)
+	}
 	for i := range f.parts {
 		p := &f.parts[i]
 		if p.atom == nil {
