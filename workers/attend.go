@@ -147,6 +147,7 @@ func (p *Pool) welcome(l *link) (*link, error) {
 		p.log.Info(fmt.Sprintf("worker %d (pid %d) was left over and is not needed: it ends", m.number, l.hello.Pid), "WORKER", m.number)
 	} else {
 		p.iface.Store(&l.hello.Interface)
+		p.upgrades.Store(l.hello.Upgrades)
 		p.everReady, p.bootErr = true, nil
 		p.d.join(l.worker, now)
 		p.log.Info(fmt.Sprintf("worker %d is ready (pid %d)", m.number, l.hello.Pid), "WORKER", m.number)

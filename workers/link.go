@@ -43,11 +43,16 @@ func (o *outbox) reset() {
 	o.frames, o.fds, o.count, o.files = o.frames[:0], o.fds[:0], 0, 0
 }
 
-func (o *outbox) request(r *Request) error {
+// request adds a request. A worker that cannot be given a client's bytes gets it without their socket.
+func (o *outbox) request(r *Request, upgrades bool) error {
+	kind, file := r.Kind, r.File
+	if kind == wire.Raw && !upgrades {
+		kind, file = wire.Whole, nil
+	}
 	if o.count > 0 && (len(o.frames)-o.begun > maxBatch || o.files == wire.MaxDescriptors) {
 		o.endFrame()
 	}
-	if r.File != nil {
+	if file != nil {
 		fd, err := duplicate(r)
 		if err != nil {
 			return fmt.Errorf("pass a request body on: %w", err)
@@ -58,10 +63,10 @@ func (o *outbox) request(r *Request) error {
 		o.begun = len(o.frames)
 		o.frames = wire.BeginRequests(o.frames)
 	}
-	if r.File != nil {
+	if file != nil {
 		o.files++
 	}
-	o.frames = wire.AppendRequest(o.frames, &wire.Request{ID: r.id, Environ: r.Environ, Kind: r.Kind, Body: r.Body, File: r.File, Size: r.Size})
+	o.frames = wire.AppendRequest(o.frames, &wire.Request{ID: r.id, Environ: r.Environ, Kind: kind, Body: r.Body, File: file, Size: r.Size})
 	o.count++
 	return nil
 }

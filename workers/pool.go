@@ -77,7 +77,8 @@ type Pool struct {
 	requests    uint64
 	failures    uint64
 
-	iface atomic.Pointer[string] // of the worker that became ready last
+	iface    atomic.Pointer[string] // of the worker that became ready last
+	upgrades atomic.Bool            // and whether it takes requests that are wire.Raw
 }
 
 // The interfaces between a worker and its application, as HELLO has them.
@@ -93,6 +94,9 @@ func (p *Pool) Interface() string {
 	}
 	return WSGI
 }
+
+// Upgrades says whether the worker that became ready last can be given a client's bytes, see [wire.Raw].
+func (p *Pool) Upgrades() bool { return p.upgrades.Load() }
 
 // era is what a generation of workers is made with.
 type era struct {
@@ -227,7 +231,7 @@ func (p *Pool) send(a action) {
 	if r := a.request; r.Encode != nil && cmp.Or(r.Interface, WSGI) != l.hello.Interface {
 		r.Environ, r.Interface = r.Encode(l.hello.Interface), l.hello.Interface
 	}
-	if err := l.out.request(a.request); err != nil {
+	if err := l.out.request(a.request, l.hello.Upgrades); err != nil {
 		p.log.Error(err.Error())
 		p.d.end(a.worker, a.id, time.Now())
 		p.fail(a.request, Overloaded)
@@ -390,6 +394,7 @@ func (p *Pool) drain(m *member) {
 	if l := p.links[m]; l != nil {
 		p.d.shut(l.worker)
 		l.out.drain()
+		l.worker.tellLeaving()
 		p.mark(l)
 	}
 }

@@ -66,6 +66,12 @@ type Responder interface {
 	Fail(Failure)
 }
 
+// A Leaver is a [Responder] that wants to know when the worker which has its request is to end: what may go on for long should then
+// come to its end. Leave is called like the methods of a Responder, but may come while one of them runs.
+type Leaver interface {
+	Leave()
+}
+
 // A Failure is why a request has no response from a worker.
 type Failure uint8
 

@@ -59,6 +59,18 @@ func (w *worker) leaveLine(r *Request) {
 	}
 }
 
+// tellLeaving tells the responders that want to know that the worker is to end.
+func (w *worker) tellLeaving() {
+	for _, r := range w.table {
+		if r == nil || r == recalled {
+			continue
+		}
+		if l, ok := r.Reply.(Leaver); ok {
+			l.Leave()
+		}
+	}
+}
+
 // running is the request at the head of a single-slot worker's line.
 func (w *worker) running() *Request {
 	if len(w.line) == 0 {

@@ -20,9 +20,19 @@ type mailbox struct {
 	mu   sync.Mutex // protects the fields below
 	mail []mail
 	shut bool
+
+	leaving chan struct{} // closed when the worker is to end; nil: nobody asks
+	left    sync.Once
 }
 
 func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1)} }
+
+// Leave implements [workers.Leaver].
+func (m *mailbox) Leave() {
+	if m.leaving != nil {
+		m.left.Do(func() { close(m.leaving) })
+	}
+}
 
 // Respond keeps a copy of r.
 func (m *mailbox) Respond(r *wire.Response) {

@@ -83,9 +83,12 @@ func (f *Front) Serve(x *Exchange, w Writer) {
 	s.reset(f, x, w)
 	switch taker, ok := w.(Taker); {
 	case !s.check():
-	case ok && x.Length == 0 && websocket.Asked(x.Upgrade) && f.pool.Interface() == workers.ASGI: // a body would pass for messages
+	case ok && x.Length == 0 && websocket.Asked(x.Upgrade) && f.pool.Interface() == workers.ASGI && !f.pool.Upgrades(): // a body would pass for messages
 		s.taker = taker
 		s.webSocket()
+	case ok && x.Length == 0 && f.pool.Upgrades() && raw(x.Upgrade):
+		s.taker = taker
+		s.offer()
 	default:
 		s.run()
 	}
@@ -270,7 +273,7 @@ func (s *service) answer() bool {
 		case letter.response.Kind == wire.Stream:
 			return s.stream(&letter.response)
 		case letter.response.Kind == wire.Accept:
-			return s.relay(&letter.response)
+			return s.open(&letter.response)
 		default:
 			s.final(&letter.response)
 			letter.close()

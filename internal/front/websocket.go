@@ -74,9 +74,22 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 	return ours, os.NewFile(uintptr(fds[1]), "socket"), nil
 }
 
+// open begins what a worker has accepted.
+func (s *service) open(r *wire.Response) bool {
+	if s.sock == nil {
+		s.log().Error(fmt.Sprintf("a worker accepted what was no upgrade (%s %s)", s.x.Method, s.x.Target))
+		s.page(http.StatusBadGateway, "the worker's response is not valid")
+		return s.release()
+	}
+	s.theirs.Close() // so that we see when the worker closes its own
+	if s.x.handshake == nil {
+		return s.passage()
+	}
+	return s.relay(r)
+}
+
 // relay opens the WebSocket that a worker has accepted and serves it. It reports whether the request has ended in the pool, too.
 func (s *service) relay(r *wire.Response) bool {
-	s.theirs.Close() // so that we see when the worker closes its own
 	fields, subprotocol, err := checkAccept(r)
 	if err != nil {
 		s.log().Error(fmt.Sprintf("%v (%s %s)", err, s.x.Method, s.x.Target))

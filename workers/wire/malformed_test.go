@@ -161,7 +161,7 @@ func TestMalformed(t *testing.T) {
 		{"responses", "an end with a body of bytes", list(tuple(one, kind(End), one, none, "s\x00\x00\x00\x00"))},
 		{"responses", "an end of −1 bytes", list(tuple(one, kind(End), one, none, minus))},
 		{"responses", "deep nesting", list(tuple(one, kind(Returned), strings.Repeat("[\x01\x00\x00\x00", 1<<16)))},
-		{"requests", "kind 4", list(tuple(one, "i\x04\x00\x00\x00", dict(), none))},
+		{"requests", "kind 5", list(tuple(one, "i\x05\x00\x00\x00", dict(), none))},
 		{"requests", "an environ that is a list", list(tuple(one, zero, empty, none))},
 		{"requests", "a size below 0", list(tuple(one, one, dict(), minus))},
 		{"requests", "id 0", list(tuple(zero, zero, dict(), none))},

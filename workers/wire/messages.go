@@ -11,6 +11,7 @@ type Hello struct {
 	Interface string // wsgi or asgi: how a request's head is to be told, see [Request]
 	Started   int64  // when the process did, in µs of CLOCK_MONOTONIC (clock_gettime(2)); 0: it does not say
 	Untimed   bool   // no time limit for a request: the worker watches over its event loop instead
+	Upgrades  bool   // a request that asks for another protocol may come as [Raw]
 	Error     string // why the application cannot be served: a line, then perhaps a traceback
 	Exit      int    // the exit status that follows an Error
 }
@@ -28,6 +29,7 @@ func AppendHello(b []byte, h Hello) []byte {
 		b = AppendInt(AppendStr(b, "started"), h.Started)
 	}
 	b = appendBool(AppendStr(b, "timed"), !h.Untimed)
+	b = appendBool(AppendStr(b, "upgrades"), h.Upgrades)
 	if h.Error != "" {
 		b = AppendStr(AppendStr(b, "error"), h.Error)
 		b = AppendInt(AppendStr(b, "exit"), int64(h.Exit))
@@ -55,6 +57,8 @@ func ParseHello(payload []byte) (Hello, error) {
 			h.Started = d.int()
 		case "timed":
 			h.Untimed = d.int() == 0
+		case "upgrades":
+			h.Upgrades = d.int() == 1
 		case "error":
 			h.Error = d.optionalStr()
 		case "exit":
@@ -187,6 +191,7 @@ const (
 	Spooled                      // in a file
 	Streamed                     // through a socket, until end of file
 	WebSocket                    // no body: messages both ways through a socket
+	Raw                          // no body: once the worker has accepted, the client's bytes and its answers through a socket
 	requestKinds
 )
 

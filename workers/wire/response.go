@@ -15,7 +15,7 @@ const (
 	End                  // the end of a Stream
 	Returned             // the request was not begun
 	Interim              // a 1xx response
-	Accept               // a WebSocket is open; its End follows
+	Accept               // a WebSocket is open, or a client's bytes are wanted raw; its End follows
 	kinds
 )
 

@@ -40,6 +40,7 @@ class ASGI(Server):
     interface = "asgi"
     timed = False       # a request may take as long as it wants, it is the loop that must not stand still
     cancelled = asyncio.CancelledError
+    upgrades = False    # WebSockets are messages
 
     def __init__(self, app, listener, options, log, signals):
         self.loop = new_loop(options.asgi_loop)

@@ -49,6 +49,7 @@ class Server:
     slots = 1
     interface = "wsgi"
     timed = True                # a request has a time limit
+    upgrades = True             # a client's bytes can be given to the application
 
     def __init__(self, listener, options, log, signals):
         self.listener = listener
@@ -167,7 +168,8 @@ class Server:
         conn = Connection(sock)
         self.connections[conn.fd] = conn
         self.attach(conn.fd)
-        conn.send(HELLO, dict(hello(self.options, self.slots), interface=self.interface, timed=self.timed))
+        conn.send(HELLO, dict(hello(self.options, self.slots), interface=self.interface, timed=self.timed,
+                              upgrades=self.upgrades))
         return conn
 
     def count(self):

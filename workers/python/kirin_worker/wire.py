@@ -13,7 +13,7 @@ from time import monotonic
 import _socket
 
 HELLO, REQUEST, RESPONSE, CANCEL, DRAIN, STATUS = 1, 2, 3, 4, 5, 6
-WHOLE, SPOOLED, STREAMED, WEBSOCKET = 0, 1, 2, 3                    # kinds of REQUEST
+WHOLE, SPOOLED, STREAMED, WEBSOCKET, RAW = 0, 1, 2, 3, 4            # kinds of REQUEST
 COMPLETE, FILE, STREAM, END, RETURNED, INTERIM, ACCEPT = 0, 1, 2, 3, 4, 5, 6    # and of RESPONSE
 
 INLINE = 64 << 10           # a complete body up to this travels in its frame

@@ -15,7 +15,7 @@ from . import bodies
 from .errors import WSGIError
 from .heads import GOOD, check_head
 from .log import APP_ERROR, ErrorStream
-from .wire import COMPLETE, END, FILE, INLINE, INTERIM, STREAM
+from .wire import ACCEPT, COMPLETE, END, FILE, INLINE, INTERIM, RAW, STREAM
 
 isascii = str.isascii
 isprintable = str.isprintable
@@ -85,7 +85,11 @@ class Runner:
         ident, kind, environ, body = request
         exchange = Exchange(self, conn, ident)
         environ.update(self.base)
-        environ["wsgi.input"] = source = BytesIO(body) if kind == 0 else open(body[1], "rb")
+        if kind == RAW:
+            source = exchange.offer(body[1], environ)
+        else:
+            source = BytesIO(body) if kind == 0 else open(body[1], "rb")
+        environ["wsgi.input"] = source
         environ["wsgi.early_hints"] = exchange.early_hints
         self.conn = conn
         self.ident = ident
@@ -124,7 +128,8 @@ class Runner:
 class Exchange:
     """One request and its response."""
 
-    __slots__ = ("runner", "conn", "ident", "status", "headers", "length", "sent", "state", "pipe", "failed")
+    __slots__ = ("runner", "conn", "ident", "status", "headers", "length", "sent", "state", "pipe", "failed",
+                 "upgrade")
 
     def __init__(self, runner, conn, ident):
         self.runner = runner
@@ -136,6 +141,30 @@ class Exchange:
         self.state = UNBEGUN
         self.pipe = None        # our end of the stream
         self.failed = False
+        self.upgrade = None     # the client's bytes, where they can be had
+
+    # An upgrade
+
+    def offer(self, fd, environ):
+        """Lets the application have the client's bytes; gives an empty body."""
+        from .upgrade import offer
+        self.upgrade = offer(fd, environ, self.accept)
+        return BytesIO()
+
+    def accept(self):
+        """The application speaks with the client by itself. Any thread may."""
+        if self.state != UNBEGUN:
+            raise OSError("the response has begun: the socket can no longer be had")
+        self.state = DONE
+        self.runner.clock = 0.0
+        self.conn.post((self.ident, ACCEPT, None, [], None))
+        self.conn.flush()
+
+    def hang_up(self):
+        """The application has returned."""
+        upgrade, self.upgrade = self.upgrade, None
+        if upgrade.end():
+            self.conn.post((self.ident, END, 1, None, 0))
 
     # What the application calls
 
@@ -313,6 +342,8 @@ class Exchange:
     def fail(self, error):
         """The application raised: 500 when that is still possible."""
         self.failed = True
+        if self.upgrade is not None and isinstance(error, StopIteration):
+            return                  # with which Flask-Sock says that it has answered
         self.runner.report(error, "error in the application")
         if self.state == UNBEGUN:
             self.state = DONE
@@ -332,7 +363,9 @@ class Exchange:
             self.runner.report(error, "error in close() of the response")
 
     def finish(self):
-        """Ends a stream."""
+        """Ends a stream, or an upgrade."""
+        if self.upgrade is not None:
+            self.hang_up()
         if self.state != STREAMING:
             return
         self.state = DONE
