@@ -31,6 +31,9 @@ func (s *service) stream(r *wire.Response) bool {
 	if h == nil {
 		return s.release()
 	}
+	if name := s.trailerNames(r); name != "" && h.length < 0 {
+		h.fields = append(h.fields, Field{Name: "Trailer", Value: name})
+	}
 	s.begin(h, h.length)
 	if s.x.Method == "HEAD" || http1.Bodiless(h.status) {
 		return s.release()
@@ -116,6 +119,8 @@ func (s *service) ended(letter *mail, count int64) bool {
 		s.w.Abort()
 	case s.length >= 0 && s.x.Sent < s.length:
 		s.short(s.x.Sent, s.length)
+	default:
+		s.trail(r)
 	}
 	return true
 }

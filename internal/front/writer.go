@@ -26,13 +26,14 @@ const (
 type writer struct {
 	c *conn
 
-	out     []byte
-	framing http1.Framing
-	begun   bool
-	last    bool // the connection ends with this answer
-	aborted bool
-	taken   bool // somebody else writes to the connection
-	err     error
+	out      []byte
+	trailers []byte // lines
+	framing  http1.Framing
+	begun    bool
+	last     bool // the connection ends with this answer
+	aborted  bool
+	taken    bool // somebody else writes to the connection
+	err      error
 }
 
 func (w *writer) reset(c *conn) {
@@ -170,7 +171,7 @@ func (w *writer) end() ending {
 		return ends
 	}
 	if w.framing == http1.InChunks && !w.aborted {
-		w.out = http1.AppendLastChunk(w.out, nil)
+		w.out = http1.AppendLast(w.out, w.trailers)
 	}
 	failed := w.Flush() != nil
 	switch {
@@ -198,15 +199,32 @@ func (w *writer) finish() bool {
 }
 
 // linger lets the client read the answer before the connection closes: bytes that nobody has read would turn the end into a reset
-// (RFC 9112 §9.6).
+// (RFC 9112 §9.6). One that is still sending a body may go on for a while: many look for an answer only afterwards.
 func (w *writer) linger() {
 	half, ok := w.c.Conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
 	w.c.phase.Store(int32(idling)) // the end of the server need not wait for it
-	w.c.SetReadDeadline(time.Now().Add(min(w.c.server.stall, lingerTimeout)))
-	_, _ = io.Copy(io.Discard, w.c.Conn)
+	idle, end := min(w.c.server.stall, lingerTimeout), time.Now()
+	if w.c.mem.upload.over() {
+		end = end.Add(idle)
+	} else {
+		end = end.Add(max(idle, drainTimeout))
+	}
+	for buf := make([]byte, spoolPiece); ; {
+		w.c.SetReadDeadline(earlier(time.Now().Add(idle), end))
+		if _, err := w.c.Conn.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // resetOnClose has the connection end with a reset.

@@ -250,15 +250,21 @@ func (c *Chunks) checkTrailer() *Error {
 	if c.length > len(c.name) {
 		return nil
 	}
-	switch name := string(c.name[:c.length]); name {
+	if name := string(c.name[:c.length]); leading(name) {
+		return refuse(400, "RFC 9110 §6.5.1", "the trailer %s is none that may come after the body", name)
+	}
+	return nil
+}
+
+// Leading says whether a field must come before a body, so that it cannot be a trailer (RFC 9110 §6.5.1). The name's case does not matter.
+func Leading(name string) bool { return len(name) <= longTrailer && leading(strings.ToLower(name)) }
+
+func leading(name string) bool {
+	switch name {
 	case "transfer-encoding", "content-length", "host", "trailer", "te", "connection", "upgrade", "expect", "max-forwards",
 		"authorization", "proxy-authorization", "cookie", "set-cookie", "cache-control", "range",
 		"content-type", "content-encoding", "content-range":
-		return refuse(400, "RFC 9110 §6.5.1", "the trailer %s is none that may come after the body", name)
-	default:
-		if strings.HasPrefix(name, "if-") {
-			return refuse(400, "RFC 9110 §6.5.1", "the trailer %s is none that may come after the body", name)
-		}
+		return true
 	}
-	return nil
+	return strings.HasPrefix(name, "if-")
 }

@@ -113,7 +113,12 @@ func AppendChunkSize(b []byte, size int64) []byte {
 
 // AppendLastChunk ends a chunked body, with trailers if there are any.
 func AppendLastChunk(b []byte, trailers []Field) []byte {
-	return append(AppendFields(append(b, "0\r\n"...), trailers), "\r\n"...)
+	return AppendLast(b, AppendFields(nil, trailers))
+}
+
+// AppendLast ends a chunked body with the lines of its trailers, as [AppendFields] writes them.
+func AppendLast(b, trailers []byte) []byte {
+	return append(append(append(b, "0\r\n"...), trailers...), "\r\n"...)
 }
 
 // AppendDate writes a time as an HTTP-date (RFC 9110 §5.6.7).

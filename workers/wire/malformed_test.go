@@ -158,6 +158,7 @@ func TestMalformed(t *testing.T) {
 		{"responses", "a file's count −1", list(tuple(one, kind(File), status, empty, tuple(one, minus)))},
 		{"responses", "a file's range in bytes", list(tuple(one, kind(File), status, empty, "s\x00\x00\x00\x00"))},
 		{"responses", "an end without a status", list(tuple(one, kind(End), none, none, one))},
+		{"responses", "an end with half a trailer", list(tuple(one, kind(End), one, list(none), one))},
 		{"responses", "an end with a body of bytes", list(tuple(one, kind(End), one, none, "s\x00\x00\x00\x00"))},
 		{"responses", "an end of −1 bytes", list(tuple(one, kind(End), one, none, minus))},
 		{"responses", "deep nesting", list(tuple(one, kind(Returned), strings.Repeat("[\x01\x00\x00\x00", 1<<16)))},

@@ -212,6 +212,7 @@ func responses() []*Response {
 		{ID: 3, Kind: Stream, Status: ok, Body: []byte("first")},
 		{ID: 3, Kind: End, OK: true, Count: 1 << 33},
 		{ID: 4, Kind: End},
+		{ID: 6, Kind: End, OK: true, Fields: []Field{{[]byte("x-sum"), []byte("1")}}, Count: 3},
 		{ID: 5, Kind: Returned},
 		{ID: 8, Kind: Accept, Fields: []Field{field("X-Mine", "1")}, Body: []byte("chat")},
 		{ID: 9, Kind: Accept, Body: []byte{}},

@@ -170,6 +170,7 @@ func TestWeReadWhatPythonWrites(t *testing.T) {
 		{`(4, 2, "200 OK", [], b"first")`, Response{ID: 4, Kind: Stream, Status: []byte("200 OK"), Body: []byte("first")}},
 		{`(4, 3, 1, None, 2**33)`, Response{ID: 4, Kind: End, OK: true, Count: 1 << 33}},
 		{`(4, 3, True, None, 0)`, Response{ID: 4, Kind: End, OK: true}},
+		{`(4, 3, 1, [("x-sum", "1")], 3)`, Response{ID: 4, Kind: End, OK: true, Fields: []Field{{[]byte("x-sum"), []byte("1")}}, Count: 3}},
 		{`(4, 3, 0, None, 1)`, Response{ID: 4, Kind: End, Count: 1}},
 		{`(5, 4, None, None, None)`, Response{ID: 5, Kind: Returned}},
 		{`(6, 5, "103 Early Hints", [("Link", "x")], None)`, Response{ID: 6, Kind: Interim, Status: []byte("103 Early Hints"), Fields: []Field{field("Link", "x")}}},

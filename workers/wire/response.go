@@ -95,7 +95,7 @@ func (d *decoder) response(r *Response) {
 		d.skip()
 	case End:
 		r.OK = d.int() == 1
-		d.skip()
+		d.trailers(r)
 		if r.Count = d.int(); r.Count < 0 {
 			d.fail("a stream of %d bytes", r.Count)
 		}
@@ -119,6 +119,19 @@ func (d *decoder) head(r *Response) {
 	d.fields(r)
 	if before-len(d.b) > maxHead {
 		d.fail("a response head of %d bytes, above the limit of %d", before-len(d.b), maxHead)
+	}
+}
+
+// trailers reads those of an End, which may have none.
+func (d *decoder) trailers(r *Response) {
+	if c := d.peek(); c != codeList && c != codeTuple {
+		d.skip()
+		return
+	}
+	before := len(d.b)
+	d.fields(r)
+	if before-len(d.b) > maxHead {
+		d.fail("trailers of %d bytes, above the limit of %d", before-len(d.b), maxHead)
 	}
 }
 
@@ -160,17 +173,18 @@ func AppendResponse(b []byte, r *Response) []byte {
 		if r.OK {
 			ok = 1
 		}
-		return AppendInt(AppendNone(AppendInt(b, ok)), r.Count)
+		b = AppendInt(b, ok)
+		if len(r.Fields) == 0 {
+			return AppendInt(AppendNone(b), r.Count)
+		}
+		return AppendInt(appendFields(b, r.Fields), r.Count)
 	}
 	if r.Kind == Accept {
 		b = AppendNone(b)
 	} else {
 		b = AppendStr(b, string(r.Status))
 	}
-	b = AppendList(b, len(r.Fields))
-	for _, f := range r.Fields {
-		b = AppendStr(AppendStr(AppendTuple(b, 2), string(f.Name)), string(f.Value))
-	}
+	b = appendFields(b, r.Fields)
 	if r.Kind == Accept {
 		return AppendStr(b, string(r.Body))
 	}
@@ -178,6 +192,14 @@ func AppendResponse(b []byte, r *Response) []byte {
 		return AppendInt(AppendInt(AppendTuple(b, 2), r.Offset), r.Count)
 	}
 	return AppendBytes(b, r.Body)
+}
+
+func appendFields(b []byte, fields []Field) []byte {
+	b = AppendList(b, len(fields))
+	for _, f := range fields {
+		b = AppendStr(AppendStr(AppendTuple(b, 2), string(f.Name)), string(f.Value))
+	}
+	return b
 }
 
 // AppendResponses appends a RESPONSE frame of all rs; their descriptors are to be sent along in order.
