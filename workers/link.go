@@ -43,6 +43,14 @@ func (o *outbox) reset() {
 	o.frames, o.fds, o.count, o.files = o.frames[:0], o.fds[:0], 0, 0
 }
 
+// take puts a request into the outbox. A socket is for workers that know it: the pool may have changed from ASGI to WSGI meanwhile.
+func (l *link) take(r *Request) error {
+	if (r.Kind == wire.Streamed || r.Kind == wire.WebSocket) && l.hello.Interface != ASGI {
+		return fmt.Errorf("worker %d serves %s, and a request waits for one that serves asgi", l.member.number, l.hello.Interface)
+	}
+	return l.out.request(r, l.hello.Upgrades)
+}
+
 // request adds a request. A worker that cannot be given a client's bytes gets it without their socket.
 func (o *outbox) request(r *Request, upgrades bool) error {
 	kind, file := r.Kind, r.File

@@ -231,7 +231,7 @@ func (p *Pool) send(a action) {
 	if r := a.request; r.Encode != nil && cmp.Or(r.Interface, WSGI) != l.hello.Interface {
 		r.Environ, r.Interface = r.Encode(l.hello.Interface), l.hello.Interface
 	}
-	if err := l.out.request(a.request, l.hello.Upgrades); err != nil {
+	if err := l.take(a.request); err != nil {
 		p.log.Error(err.Error())
 		p.d.end(a.worker, a.id, time.Now())
 		p.fail(a.request, Overloaded)

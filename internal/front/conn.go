@@ -240,7 +240,7 @@ func (m *memory) begin(c *conn, began time.Time) {
 		Context: c.ctx, Peer: c.peer, Local: c.local, Began: began,
 	}
 	x := &m.x
-	m.upload = upload{c: c, left: h.Length, ask: h.Expect100}
+	m.upload.expect(c, h.Length, h.Expect100)
 	x.Body = &m.upload
 	m.writer.reset(c)
 }
@@ -276,7 +276,7 @@ func (c *conn) now() time.Time {
 // refuse answers a head that is no good. What follows it is not read as a request.
 func (c *conn) refuse(err error) {
 	m := c.mem
-	m.upload.left = 0
+	m.upload.finish()
 	e, _ := errors.AsType[*http1.Error](err)
 	c.server.front.Refuse(&m.x, &m.writer, e.Status, e.Error())
 	m.writer.finish()

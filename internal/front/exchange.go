@@ -25,9 +25,9 @@ type Exchange struct {
 	Proto   string // HTTP/1.1
 	Host    string // the Host field, or the authority of an absolute target
 	Fields  []Field
-	Length  int64  // of the body; -1 when it is chunked
-	Upgrade string // the protocol that the client would rather speak (RFC 9110 §7.8), or ""
-	Body    io.Reader
+	Length  int64           // of the body; -1 when it is chunked
+	Upgrade string          // the protocol that the client would rather speak (RFC 9110 §7.8), or ""
+	Body    io.Reader       // when it is an io.Closer, Close ends a Read that waits
 	Context context.Context // ends when the client is gone
 
 	Peer  netip.AddrPort // invalid for a Unix socket

@@ -108,7 +108,9 @@ func (c *loopConn) read() bool {
 	c.readable = n == len(into) || c.ended
 	if c.stage == gathering {
 		c.mem.end += n
-		c.shard.stalls.Start(&c.timer, c)
+		if c.timer.Queue() == c.shard.stalls {
+			c.shard.stalls.Start(&c.timer, c)
+		}
 		return true
 	}
 	c.acquire()
@@ -228,6 +230,8 @@ func (c *loopConn) Expired(q *loop.Queue) {
 	switch {
 	case q == c.shard.graces:
 		c.suspected()
+	case q == c.shard.soons:
+		c.lend(c.serveWhole) // the worker is to have the body as it comes
 	case c.stage == gathering:
 		c.mem.loop.service.slow()
 		c.mem.loop.service.over()

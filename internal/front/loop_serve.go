@@ -113,7 +113,11 @@ func (c *loopConn) serve() bool {
 		return c.gathered()
 	}
 	c.stage = gathering
-	c.shard.stalls.Start(&c.timer, c)
+	if c.server.front.pool.Interface() == workers.ASGI {
+		c.shard.soons.Start(&c.timer, c)
+	} else {
+		c.shard.stalls.Start(&c.timer, c)
+	}
 	m.makeRoomFor(missing)
 	return false
 }
@@ -127,7 +131,8 @@ func (c *loopConn) gathered() bool {
 	}
 	body := m.buf[m.start : m.start+size]
 	m.start += size
-	m.floor, m.upload.left = m.start, 0
+	m.floor = m.start
+	m.upload.finish()
 	c.timer.Stop()
 	c.stage = asking
 	c.ask(body)
@@ -233,7 +238,7 @@ func (c *loopConn) renew() {
 // refuseHead answers a head that is no good. What follows it is not read as a request.
 func (c *loopConn) refuseHead(err error) {
 	m := c.mem
-	m.upload.left = 0
+	m.upload.finish()
 	e := err.(*http1.Error)
 	m.loop.service.refuse(e.Status, e.Error())
 	m.loop.service.over()

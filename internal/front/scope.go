@@ -76,11 +76,11 @@ func appendAddress(b []byte, addr netip.AddrPort) []byte {
 }
 
 // appendHeaders writes the header fields with their names in lower case, the Host first, repeated ones as they came. The body that a worker
-// gets is not chunked any more: it has its length.
+// gets is not chunked any more: it has its length, unless it comes part by part.
 func appendHeaders(b []byte, host string, fields []Field, length int64) []byte {
 	count := 0
 	for i := range fields {
-		if !skipped(fields[i].Name) {
+		if !left(fields[i].Name, length) {
 			count++
 		}
 	}
@@ -98,11 +98,16 @@ func appendHeaders(b []byte, host string, fields []Field, length int64) []byte {
 		b = appendHeader(b, "content-length", strconv.FormatInt(length, 10))
 	}
 	for i := range fields {
-		if f := &fields[i]; !skipped(f.Name) {
+		if f := &fields[i]; !left(f.Name, length) {
 			b = appendHeader(b, f.Name, f.Value)
 		}
 	}
 	return b
+}
+
+// left says whether a field is left out. Transfer-Encoding is what tells of a body whose length nobody knows.
+func left(name string, length int64) bool {
+	return skipped(name) && (length >= 0 || !equalFold(name, "Transfer-Encoding"))
 }
 
 func appendHeader(b []byte, name, value string) []byte {

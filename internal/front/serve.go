@@ -72,6 +72,7 @@ type service struct {
 	taker  Taker    // the rest is a WebSocket's
 	sock   net.Conn // to the worker
 	theirs *os.File // and the worker's end
+	up     *uplink  // which passes the body on, if it does not come whole
 }
 
 // limits are those of a head that begins now.
@@ -89,6 +90,8 @@ func (f *Front) Serve(x *Exchange, w Writer) {
 	case ok && x.Length == 0 && f.pool.Upgrades() && raw(x.Upgrade):
 		s.taker = taker
 		s.offer()
+	case s.streams():
+		s.runStreamed()
 	default:
 		s.run()
 	}
@@ -189,6 +192,11 @@ func (s *service) run() {
 		return
 	}
 	defer b.close()
+	s.runWith(b, mem)
+}
+
+// runWith is for a body that is all there.
+func (s *service) runWith(b *body, mem *buffers) {
 	if b.inline != nil {
 		mem.body = b.inline
 	}
@@ -254,6 +262,9 @@ func (s *service) answer() bool {
 	for {
 		select {
 		case <-s.box.wake:
+		case <-s.wanted():
+			s.ask()
+			continue
 		case <-s.x.Context.Done():
 			if s.abandon() {
 				return false
@@ -288,7 +299,12 @@ func (s *service) abandon() bool {
 		return false
 	}
 	s.box.close()
-	if !s.begun {
+	err := s.cutShort()
+	switch {
+	case !s.begun && err != nil:
+		s.bodyFailed(err)
+		return true
+	case !s.begun:
 		s.x.Status = statusGone
 	}
 	s.w.Abort()
@@ -408,6 +424,9 @@ func (s *service) short(have, length int64) {
 
 func (s *service) begin(h *head, length int64) {
 	s.begun, s.length = true, length
+	if s.up != nil {
+		s.up.grant() // the answer comes in place of 100 Continue
+	}
 	fields := h.fields
 	if length >= 0 {
 		h.fields = append(h.fields, Field{Name: "Content-Length", Value: view(strconv.AppendInt(s.digits[:0], length, 10))})

@@ -36,7 +36,7 @@ type shard struct {
 	told     time.Time // when a lack of descriptors was last told
 	ended    bool
 
-	heads, hurries, idles, stalls, lingers, graces *loop.Queue
+	heads, hurries, idles, stalls, soons, lingers, graces *loop.Queue
 }
 
 func newShard(s *Server, l *loop.Loop) *shard {
@@ -47,6 +47,7 @@ func (h *shard) start() {
 	s := h.server
 	h.heads, h.idles, h.stalls = h.loop.NewQueue(s.headTime), h.loop.NewQueue(max(s.keepAlive, time.Millisecond)), h.loop.NewQueue(s.stall)
 	h.hurries = h.loop.NewQueue(min(s.headTime, hurriedTime))
+	h.soons = h.loop.NewQueue(soonTime)
 	h.lingers = h.loop.NewQueue(min(s.stall, lingerTimeout))
 	h.graces = h.loop.NewQueue(graceTime)
 	h.loop.AfterRound(h.afterRound)

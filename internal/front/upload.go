@@ -1,34 +1,87 @@
 package front
 
 import (
+	"errors"
 	"io"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/kirin-server/kirin/internal/http1"
 )
 
 // upload reads the body of a request. A client that waits to be asked for it is asked when the first byte is wanted and has not come
-// (RFC 9110 §10.1.1).
+// (RFC 9110 §10.1.1). One goroutine reads; any may ask whether the body is over, or close.
 type upload struct {
 	c      *conn
 	left   int64 // of a body with a length; http1.Chunked
 	chunks http1.Chunks
 	ask    bool
+	until  time.Time // of ReadSoon; zero: for as long as the stall time-out allows
+
+	whole  atomic.Bool // the whole body has been read
+	closed atomic.Bool
+}
+
+// errLater says that what is wanted has not come in time. It may come later.
+var errLater = errors.New("the body has not come yet")
+
+// errClosed is for who reads on after Close.
+var errClosed = errors.New("nobody wants the body any more")
+
+// expect begins a body of so many bytes, or http1.Chunked.
+func (u *upload) expect(c *conn, length int64, ask bool) {
+	u.c, u.left, u.chunks, u.ask, u.until = c, length, http1.Chunks{}, ask, time.Time{}
+	u.whole.Store(length == 0)
+	u.closed.Store(false)
 }
 
 // over says whether the whole body has been read, and the next request follows.
-func (u *upload) over() bool { return u.left == 0 || u.left == http1.Chunked && u.chunks.Done() }
+func (u *upload) over() bool { return u.whole.Load() }
+
+// finish says that somebody else has read the whole body, or that there is none.
+func (u *upload) finish() {
+	u.left = 0
+	u.whole.Store(true)
+}
+
+// Close ends a Read that waits, and all that follow.
+func (u *upload) Close() error {
+	u.closed.Store(true)
+	return u.c.SetReadDeadline(time.Unix(1, 0))
+}
+
+// takeAsk has somebody else ask the client for the body, if it waits for that.
+func (u *upload) takeAsk() bool {
+	asks := u.ask
+	u.ask = false
+	return asks
+}
+
+// ReadSoon is Read, but for an error that says so when nothing has come until then. The zero time is long ago.
+func (u *upload) ReadSoon(p []byte, until time.Time) (int, error) {
+	if u.ask || until.IsZero() {
+		until = time.Unix(1, 0)
+	}
+	u.until = until
+	defer func() { u.until = time.Time{} }()
+	return u.Read(p)
+}
 
 // Read reads at least one byte. The client has the stall time-out for it.
-func (u *upload) Read(p []byte) (int, error) {
-	if u.left == http1.Chunked {
-		return u.readChunks(p)
+func (u *upload) Read(p []byte) (n int, err error) {
+	switch u.left {
+	case http1.Chunked:
+		n, err = u.readChunks(p)
+	case 0:
+		err = io.EOF
+	default:
+		n, err = u.take(p[:min(int64(len(p)), u.left)])
+		u.left -= int64(n)
 	}
-	if u.left == 0 {
-		return 0, io.EOF
+	if u.left == 0 || u.left == http1.Chunked && u.chunks.Done() {
+		u.whole.Store(true)
 	}
-	n, err := u.take(p[:min(int64(len(p)), u.left)])
-	u.left -= int64(n)
 	return n, err
 }
 
@@ -91,19 +144,34 @@ func (u *upload) more() error {
 
 // wait reads from the connection. The end of it is none for a body.
 func (u *upload) wait(p []byte) (int, error) {
-	if u.ask {
-		u.ask = false
-		u.c.mem.writer.Interim(100, nil)
+	soon := !u.until.IsZero()
+	deadline := u.until
+	if !soon {
+		u.askClient()
+		deadline = time.Now().Add(u.c.server.stall)
 	}
-	u.c.SetReadDeadline(time.Now().Add(u.c.server.stall))
+	u.c.SetReadDeadline(deadline)
+	if u.closed.Load() {
+		return 0, errClosed
+	}
 	n, err := u.c.Read(p)
-	if n > 0 {
+	switch {
+	case n > 0:
 		return n, nil
-	}
-	if err == io.EOF {
+	case err == io.EOF:
 		err = io.ErrUnexpectedEOF
+	case u.closed.Load():
+		err = errClosed
+	case soon && errors.Is(err, os.ErrDeadlineExceeded):
+		err = errLater
 	}
 	return 0, err
+}
+
+func (u *upload) askClient() {
+	if u.takeAsk() {
+		u.c.mem.writer.Interim(100, nil)
+	}
 }
 
 func (m *memory) empty() bool { return m.start == m.end }

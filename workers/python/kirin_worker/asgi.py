@@ -7,7 +7,7 @@ from _thread import get_ident
 from io import StringIO
 
 from . import asgi_scope
-from .asgi_http import Exchange
+from .asgi_http import BEGUN, Exchange
 from .asgi_ws import Socket
 from .calls import is_double_callable, single_callable
 from .errors import WorkerError
@@ -19,6 +19,7 @@ from .server import Server
 from .wire import WEBSOCKET
 
 PARTING = 5.0       # seconds for the tasks that are left when the loop ends
+TICK = 0.005        # seconds that the head of a response waits for its body, at least; twice as long at most
 
 
 def new_loop(kind):
@@ -52,6 +53,9 @@ class ASGI(Server):
         self.lifespan = Lifespan(self.app, self.loop, options.asgi_lifespan, log)
         self.tasks = {}         # Exchange of each task
         self.unflushed = set()  # connections with responses of this turn
+        self.fresh = []         # exchanges whose response has begun of late
+        self.older = []         # and those a tick before
+        self.ticking = False
         signals.unwinding = False
         Server.__init__(self, listener, options, log, signals)
         self.task = self.task_factory()
@@ -206,6 +210,22 @@ class ASGI(Server):
     def flush(self, conn):
         self.unflushed.discard(conn)
         conn.flush()
+
+    def has_begun(self, exchange):
+        """A response has begun. Its head goes with the body, unless that takes its time."""
+        self.fresh.append(exchange)
+        if not self.ticking:
+            self.ticking = True
+            self.loop.call_later(TICK, self.tick)
+
+    def tick(self):
+        for exchange in self.older:
+            if exchange.state == BEGUN:
+                exchange.release()
+        self.older, self.fresh = self.fresh, []
+        self.ticking = bool(self.older)
+        if self.ticking:
+            self.loop.call_later(TICK, self.tick)
 
     def ended(self, exchange):
         """The application is through with a request."""

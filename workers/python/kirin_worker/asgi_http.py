@@ -8,6 +8,7 @@ import _socket
 from . import bodies
 from .asgi_errors import ASGIError, ClientDisconnected
 from .asgi_heads import encode_headers
+from .asgi_uplink import Uplink
 from .wire import COMPLETE, END, FILE, INLINE, INTERIM, STREAM, STREAMED, WHOLE
 
 WAITING, BEGUN, HELD, STREAMING, DONE = range(5)
@@ -63,7 +64,7 @@ class Exchange:
 
     async def receive(self):
         """The next message: the request body, then http.disconnect."""
-        if self.left != 0 and not self.gone:
+        if self.left != 0 and not self.gone and self.state != DONE:
             return await self.more()
         if not self.gone and self.state != DONE:
             if self.heard is None:
@@ -94,9 +95,11 @@ class Exchange:
         if self.source is None:
             sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, self.body[1])
             sock.setblocking(False)
-            self.source, self.body = self.server.pipe(sock), None
-        data = await self.source.read(READ_SIZE)
-        if self.gone:
+            self.source, self.body = Uplink(self.server.pipe(sock)), None
+        data = await self.source.part()
+        if data is None:        # before its end
+            self.disconnect()
+        if self.gone or self.state == DONE:
             return {"type": "http.disconnect"}
         if not data:
             self.left = 0
@@ -163,8 +166,15 @@ class Exchange:
         self.headers = encode_headers(message.get("headers", ()))
         self.status = str(status)
         if message.get("trailers"):
-            self.trailers = []
+            self.announce_trailers()
         self.state = BEGUN
+        self.server.has_begun(self)
+
+    def announce_trailers(self):
+        """For who wants them, the body must be chunked (RFC 9112, section 7.1.2)."""
+        self.trailers = []
+        if any(name == b"te" and b"trailers" in value.lower() for name, value in self.scope["headers"]):
+            self.headers = [pair for pair in self.headers if pair[0].lower() != "content-length"]
 
     async def part(self, message):
         """http.response.body"""
@@ -188,8 +198,7 @@ class Exchange:
     async def conclude(self):
         """Ends a stream once all of it is on its way."""
         await self.pipe.flushed()
-        if self.gone or self.pipe.broken:
-            raise ClientDisconnected()
+        self.insist()
         self.end(True)
 
     async def hold(self, body, last):
@@ -235,9 +244,9 @@ class Exchange:
     # The stream
 
     def release(self):
-        """Begins the stream with what was held."""
+        """Begins the stream, with what was held."""
         self.stop_holding()
-        if self.state != HELD or self.gone:
+        if self.state not in (BEGUN, HELD) or self.gone:
             return
         near, far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         near.setblocking(False)
@@ -259,7 +268,13 @@ class Exchange:
     async def drained(self):
         """Waits until the client takes more."""
         await self.pipe.drained()
-        if self.gone or self.pipe.broken:
+        self.insist()
+
+    def insist(self):
+        """ClientDisconnected when nobody reads any more; the front may not have said so yet."""
+        if self.pipe.broken:
+            self.disconnect()
+        if self.gone:
             raise ClientDisconnected()
 
     def end(self, whole):
@@ -280,10 +295,8 @@ class Exchange:
     # The rarer messages
 
     def inform(self, message):
-        """103 Early Hints, or another informational response."""
-        if self.state != WAITING:
-            raise ASGIError("%s was sent after http.response.start" % message["type"])
-        if self.scope["http_version"] == "1.0":
+        """An informational response, such as 103 Early Hints, unless the head of the final one is on its way."""
+        if self.state not in (WAITING, BEGUN) or self.scope["http_version"] == "1.0":
             return
         if message["type"] == "http.response.early_hint":
             status, headers = 103, [(b"link", link) for link in message["links"]]
@@ -310,12 +323,8 @@ class Exchange:
         self.trailers += encode_headers(message.get("headers", ()))
         if message.get("more_trailers", False):
             return
-        if self.state == HELD:
-            self.release()
-        if self.state == STREAMING:
-            await self.conclude()
-        else:
-            self.complete(b"")      # a body was never sent
+        self.release()
+        await self.conclude()
 
     # The end
 

@@ -1,6 +1,6 @@
 """What the worker adds to the scope that a front sends, and how a scope is told in the log."""
 
-VERSIONS = {"version": "3.0", "spec_version": "2.4"}
+VERSIONS = {"version": "3.0", "spec_version": "2.5"}
 LIFESPAN_VERSIONS = {"version": "3.0", "spec_version": "2.0"}
 EXTENSIONS = {
     "http.response.early_hint": {},

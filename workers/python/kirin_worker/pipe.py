@@ -18,7 +18,7 @@ class Pipe:
         self.fd = sock.fileno()
         self.waiting = bytearray()
         self.writer = None          # a Future for those that wait until nothing is waiting
-        self.reader = None          # a Future for who waits for something to read
+        self.readers = []           # a Future for each that waits for something to read
         self.broken = False
 
     def write(self, data):
@@ -77,22 +77,27 @@ class Pipe:
 
     async def readable(self):
         """Waits until there is something to read; False when wake() has ended the wait."""
-        self.reader = self.loop.create_future()
-        self.loop.add_reader(self.fd, self.wake_reader, True)
+        if self.fd < 0:
+            return False
+        reader = self.loop.create_future()
+        if not self.readers:
+            self.loop.add_reader(self.fd, self.wake_readers, True)
+        self.readers.append(reader)
         try:
-            return await self.reader
+            return await reader
         finally:
-            self.reader = None
-            if self.fd >= 0:
+            self.readers.remove(reader)
+            if not self.readers and self.fd >= 0:
                 self.loop.remove_reader(self.fd)
 
-    def wake_reader(self, something):
-        if self.reader is not None and not self.reader.done():
-            self.reader.set_result(something)
+    def wake_readers(self, something):
+        for reader in self.readers:
+            if not reader.done():
+                reader.set_result(something)
 
     def wake(self):
         """Ends every wait."""
-        self.wake_reader(False)
+        self.wake_readers(False)
         self.wake_writer()
 
     def wake_writer(self):

@@ -39,7 +39,7 @@ class Requests(ASGICase):
 
     def test_scope(self):
         lines = self.body("/dump?a=%20b").decode().split("\n")
-        for line in ("type='http'", "asgi={'version': '3.0', 'spec_version': '2.4'}", "path='/dump'",
+        for line in ("type='http'", "asgi={'version': '3.0', 'spec_version': '2.5'}", "path='/dump'",
                      "query_string=b'a=%20b'", "raw_path=b'/dump'", "root_path=''",
                      "client=('127.0.0.1', 40000)", "http_version='1.1'"):
             self.assertIn(line, lines)
@@ -120,6 +120,21 @@ class Responses(ASGICase):
         hint = [("link", "</a.css>; rel=preload")]
         self.assertEqual(self.wire.expect(RESPONSE)[:5], (ident, INTERIM, "103", hint, None))
         self.assertEqual(self.wire.answer(ident).body, b"hinted")
+
+    def test_early_hints_after_the_start(self):
+        """That is where the specification has them; when the head is on its way, it is too late."""
+        ident = self.wire.request("/late_hints")
+        self.assertEqual(self.wire.expect(RESPONSE)[:3], (ident, INTERIM, "103"))
+        self.assertEqual(self.wire.answer(ident).body, b"hinted")
+
+    def test_head_without_body(self):
+        """The head does not wait for a body that takes its time."""
+        ident = self.wire.request("/slow_body")
+        response = self.wire.answer(ident, read_stream=False)
+        self.assertEqual((response.kind, response.status, response.body), (STREAM, "200", b""))
+        self.addCleanup(response.pipe.close)
+        self.get("/slow_body_go")
+        self.assertEqual(response.pipe.recv(10), b"body")
 
     def test_no_early_hints_in_http_1_0(self):
         self.assertEqual(self.get("/hints", http_version="1.0").body, b"hinted")

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 
 from tests.case import WorkerCase
 from tests.front import CANCEL, DRAIN, PATIENCE, REQUEST, RESPONSE
@@ -131,26 +132,72 @@ class Ends(WorkerCase):
 
 class StreamedBodies(ASGICase):
 
-    def streamed(self, *parts):
+    def streamed(self, *parts, target="/echo"):
         """Sends a request whose body comes part by part; gives its id and the sending end."""
         near, far = socket.socketpair()
+        near.settimeout(PATIENCE)
         self.addCleanup(near.close)
         self.wire.ident += 1
         with far:
-            head = self.wire.head("POST", "/echo", None, {})
+            head = self.wire.head("POST", target, None, {})
             self.wire.send(REQUEST, [(self.wire.ident, 2, head, None)], [far.fileno()])
         for part in parts:
-            near.sendall(part)
+            near.sendall(framed(part))
         return self.wire.ident, near
 
     def test_body(self):
         ident, near = self.streamed(b"one ")
-        near.sendall(b"two")
-        near.close()
+        for byte in framed(b"two") + framed(b""):
+            near.sendall(bytes([byte]))
         self.assertEqual(self.wire.answer(ident).body, b"one two")
+
+    def test_asks_for_the_body(self):
+        """The front learns when the application wants the body, for 100 Continue."""
+        ident, near = self.streamed()
+        self.assertEqual(near.recv(10), b"?")
+        near.sendall(framed(b""))
+        self.assertEqual(self.wire.answer(ident).body, b"")
+        ident, near = self.streamed(target="/hello")
+        self.assertEqual(self.wire.answer(ident).body, b"hello")
+        self.assertEqual(near.recv(10), b"")
+
+    def test_parts_as_they_come(self):
+        ident, near = self.streamed(target="/parrot")
+        pipe = self.wire.answer(ident, read_stream=False).pipe
+        self.addCleanup(pipe.close)
+        pipe.settimeout(PATIENCE)
+        for part in (b"one", b"two", b"x" * 50000):
+            near.sendall(framed(part))
+            got = b""
+            while len(got) < len(part):
+                got += pipe.recv(1 << 20)
+            self.assertEqual(got, part)
+        near.sendall(framed(b""))
+        self.assertEqual(pipe.recv(10), b"")
+        self.assertEqual(self.wire.expect(RESPONSE)[1:5], (END, 1, None, 50006))
+
+    def test_cut_short(self):
+        """A body without its end is none: the front has gone, or its client."""
+        ident, near = self.streamed(b"one", target="/receive_all")
+        near.sendall(framed(b"two")[:5])
+        near.close()
+        self.assertEqual(self.wire.answer(ident).whole, False)
+        self.wait_app_log("http.request http.request http.disconnect")
+
+    def test_a_cancelled_receive_loses_nothing(self):
+        ident, near = self.streamed(target="/impatient")
+        self.assertEqual(near.recv(10), b"?")
+        for byte in framed(b"abc") + framed(b""):
+            time.sleep(0.02)
+            near.sendall(bytes([byte]))
+        self.assertEqual(self.wire.answer(ident).body, b"abc")
 
     def test_cancelled(self):
         ident, _ = self.streamed(b"one")
         self.assertEqual(self.body("/hello"), b"hello")
         self.wire.send(CANCEL, [ident])
         self.assertEqual(self.wire.expect(RESPONSE)[0], ident)
+
+
+def framed(part):
+    return struct.pack("<I", len(part)) + part

@@ -49,6 +49,39 @@ async def echo(scope, receive, send):
     await answer(send, body, headers=[(b"x-messages", b"%d" % count)])
 
 
+async def parrot(scope, receive, send):
+    """Answers each part as it comes."""
+    await start(send)
+    while True:
+        message = await receive()
+        await part(send, message["body"], message["more_body"])
+        if not message["more_body"]:
+            return
+
+
+async def receive_all(scope, receive, send):
+    """Says in the log what came, when that is not the whole body."""
+    await start(send)
+    await part(send, b"begun")
+    await asyncio.sleep(0.05)       # which is a stream then
+    kinds = []
+    while kinds[-1:] != ["http.disconnect"]:
+        kinds.append((await receive())["type"])
+    LOG.append(" ".join(kinds))
+
+
+async def impatient(scope, receive, send):
+    """Gives up waiting again and again."""
+    body, more = b"", True
+    while more:
+        try:
+            message = await asyncio.wait_for(receive(), 0.005)
+        except asyncio.TimeoutError:
+            continue
+        body, more = body + message["body"], message["more_body"]
+    await answer(send, body)
+
+
 async def log(scope, receive, send):
     text = "\n".join(LOG)
     del LOG[:]
@@ -194,6 +227,32 @@ async def injection(scope, receive, send):
 async def hints(scope, receive, send):
     await send({"type": "http.response.early_hint", "links": [b"</a.css>; rel=preload"]})
     await answer(send, b"hinted")
+
+
+async def late_hints(scope, receive, send):
+    hint = {"type": "http.response.early_hint", "links": [b"</a.css>; rel=preload"]}
+    await start(send)
+    await send(hint)
+    await part(send, b"hin")
+    await asyncio.sleep(0.05)
+    await send(hint)
+    await part(send, b"ted", False)
+
+
+GO = []
+
+
+async def slow_body(scope, receive, send):
+    """The head, and the body when /slow_body_go says so."""
+    GO[:] = [asyncio.Event()]
+    await start(send)
+    await GO[0].wait()
+    await part(send, b"body", False)
+
+
+async def slow_body_go(scope, receive, send):
+    GO[0].set()
+    await answer(send, b"")
 
 
 async def path(scope, receive, send):
