@@ -55,7 +55,11 @@ func (s *Sender) Put(message []byte) {
 func (s *Sender) run() {
 	defer close(s.done)
 	for m := range s.messages {
-		if !s.send(m) && !s.send(m) { // the first one may meet the end of an old connection
+		sent := s.send(m)
+		if !sent { // it may have met the end of an old connection
+			sent = s.send(m)
+		}
+		if !sent {
 			s.lost.Add(1)
 		}
 	}
