@@ -144,6 +144,7 @@ func (s *server) heed(ctx context.Context, cancel func(), sig os.Signal, signals
 		if err := s.logs.reopen(); err != nil {
 			s.log.Error(err.Error())
 		}
+		s.reopenWorkers()
 	case unix.SIGWINCH:
 		s.log.Debug("Ignored: SIGWINCH")
 	case unix.SIGUSR2:

@@ -21,7 +21,7 @@ type appReader struct {
 }
 
 func newAppReader(name string, o AppOptions) *appReader {
-	m := &merge{in: Inputs{Args: &Args{}, Dir: "/"}, values: map[string]value{}, notes: map[string]string{}, remote: true}
+	m := &merge{in: Inputs{Args: &Args{}, Dir: "/"}, values: map[string]value{}, notes: map[string]string{}, objects: map[string]bool{}, remote: true}
 	for _, s := range table {
 		m.values[s.Name] = value{v: s.Default}
 	}

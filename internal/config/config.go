@@ -56,6 +56,7 @@ type Config struct {
 	CaptureOutput   bool
 
 	Telemetry
+	PythonLogging
 
 	ReusePort  bool   // of TCP sockets
 	InitGroups bool   // workers have all groups of the user that was asked for
@@ -87,6 +88,7 @@ type Config struct {
 
 // config makes the typed form of the merged values.
 func (m *merge) config() (*Config, error) {
+	m.paste()
 	if m.text("wsgi_app") == "" {
 		return nil, &Error{
 			Source: Source{Origin: FromCommandLine}, Problem: "no application is named",
@@ -94,7 +96,7 @@ func (m *merge) config() (*Config, error) {
 		}
 	}
 	c := &Config{values: m.values, Warnings: m.warnings, Notes: m.sortedNotes()}
-	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.telemetry, m.requests}
+	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.telemetry, m.pythonLogging, m.requests}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return nil, err

@@ -161,7 +161,13 @@ func (m *merge) notData(result *FileResult, source Source) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(result.NotJSON)) {
-		if _, ok := Lookup(name); ok {
+		s, ok := Lookup(name)
+		if ok && s.Name == "logconfig_dict" && result.NotJSON[name] == "dict" {
+			m.objects[name] = true
+			m.values[name] = value{v: s.Default, source: source}
+			continue
+		}
+		if ok {
 			return &Error{Setting: name, Source: source, Problem: "a value of type " + result.NotJSON[name] + " cannot be used"}
 		}
 	}

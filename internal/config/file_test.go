@@ -97,14 +97,13 @@ func TestFileRefused(t *testing.T) {
 		{file(map[string]string{"workers": `null`}), "workers: None is not a whole number (gunicorn.conf.py)", ""},
 		{file(map[string]string{"secure_scheme_headers": `null`}), "secure_scheme_headers: None is not a dictionary (gunicorn.conf.py)", ""},
 		{file(map[string]string{"preload_app": `true`}), "preload_app: this setting is not implemented yet (gunicorn.conf.py)", ""},
-		{file(map[string]string{"logconfig_dict": `{"version": 1}`}), "logconfig_dict: this setting is not implemented yet (gunicorn.conf.py)", "configure logging in the application"},
+		{file(map[string]string{"logconfig_dict": `5`}), "logconfig_dict: 5 is not a dictionary (gunicorn.conf.py)", ""},
 		{file(map[string]string{"on_exit": `"shop.hooks.on_exit"`}), "on_exit: this setting is not implemented yet (gunicorn.conf.py)", ""},
 		{file(map[string]string{"python": `"py"`}), "python: this cannot be set in the file (gunicorn.conf.py)", "use --python; a variable of your own needs another name"},
 		{file(map[string]string{"config": `{}`}), "config: this cannot be set in the file (gunicorn.conf.py)", "use --config; a variable of your own needs another name"},
 		{&FileResult{Hooks: []string{"when_ready", "post_fork"}}, "post_fork: this hook is not implemented yet (gunicorn.conf.py)", "take it out of the file"},
 		{&FileResult{NotJSON: map[string]string{"bind": "set", "mine": "set"}}, "bind: a value of type set cannot be used (gunicorn.conf.py)", ""},
 		{&FileResult{Callables: map[string]string{"workers": "conf.workers"}}, "workers: a function is not a value of this setting (gunicorn.conf.py)", ""},
-		{&FileResult{Callables: map[string]string{"logger_class": "shop.Logger"}}, "logger_class: this setting is not implemented yet (gunicorn.conf.py)", "leave it out: the front writes the logs"},
 		{&FileResult{Error: "NameError: name 'x' is not defined", Traceback: "Traceback ..."}, "gunicorn.conf.py: NameError: name 'x' is not defined", ""},
 	} {
 		got := sources{line: "app", file: c.file}.refused(t)

@@ -36,6 +36,7 @@ type merge struct {
 	fileName string // the configuration file that was read
 	remote   bool   // the values are for processes elsewhere: nothing is looked for here
 	warnings []string
+	objects  map[string]bool   // settings whose value has no form outside Python
 	notes    map[string]string // by setting: what is said of a value that changes nothing
 }
 
@@ -75,7 +76,7 @@ func newMerge(in Inputs) (*merge, error) {
 		}
 		in.Dir = dir
 	}
-	m := &merge{in: in, values: map[string]value{}, notes: map[string]string{}}
+	m := &merge{in: in, values: map[string]value{}, notes: map[string]string{}, objects: map[string]bool{}}
 	for _, s := range table {
 		m.values[s.Name] = value{v: s.Default}
 	}

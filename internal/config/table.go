@@ -115,7 +115,8 @@ var debuggingSettings = []*Setting{
 		Name: "reload_engine", Section: "Debugging", Long: []string{"reload-engine"}, Kind: String, Default: "auto", Meta: "STRING",
 		Choices: []string{"auto", "poll", "inotify"},
 		Help:    "how changes of files are noticed",
-		Mend:    "leave it out: --reload chooses",
+		State:   Better, Inert: true,
+		Note: "the modification times are looked at, which needs nothing installed and sees every file system",
 	},
 	{
 		Name: "reload_extra_files", Section: "Debugging", Long: []string{"reload-extra-file"}, Kind: List, Default: []string{}, Meta: "FILE", State: Implemented,
@@ -123,8 +124,8 @@ var debuggingSettings = []*Setting{
 	},
 	{
 		Name: "spew", Section: "Debugging", Long: []string{"spew"}, Kind: Bool, Default: false,
-		Help: "print every line of Python that runs",
-		Mend: "use a tracer or a debugger in the application",
+		Help:  "print every line of Python that runs",
+		State: Implemented,
 	},
 	{
 		Name: "check_config", Section: "Debugging", Long: []string{"check-config"}, Kind: Bool, Default: false, State: Implemented,

@@ -36,23 +36,23 @@ var loggingSettings = []*Setting{
 	},
 	{
 		Name: "logger_class", Section: "Logging", Long: []string{"logger-class"}, Kind: Class, Default: "gunicorn.glogging.Logger", Meta: "CLASS",
-		Help: "Python class that writes the logs",
-		Mend: "leave it out: the front writes the logs",
+		Help:  "Python class that writes the logs",
+		State: Implemented,
 	},
 	{
 		Name: "logconfig", Section: "Logging", Long: []string{"log-config"}, Kind: String, Meta: "FILE",
-		Help: "configuration of Python's logging, in its file format",
-		Mend: "configure logging in the application",
+		Help:  "configuration of Python's logging, in its file format",
+		State: Implemented,
 	},
 	{
 		Name: "logconfig_dict", Section: "Logging", Kind: Dict, Default: map[string]any{},
-		Help: "configuration of Python's logging, as a dictionary",
-		Mend: "configure logging in the application",
+		Help:  "configuration of Python's logging, as a dictionary",
+		State: Implemented,
 	},
 	{
 		Name: "logconfig_json", Section: "Logging", Long: []string{"log-config-json"}, Kind: String, Meta: "FILE",
-		Help: "configuration of Python's logging, as JSON",
-		Mend: "configure logging in the application",
+		Help:  "configuration of Python's logging, as JSON",
+		State: Implemented,
 	},
 	{
 		Name: "syslog_addr", Section: "Logging", Long: []string{"log-syslog-to"}, Kind: String, Default: "udp://localhost:514", Meta: "ADDRESS",

@@ -83,11 +83,13 @@ var mechanicsSettings = []*Setting{
 	},
 	{
 		Name: "paste", Section: "Server Mechanics", Long: []string{"paste", "paster"}, Kind: String, Meta: "FILE",
-		Help: "load a PasteDeploy file",
+		Help:  "load a PasteDeploy file",
+		State: Implemented,
 	},
 	{
 		Name: "raw_paste_global_conf", Section: "Server Mechanics", Long: []string{"paste-global"}, Kind: List, Default: []string{}, Meta: "KEY=VALUE",
-		Help: "set a global variable of the PasteDeploy file; may be given several times",
+		Help:  "set a global variable of the PasteDeploy file; may be given several times",
+		State: Implemented,
 	},
 	{
 		Name: "proxy_protocol", Section: "Server Mechanics", Long: []string{"proxy-protocol"}, Kind: String, Default: "off", Bare: "auto", Meta: "MODE",

@@ -21,6 +21,7 @@ func (c *Config) WorkerArgs() []string {
 		"--chdir=" + c.Chdir,
 	}
 	args = append(args, c.rarerArgs()...)
+	args = append(args, c.pythonArgs()...)
 	if len(c.PythonPath) > 0 {
 		args = append(args, "--pythonpath="+strings.Join(c.PythonPath, ","))
 	}

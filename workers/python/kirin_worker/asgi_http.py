@@ -2,6 +2,7 @@
 
 import os
 from stat import S_ISREG
+from time import monotonic
 
 import _socket
 
@@ -48,6 +49,7 @@ class Exchange:
     async def run(self):
         """Calls the application, and sees that there is a response."""
         server = self.server
+        began = monotonic()
         try:
             await server.app(server.complete(self.scope), self.receive, self.send)
         except BaseException as error:
@@ -59,6 +61,8 @@ class Exchange:
                 self.fail(ASGIError("the application returned before its response was complete"))
         finally:
             self.finish()
+            if server.options.access is not None:
+                server.options.access(self.scope, self.status, self.headers, self.sent, began)
 
     # receive
 

@@ -44,6 +44,8 @@ def read(source):
     here = os.getcwd()
     sys.path[:] = [here] + [path for path in sys.path if path != here]
     sys.argv = ["kirin"]
+    from .shim import install
+    install()
     try:
         return describe(run(source))
     except BaseException as error:

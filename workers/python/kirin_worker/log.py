@@ -45,6 +45,7 @@ class Log:
         self.level = level
         self.journal = bool(journal_stream) and is_journal(fd, journal_stream)
         self.native = None      # a Journal
+        self.python = None      # the logger that everything goes to instead (pylog)
 
     def connect(self, identifier, worker):
         """Finds the way to journald, when this is the journal."""
@@ -54,7 +55,10 @@ class Log:
 
     def write(self, level, message, fields=None):
         """Logs ``message``, which may have several lines; ``fields`` are for the journal."""
-        if level <= self.level:
+        if self.python is not None:
+            from .pylog import tell
+            tell(self.python, level, message)
+        elif level <= self.level:
             self.put(level, message, fields)
 
     def put(self, level, message, fields=None):
@@ -70,6 +74,9 @@ class Log:
 
     def exception(self, message, error, identity=""):
         """Logs an exception with its traceback. ``identity`` is a MESSAGE_ID."""
+        if self.python is not None:
+            self.python.error("%s", message, exc_info=(type(error), error, error.__traceback__))
+            return
         from .trace import format_error, place
         fields = place(error)
         fields["MESSAGE_ID"] = identity

@@ -49,6 +49,7 @@ def serve(arguments):
     try:
         kind = None if options.kind == "auto" else server_class(options)
         prepare(options)
+        prepare_logs(options, log, signals)
         app, reloader = application(options, log)
         if kind is None:
             options.kind = "asgi" if is_asgi(app) else "gthread" if options.threads > 1 else "sync"
@@ -65,6 +66,20 @@ def serve(arguments):
         reloader.changed = lambda path: server.tell({"changed": path})
         reloader.start()
     return work(server, early, notifier, log)
+
+
+def prepare_logs(options, log, signals):
+    """Python's logging, before the application is loaded; and --spew."""
+    from . import pylog
+    logger = pylog.prepare(options, log)
+    if logger is not None:
+        signals.reopen = getattr(logger, "reopen_files", None)
+        if options.logging.get("python_access"):
+            from .access import recorder
+            options.access = recorder(logger)
+    if options.spew:
+        from . import spew
+        spew.install()
 
 
 def server_class(options):
@@ -103,17 +118,25 @@ def application(options, log):
 
 def load_application(options, log):
     if not options.reload:
-        return load(options.application), None
+        return load_named(options), None
     from . import broken
     from .reloader import Reloader
     reloader = Reloader(options.reload_extra_files, None)
     try:
-        return load(options.application), reloader
+        return load_named(options), reloader
     except LoadError as error:
         log.error(error.text(), reason(error))
         reloader.extra = broken.files(error, options.application)
         make = broken.asgi_application if options.kind == "asgi" else broken.application
         return make(error), reloader
+
+
+def load_named(options):
+    """The application of MODULE:CALLABLE, or of paste:FILE."""
+    if options.application.startswith("paste:"):
+        from .paster import load as load_paste
+        return load_paste(options.application[len("paste:"):], options.paste_global)
+    return load(options.application)
 
 
 def refuse_asgi(app, options):

@@ -39,6 +39,11 @@ def _one_of(*words):
     return convert
 
 
+def _logging(text):
+    from .pylog import parse
+    return parse(text)
+
+
 def _paths(text):
     return [path for path in text.split(",") if path]
 
@@ -66,6 +71,11 @@ class Options:
         self.log_level = 6              # syslog's numbers
         self.log_fd = 2
         self.umask = -1                 # -1: as inherited
+        self.logging = None             # settings of the loggers, when there are some (pylog)
+        self.conf = ""                  # the gunicorn.conf.py that has objects for them
+        self.access = None              # told of each exchange that is over, when Python writes the access log
+        self.spew = False
+        self.paste_global = []          # NAME=VALUE
         self.reload = False
         self.reload_extra_files = []
         self.chdir = ""
@@ -89,6 +99,8 @@ PARSERS = {
     "pythonpath": ("pythonpath", _paths),
     "name": ("name", str),
     "identifier": ("identifier", str),
+    "logging": ("logging", _logging),
+    "conf": ("conf", str),
     "log-level": ("log_level", _level),
     "log-fd": ("log_fd", _count),
     "umask": ("umask", _count),
@@ -115,6 +127,10 @@ def _set(options, argument):
     key, equals, text = argument[2:].partition("=")
     if key == "reload" and not equals:
         options.reload = True
+    elif key == "spew" and not equals:
+        options.spew = True
+    elif key == "paste-global":
+        options.paste_global.append(text)
     elif key == "reload-extra-file":
         options.reload_extra_files.append(text)
     elif key not in PARSERS:

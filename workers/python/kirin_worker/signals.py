@@ -23,7 +23,8 @@ class Signals:
         self.unwinding = True       # quitting raises Quit in the main thread
         self.watch = None           # told of both; until there is one, they end the process on the spot
         self.handlers = ((SIGTERM, self._stop), (SIGINT, self._quit), (SIGQUIT, self._quit),
-                         (SIGUSR1, _ignore))
+                         (SIGUSR1, self._reopen))
+        self.reopen = None          # what opens log files anew
         self.masks = {}             # by thread: the signal mask from before a fork
         self.near, self.far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self.near.setblocking(False)
@@ -59,6 +60,11 @@ class Signals:
         self.near.close()
         self.far.close()
 
+    def _reopen(self, number, frame):
+        if self.reopen is not None:     # a thread waits for the line that this one may be writing
+            from threading import Thread
+            Thread(target=self.reopen, daemon=True).start()
+
     def _stop(self, number, frame):
         if self.watch is None:
             os._exit(0)
@@ -92,7 +98,3 @@ class Signals:
         except ValueError:
             pass        # PyPy cannot, in a child of another thread than the main one
         self._after_fork()
-
-
-def _ignore(number, frame):
-    pass

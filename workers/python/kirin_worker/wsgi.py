@@ -79,6 +79,7 @@ class Runner:
         self.done = 0           # requests that its thread has dealt with
         self.thread = 0         # for the journal: where it works
         self.note = log.native and log.native.note      # tells the journal what it works on
+        self.access = options.access    # logs what is over
 
     def run(self, conn, request, now):
         """Runs one request, begun at ``now``, to its end. Responses are posted; some are sent already."""
@@ -111,6 +112,8 @@ class Runner:
         if blocks is not None and type(blocks) is not list:
             exchange.close(blocks)
         exchange.finish()
+        if self.access is not None:
+            self.access(environ, exchange.status, exchange.headers if exchange.status else [], exchange.sent, now)
         self.clock = 0.0
         self.environ = None
         if kind:
