@@ -165,7 +165,7 @@ func (s *server) poolOptions(cfg *config.Config) workers.Options {
 }
 
 func (s *server) frontOptions(cfg *config.Config) front.Options {
-	return front.Options{
+	o := front.Options{
 		RequestLine: cfg.LimitRequestLine, FieldCount: cfg.LimitRequestFields, FieldSize: cfg.LimitRequestFieldSize,
 		AnyMethod: cfg.AnyMethod, KeepAlive: cfg.KeepAlive,
 		Trusted: cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
@@ -173,6 +173,8 @@ func (s *server) frontOptions(cfg *config.Config) front.Options {
 		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(), SpoolDir: cfg.SpoolDir,
 		Loops: s.loops, Logger: s.log, Access: s.over,
 	}
+	edgeOptions(&o, &cfg.Edge)
+	return o
 }
 
 func headerMap(word string) front.HeaderMap {

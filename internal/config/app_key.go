@@ -27,7 +27,7 @@ var appKeys = map[string]string{
 	"wsgi_app": "Application", "chdir": "Directory", "raw_env": "Environment",
 	"keepalive": "KeepAlive", "accesslog": "AccessLog", "errorlog": "ErrorLog", "loglevel": "LogLevel", "pidfile": "PIDFile",
 	"pythonpath": "PythonPath", "keyfile": "KeyFile", "certfile": "CertFile", "logconfig": "LogConfig", "sendfile": "SendFile",
-	"initgroups": "InitGroups",
+	"initgroups": "InitGroups", "request_id_header": "RequestIDHeader",
 }
 
 // elsewhere are the keys that have no place in an application file, with what to do instead. It is data too.

@@ -72,6 +72,7 @@ type Config struct {
 	ForwarderHeaders    []string // headers with underscores that those proxies may send; "*": all
 	HeaderMap           string   // drop, refuse, dangerous
 	AnyMethod           bool     // permit_unconventional_http_method
+	Edge                Edge
 
 	Reload           bool
 	ReloadExtraFiles []string // absolute; may be patterns of filepath.Glob

@@ -83,13 +83,7 @@ func (m *merge) requests(c *Config) error {
 	c.LimitRequestLine = m.number("limit_request_line")
 	c.LimitRequestFields = m.number("limit_request_fields")
 	c.LimitRequestFieldSize = m.number("limit_request_field_size")
-	for _, peer := range m.list("forwarded_allow_ips") {
-		if peer == "*" {
-			c.ForwardedAllowAll = true
-		} else if prefix, err := parsePeer(peer); err == nil { // checked when it was set
-			c.ForwardedAllow = append(c.ForwardedAllow, prefix)
-		}
-	}
+	c.ForwardedAllow, c.ForwardedAllowAll = m.peers("forwarded_allow_ips")
 	c.SecureSchemeHeaders = map[string]string{}
 	headers, _ := m.values["secure_scheme_headers"].v.(map[string]any)
 	for name, v := range headers {
@@ -98,7 +92,7 @@ func (m *merge) requests(c *Config) error {
 	c.ForwarderHeaders = m.list("forwarder_headers")
 	c.HeaderMap = m.text("header_map")
 	c.AnyMethod = m.flag("permit_unconventional_http_method")
-	return nil
+	return m.edge(c)
 }
 
 // owner is a user's or a group's number; what was not set is this process's own.

@@ -101,7 +101,7 @@ func TestDefaults(t *testing.T) {
 		LimitRequestLine: 4094, LimitRequestFields: 100, LimitRequestFieldSize: 8190,
 		ForwardedAllow:      []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
 		SecureSchemeHeaders: map[string]string{"X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on"},
-		ForwarderHeaders:    []string{"SCRIPT_NAME", "PATH_INFO"}, HeaderMap: "drop",
+		ForwarderHeaders:    []string{"SCRIPT_NAME", "PATH_INFO"}, HeaderMap: "drop", Edge: got.Edge,
 	}
 	want.values = got.values
 	if !reflect.DeepEqual(got, want) {
@@ -138,7 +138,7 @@ func TestEveryField(t *testing.T) {
 		AccessLog: shop + "/a.log", AccessLogFormat: "%(h)s", ErrorLog: "/e.log", LogLevel: "error", CaptureOutput: true,
 		LimitRequestFields: 1, LimitRequestFieldSize: 2,
 		ForwardedAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ForwardedAllowAll: true,
-		SecureSchemeHeaders: got.SecureSchemeHeaders, ForwarderHeaders: []string{"REMOTE_USER", "X_Y"}, HeaderMap: "refuse", AnyMethod: true,
+		SecureSchemeHeaders: got.SecureSchemeHeaders, ForwarderHeaders: []string{"REMOTE_USER", "X_Y"}, HeaderMap: "refuse", AnyMethod: true, Edge: got.Edge,
 		Reload: true, ReloadExtraFiles: []string{shop + "/t/*.html"}, CheckConfig: true, PrintConfig: true,
 	}
 	want.values = got.values

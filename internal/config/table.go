@@ -8,6 +8,7 @@ var table = slices.Concat(
 	socketSettings,
 	workerSettings,
 	kirinSettings,
+	edgeSettings,
 	securitySettings,
 	mechanicsSettings,
 	requestSettings,

@@ -93,13 +93,13 @@ var mechanicsSettings = []*Setting{
 	},
 	{
 		Name: "proxy_protocol", Section: "Server Mechanics", Long: []string{"proxy-protocol"}, Kind: String, Default: "off", Bare: "auto", Meta: "MODE",
-		Choices: []string{"off", "v1", "v2", "auto"}, before: trueIsAuto,
+		Choices: []string{"off", "v1", "v2", "auto"}, before: trueIsAuto, State: Implemented,
 		Help: "accept the PROXY protocol from a balancer in front",
 	},
 	{
 		Name: "proxy_allow_ips", Section: "Server Mechanics", Long: []string{"proxy-allow-from"}, Kind: CommaList,
-		Default: []string{"127.0.0.1", "::1"}, Meta: "LIST",
-		Help: "peers that may speak the PROXY protocol, with commas",
+		Default: []string{"127.0.0.1", "::1"}, Meta: "LIST", State: Implemented, check: checkPeers,
+		Help: "addresses and networks that may speak the PROXY protocol, with commas; * for all",
 	},
 	{
 		Name: "protocol", Section: "Server Mechanics", Long: []string{"protocol"}, Kind: String, Default: "http", Meta: "NAME",

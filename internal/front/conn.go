@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kirin-server/kirin/internal/http1"
+	"github.com/kirin-server/kirin/internal/proxies"
 )
 
 const (
@@ -47,6 +48,9 @@ type conn struct {
 	mem    *memory   // nil while nothing is there to read
 	onLoop *loopConn // whose this is, and who sends while Conn is nil
 
+	greets   bool              // a header of the PROXY protocol may come first
+	preamble *proxies.Preamble // what it has said
+
 	raw  syscall.RawConn // nil: a read needs memory before it waits
 	read func(fd uintptr) (done bool)
 	size int // what read has got
@@ -70,7 +74,7 @@ type memory struct {
 
 // welcome enters a connection, before the next one is accepted, and has it served.
 func (s *Server) welcome(nc net.Conn) {
-	c := &conn{Conn: nc, server: s}
+	c := &conn{Conn: nc, server: s, greets: s.greets()}
 	c.ctx, c.gone = context.WithCancel(context.Background())
 	if s.admit(c) {
 		s.wg.Go(c.converse)
@@ -115,8 +119,7 @@ func (c *conn) next(wait time.Duration) (ok bool) {
 			if began.IsZero() {
 				began = time.Now()
 			}
-			m.parser.Limits = c.server.front.limits()
-			n, err := m.parser.Parse(&m.head, m.buf[m.start:m.end])
+			n, err := c.parseHead()
 			if n > 0 || err != nil {
 				c.phase.Store(int32(active))
 				m.start += n
@@ -137,6 +140,19 @@ func (c *conn) next(wait time.Duration) (ok bool) {
 			return false
 		}
 	}
+}
+
+// parseHead looks for a head in what has been read. n is its length, 0 when more of it has to come.
+func (c *conn) parseHead() (n int, err error) {
+	m := c.mem
+	if c.greets {
+		if done, err := c.greet(); !done {
+			m.unread()
+			return 0, err
+		}
+	}
+	m.parser.Limits = c.server.front.limits()
+	return m.parser.Parse(&m.head, m.buf[m.start:m.end])
 }
 
 // setHeadDeadline gives a client the time for a head, or less when the server ends.
@@ -237,7 +253,7 @@ func (m *memory) begin(c *conn, began time.Time) {
 	h := &m.head
 	m.x = Exchange{
 		Method: h.Method, Target: h.Target, Proto: h.Proto(), Host: h.Host, Fields: h.Fields, Length: h.Length, Upgrade: h.Upgrade,
-		Context: c.ctx, Peer: c.peer, Local: c.local, Began: began,
+		Context: c.ctx, Peer: c.peer, Local: c.local, Preamble: c.preamble, Began: began,
 	}
 	x := &m.x
 	m.upload.expect(c, h.Length, h.Expect100)

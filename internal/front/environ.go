@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kirin-server/kirin/internal/proxies"
 	"github.com/kirin-server/kirin/workers/wire"
 )
 
@@ -14,7 +15,7 @@ func (o *Options) appendEnviron(b []byte, x *Exchange, length int64) []byte {
 	path, query := splitTarget(x.Target)
 	b = wire.AppendDict(b)
 	b = pair(b, "REQUEST_METHOD", x.Method)
-	b = appendPath(b, o.scriptName(x), path)
+	b = appendPath(b, x.prefix, o.scriptName(x), path)
 	b = pair(b, "QUERY_STRING", query)
 	b = pair(b, "RAW_URI", x.Target)
 	b = pair(b, "SERVER_PROTOCOL", x.Proto)
@@ -23,7 +24,7 @@ func (o *Options) appendEnviron(b []byte, x *Exchange, length int64) []byte {
 	if x.ID != "" {
 		b = pair(b, "kirin.request_id", x.ID)
 	}
-	b = appendAddresses(b, x)
+	b = appendPreamble(appendAddresses(b, x), x.Preamble)
 	if length >= 0 {
 		b = wire.AppendStr(b, "CONTENT_LENGTH")
 		var digits [20]byte
@@ -69,9 +70,9 @@ func mount(script, path string) (info string, ok bool) {
 }
 
 // appendPath writes SCRIPT_NAME and PATH_INFO.
-func appendPath(b []byte, script, path string) []byte {
+func appendPath(b []byte, prefix, script, path string) []byte {
 	info, _ := mount(script, unescape(path))
-	return pair(pair(b, "SCRIPT_NAME", script), "PATH_INFO", info)
+	return pair(pair(b, "SCRIPT_NAME", prefix+script), "PATH_INFO", info)
 }
 
 // unescape undoes percent-encoding. What is not a valid escape is left as it is.
@@ -110,24 +111,43 @@ func unhex(c byte) byte {
 // appendAddresses writes where the client is and where it has reached. Behind a Unix socket the client is nobody, and the server is
 // what the Host field says.
 func appendAddresses(b []byte, x *Exchange) []byte {
-	if x.Peer.IsValid() {
-		b = pair(b, "REMOTE_ADDR", x.Peer.Addr().Unmap().String())
-		b = pair(b, "REMOTE_PORT", strconv.Itoa(int(x.Peer.Port())))
-	} else {
-		b = pair(b, "REMOTE_ADDR", "")
+	b = pair(b, "REMOTE_ADDR", x.RemoteAddr())
+	if port := x.client().Port(); port != 0 || x.Peer.IsValid() && !x.Client.IsValid() { // a proxy may not have said it
+		b = pair(b, "REMOTE_PORT", strconv.Itoa(int(port)))
 	}
-	if x.Local.IsValid() {
+	if x.Local.IsValid() && x.told == 0 {
 		b = pair(b, "SERVER_NAME", x.Local.Addr().Unmap().String())
 		return pair(b, "SERVER_PORT", strconv.Itoa(int(x.Local.Port())))
 	}
-	name, port := splitHost(x.Host)
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		port = "80"
-		if x.Scheme == "https" {
-			port = "443"
-		}
+	name, port := x.authority()
+	return pair(pair(b, "SERVER_NAME", name), "SERVER_PORT", strconv.Itoa(int(port)))
+}
+
+// appendPreamble writes what Gunicorn has of the PROXY protocol, but for the client, which REMOTE_ADDR is.
+func appendPreamble(b []byte, p *proxies.Preamble) []byte {
+	if p == nil {
+		return b
 	}
-	return pair(pair(b, "SERVER_NAME", cmp.Or(name, "localhost")), "SERVER_PORT", port) // never empty, by PEP 3333
+	b = pair(b, "PROXY_PROTOCOL", p.Protocol)
+	b = pair(b, "PROXY_ADDR", p.Destination.Addr().String())
+	return pair(b, "PROXY_PORT", strconv.Itoa(int(p.Destination.Port())))
+}
+
+// authority is host and port of the server as the client has called it; never empty, by PEP 3333.
+func (x *Exchange) authority() (name string, port uint16) {
+	name, digits := splitHost(x.Host)
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return cmp.Or(name, "localhost"), schemePort(x.Scheme)
+	}
+	return cmp.Or(name, "localhost"), uint16(n)
+}
+
+func schemePort(scheme string) uint16 {
+	if scheme == "https" {
+		return 443
+	}
+	return 80
 }
 
 func splitHost(host string) (name, port string) {

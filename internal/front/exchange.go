@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kirin-server/kirin/internal/http1"
+	"github.com/kirin-server/kirin/internal/proxies"
 	"github.com/kirin-server/kirin/internal/websocket"
 	"github.com/kirin-server/kirin/workers/wire"
 )
@@ -34,11 +35,14 @@ type Exchange struct {
 	Local netip.AddrPort // invalid for a Unix socket
 	TLS   bool
 
-	Began time.Time
+	Preamble *proxies.Preamble // by which the connection has begun; nil: none, or one that says nothing
+	Began    time.Time
 
 	// What follows is filled in while it is served, for the access log.
+	Quiet    bool   // it does not belong into the access log
 	ID       string // what logs know it by; the application finds it as kirin.request_id
 	Scheme   string
+	Client   netip.AddrPort // by what trusted proxies say; not valid: nobody has said who, and it is the peer
 	Status   int
 	Reason   string
 	Sent     int64 // bytes of the response body
@@ -46,6 +50,8 @@ type Exchange struct {
 	Pid      int // of the worker, 0 when none answered
 	Worker   int // its number, 0 likewise
 
+	told      Told                 // what a trusted proxy has said of the address that the client has used
+	prefix    string               // below which a trusted proxy has the application: SCRIPT_NAME begins with it, and the target does not
 	handshake *websocket.Handshake // of a request for a WebSocket that goes to an ASGI worker
 	options   *Options             // that it is served under
 	size      int64                // CONTENT_LENGTH, -1: none
@@ -79,12 +85,21 @@ func (x *Exchange) variables() map[string]string {
 	return vars
 }
 
-// RemoteAddr is the peer's address, "" behind a Unix socket.
+// RemoteAddr is the client's address, "" for one behind a Unix socket.
 func (x *Exchange) RemoteAddr() string {
-	if !x.Peer.IsValid() {
+	client := x.client()
+	if !client.IsValid() {
 		return ""
 	}
-	return x.Peer.Addr().Unmap().String()
+	return client.Addr().Unmap().String()
+}
+
+// client is who has made the request, as far as it is known.
+func (x *Exchange) client() netip.AddrPort {
+	if x.Client.IsValid() {
+		return x.Client
+	}
+	return x.Peer
 }
 
 // Path is the decoded path of the target.

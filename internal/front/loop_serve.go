@@ -55,8 +55,7 @@ func (c *loopConn) parse() bool {
 		return c.gathered()
 	}
 	m := c.mem
-	m.parser.Limits = c.server.front.limits()
-	n, err := m.parser.Parse(&m.head, m.buf[m.start:m.end])
+	n, err := c.parseHead()
 	if n == 0 && err == nil {
 		c.wait()
 		return false

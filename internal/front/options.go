@@ -3,11 +3,13 @@ package front
 import (
 	"cmp"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/kirin-server/kirin/internal/http1"
+	"github.com/kirin-server/kirin/internal/proxies"
 )
 
 // Options are a front's settings, most of them Gunicorn's. Zero values mean what the comments say.
@@ -23,6 +25,17 @@ type Options struct {
 	SchemeHead map[string]string // secure_scheme_headers: names in any case, and the value that says https
 	Forwarder  []string          // forwarder_headers: names with underscores, in any case, that a trusted peer may send; "*" means all
 	HeaderMap  HeaderMap         // header_map
+
+	Proxy         proxies.Versions // proxy_protocol: the versions that connections may begin with
+	ProxyAllow    []netip.Prefix   // proxy_allow_ips: who may send one
+	ProxyAllowAll bool             // proxy_allow_ips = "*"
+
+	ProxyFields Told // fields of trusted proxies that say who the client is and what it has asked for
+	ProxyHops   int  // how many proxies write them; 0: as many as Trusted has, from the nearest on
+
+	HealthPath   string // a path that the front answers: 200 as long as it can serve; empty: none
+	HealthLogged bool   // such requests are in the access log, too
+	IDHeader     string // the field that has a request's id, in the environ and the response; empty: none
 
 	ScriptName string // the path that the application is mounted at; a request for any other path is answered 404
 	Software   string // SERVER_SOFTWARE; empty means kirin
@@ -66,6 +79,10 @@ func (o Options) withDefaults() Options {
 		o.StallTimeout = stallTimeout
 	}
 	o.ScriptName = mountPoint(o.ScriptName)
+	if o.ProxyFields&ToldProto != 0 { // which may be a list
+		o.SchemeHead = maps.Clone(o.SchemeHead)
+		maps.DeleteFunc(o.SchemeHead, func(name, _ string) bool { return equalFold(name, "X-Forwarded-Proto") })
+	}
 	o.limits = http1.Limits{AnyMethod: o.AnyMethod, Line: o.RequestLine, Fields: o.FieldCount, Field: o.FieldSize, Total: o.headLimit()}
 	return o
 }

@@ -2,17 +2,7 @@ package front
 
 // trusted says whether the peer may tell the scheme: a listed proxy, or whoever reaches a Unix socket.
 func (o *Options) trusted(x *Exchange) bool {
-	unix := !x.Peer.IsValid() && !x.Local.IsValid()
-	if o.TrustAll || unix {
-		return true
-	}
-	addr := x.Peer.Addr().Unmap().WithZone("") // no prefix holds an address with a zone
-	for _, p := range o.Trusted {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	return o.TrustAll || local(x.Peer, x.Local) || within(x.Peer, o.Trusted)
 }
 
 // scheme finds the URL scheme of an exchange. It is not ok when the fields of a trusted proxy contradict each other.

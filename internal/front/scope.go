@@ -30,15 +30,18 @@ func (o *Options) appendScope(b []byte, x *Exchange, length int64) []byte {
 		b = strPair(b, "method", x.Method)
 		b = strPair(b, "scheme", x.Scheme)
 	}
+	if path != "*" {
+		path = x.prefix + path // root_path is a part of it
+	}
 	b = strPair(b, "path", validUTF8(unescape(path)))
 	b = wire.AppendBytes(wire.AppendStr(b, "raw_path"), path)
 	b = wire.AppendBytes(wire.AppendStr(b, "query_string"), query)
-	b = strPair(b, "root_path", o.scriptName(x))
+	b = strPair(b, "root_path", x.prefix+o.scriptName(x))
 	if x.ID != "" {
 		b = strPair(b, "kirin.request_id", x.ID)
 	}
-	b = appendAddress(wire.AppendStr(b, "client"), x.Peer)
-	b = appendAddress(wire.AppendStr(b, "server"), x.Local)
+	b = appendAddress(wire.AppendStr(b, "client"), x.client())
+	b = appendServer(wire.AppendStr(b, "server"), x)
 	return wire.AppendEnd(appendHeaders(wire.AppendStr(b, "headers"), x.Host, o.allowed(x), length))
 }
 
@@ -73,6 +76,15 @@ func appendAddress(b []byte, addr netip.AddrPort) []byte {
 	}
 	b = wire.AppendStr(wire.AppendTuple(b, 2), addr.Addr().Unmap().String())
 	return wire.AppendInt(b, int64(addr.Port()))
+}
+
+// appendServer writes where the client has reached the server.
+func appendServer(b []byte, x *Exchange) []byte {
+	if x.told == 0 {
+		return appendAddress(b, x.Local)
+	}
+	name, port := x.authority()
+	return wire.AppendInt(wire.AppendStr(wire.AppendTuple(b, 2), validUTF8(name)), int64(port))
 }
 
 // appendHeaders writes the header fields with their names in lower case, the Host first, repeated ones as they came. The body that a worker

@@ -26,6 +26,7 @@ type Front struct {
 	options atomic.Pointer[Options]
 	buffers sync.Pool
 	refused *logs.Tally // requests for which there was no room in the queue
+	ending  atomic.Bool // the engine is about to end
 }
 
 // New makes a front for pool.
@@ -111,15 +112,17 @@ func (s *service) reset(f *Front, x *Exchange, w Writer) {
 	*s = service{f: f, o: f.options.Load(), x: x, w: w, head: head{fields: s.head.fields}}
 	x.options, x.size = s.o, -1
 	x.ID = s.o.requestID(x, &s.id)
+	s.o.spreadID(x)
 }
 
 func (s *service) over() {
-	if s.o.Access != nil {
+	if s.o.Access != nil && !s.x.Quiet {
 		s.o.Access(s.x)
 	}
 }
 
-// check refuses what the engine could not know to make no sense.
+// check refuses what the engine could not know to make no sense, and answers what no worker needs to hear of. It is false when there is an
+// answer.
 func (s *service) check() bool {
 	if status, why := s.o.senseless(s.x); status != 0 {
 		return s.refuse(status, why)
@@ -129,7 +132,10 @@ func (s *service) check() bool {
 		return s.refuse(http.StatusBadRequest, "the proxy's header fields contradict each other on the scheme")
 	}
 	s.x.Scheme = scheme
-	return true
+	if why := s.o.resolve(s.x); why != "" {
+		return s.refuse(http.StatusBadRequest, why)
+	}
+	return !s.ownAnswer()
 }
 
 // senseless gives the status and the reason that an exchange is to be refused with that no application could make sense of, or 0.
@@ -426,6 +432,9 @@ func (s *service) begin(h *head, length int64) {
 	s.begun, s.length = true, length
 	if s.up != nil {
 		s.up.grant() // the answer comes in place of 100 Continue
+	}
+	if name := s.o.IDHeader; name != "" && !has(h.fields, name) {
+		h.fields = append(h.fields, Field{Name: name, Value: s.x.ID})
 	}
 	fields := h.fields
 	if length >= 0 {

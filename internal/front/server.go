@@ -173,6 +173,7 @@ func (s *Server) StopAccepting() {
 // end has connections end with the answer under way, and WebSockets now.
 func (s *Server) end() {
 	s.last.Store(true)
+	s.front.ending.Store(true)
 	s.overOnce.Do(func() { close(s.over) })
 }
 

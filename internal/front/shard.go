@@ -62,7 +62,7 @@ func (h *shard) end() {
 // accept takes a connection in.
 func (h *shard) accept(a loop.Accepted) {
 	c := &loopConn{shard: h}
-	c.server, c.onLoop, c.peer, c.local = h.server, c, a.Peer, a.Local
+	c.server, c.onLoop, c.peer, c.local, c.greets = h.server, c, a.Peer, a.Local, h.server.greets()
 	if err := c.sock.Init(h.loop, a, c); err != nil {
 		h.trouble(err)
 		return

@@ -211,3 +211,9 @@ func validLiteral(s string) bool {
 	addr, err := netip.ParseAddr(s[1 : len(s)-1])
 	return err == nil && addr.Is6() && addr.Zone() == ""
 }
+
+// ValidHost says whether a text is a host, with or without a port, as the Host field has it (RFC 9110 §7.2).
+func ValidHost(s string) bool {
+	name, _, ok := splitAuthority(s)
+	return ok && name != ""
+}

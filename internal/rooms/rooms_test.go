@@ -25,7 +25,8 @@ var allowed = map[string][]string{
 	"internal/http1":     {},
 	"internal/loop":      {},
 	"internal/websocket": {},
-	"internal/front":     {"workers", "workers/wire", "activation", "internal/logs", "internal/http1", "internal/loop", "internal/websocket"},
+	"internal/proxies":   {},
+	"internal/front":     {"workers", "workers/wire", "activation", "internal/logs", "internal/http1", "internal/loop", "internal/websocket", "internal/proxies"},
 	"internal/config":    {"activation", "units", "workers", "workers/wire", "workers/python", "internal/front", "internal/logs"},
 	"internal/rooms":     {},
 	"internal/testkit":   {},
@@ -33,7 +34,7 @@ var allowed = map[string][]string{
 	"workers/workertest": {"workers/wire"},
 	"cmd/kirin": {
 		"activation", "units", "workers", "workers/wire", "workers/python",
-		"internal/config", "internal/front", "internal/logs",
+		"internal/config", "internal/front", "internal/logs", "internal/proxies",
 	},
 	"examples/goworker": {"workers"},
 	"test":              {"internal/testkit"},

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/kirin-server/kirin/internal/front"
+)
+
+// oursAtTheEdge are the settings of the edge that Gunicorn has not.
+var oursAtTheEdge = []string{
+	"proxy_headers", "proxy_hops", "health_path", "health_log", "request_id_header",
+}
+
+func TestEdgeDefaults(t *testing.T) {
+	got := sources{dir: t.TempDir(), line: "app:app"}.mustLoad(t).Edge
+	want := Edge{
+		ProxyProtocol: "off", ProxyAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, ProxyHops: 1,
+		RequestIDHeader: "X-Request-ID",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestEdge(t *testing.T) {
+	got := sources{
+		dir: t.TempDir(),
+		line: "--proxy-protocol --proxy-allow-from 10.0.0.0/8,* --proxy-headers X-Forwarded-For,x-forwarded-proto --proxy-hops 2 " +
+			"--health-path /healthz --health-log --request-id-header X-Trace app:app",
+	}.mustLoad(t).Edge
+	want := Edge{
+		ProxyProtocol: "auto", ProxyAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxyAllowAll: true,
+		ProxyFields: front.ToldFor | front.ToldProto, ProxyHops: 2,
+		HealthPath: "/healthz", HealthLog: true, RequestIDHeader: "X-Trace",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestEdgeRefuses(t *testing.T) {
+	for line, problem := range map[string]string{
+		"--proxy-headers X-Forwarded-Fro":                                  "did you mean x-forwarded-for?",
+		"--proxy-headers X-Real-IP":                                        "cannot be read; there are forwarded, x-forwarded-for",
+		"--proxy-headers Forwarded,X-Forwarded-For":                        "in two ways",
+		"--proxy-hops 0 --proxy-headers Forwarded --forwarded-allow-ips *": "trusts everybody",
+		"--proxy-hops many":                                                "not a whole number",
+		"--proxy-allow-from localhost":                                     "neither an IP address nor a network",
+		"--forwarded-allow-ips 10.0.0.0/33":                                "neither an IP address nor a network",
+		"--health-path healthz":                                            "not a path",
+		"--request-id-header Content-Length":                               "not the name of a header",
+		"--request-id-header X_Y":                                          "not the name of a header",
+		"--proxy-protocol=v3":                                              "v3",
+	} {
+		if e := (sources{line: line + " app:app"}).refused(t); !strings.Contains(e.Problem, problem) {
+			t.Errorf("%s: %s", line, e.Problem)
+		}
+	}
+}
