@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait of a test; reaching it is a failure.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // program is the test binary in a role, with its output as a stream of lines.
 type program struct {

@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds every wait of these tests; nothing waits for it to pass.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // fake is a Launcher whose workers the test plays itself.
 type fake struct {

@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait for an event.
-const patience = 10 * time.Second
+const patience = 60 * time.Second
 
 // setup says how a rig is built. Zero values are good.
 type setup struct {

@@ -16,7 +16,7 @@ import (
 )
 
 // patience is for what should take no time at all.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // collector reads what arrives at a socket as journald does.
 type collector struct {

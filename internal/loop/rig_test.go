@@ -14,7 +14,7 @@ import (
 )
 
 // patience bounds every wait for an event.
-const patience = 10 * time.Second
+const patience = 60 * time.Second
 
 // start runs a loop until the test ends, when nothing may be left of it.
 func start(t testing.TB) *Loop {

@@ -8,7 +8,7 @@ import (
 // Patience bounds every wait for something that should come soon. It is long,
 // because a machine that runs the tests may have little to give, and costs
 // nothing while tests pass.
-const Patience = 30 * time.Second
+const Patience = 60 * time.Second
 
 // pollEvery is how often a condition outside this process is looked at.
 const pollEvery = 5 * time.Millisecond

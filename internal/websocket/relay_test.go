@@ -14,7 +14,7 @@ import (
 	"github.com/gobwas/ws/wsflate"
 )
 
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // rig is a Relay at work, with a client and a worker in the test's hands.
 type rig struct {

@@ -18,7 +18,7 @@ APPS = os.path.join(PACKAGE, "tests", "apps")
 HELLO, REQUEST, RESPONSE, CANCEL, DRAIN, STATUS = 1, 2, 3, 4, 5, 6
 COMPLETE, FILE, STREAM, END, RETURNED, INTERIM = 0, 1, 2, 3, 4, 5
 
-PATIENCE = 20       # seconds that nothing here should ever take
+PATIENCE = 60       # seconds that nothing here should ever take
 
 BOOT = """
 import os, sys

@@ -18,7 +18,7 @@ from kirin_worker.log import ERROR, ErrorStream, Log
 from kirin_worker.trace import place, standing
 
 HERE = os.path.abspath(__file__)
-PATIENCE = 20
+PATIENCE = 60
 
 
 def parse(data):
