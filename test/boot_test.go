@@ -173,7 +173,6 @@ func TestUsage(t *testing.T) {
 		"--worker-class gevnt hello:app":         "gevent",
 		"--worker-class tornado hello:app":       "not implemented",
 		"--certfile x --keyfile y hello:app":     "certfile|keyfile",
-		"--preload hello:app":                    "preload",
 		"--statsd-host localhost:8125 hello:app": "statsd",
 		"--chdir /no/such/folder hello:app":      "/no/such/folder",
 		"--user nosuchuser hello:app":            "nosuchuser",

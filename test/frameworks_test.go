@@ -74,6 +74,7 @@ func upload(t *testing.T, s *testkit.Server, n int64) {
 
 var frameworkClasses = map[string]string{
 	"sync": "--workers 2", "gthread": "--worker-class gthread --workers 2 --threads 4",
+	"preload": "--preload --workers 2",
 }
 
 func TestFlask(t *testing.T) {

@@ -16,7 +16,7 @@ func TestHang(t *testing.T) {
 		"sleep": "sleep_for_ever", "lock": "wait_for_a_lock", "python": "loop_in_python",
 		"released": "loop_without_the_gil", "regex": "loop_with_the_gil", "held": "sleep_with_the_gil",
 	}
-	for class, flags := range map[string]string{"sync": "", "gthread": "--worker-class gthread --threads 4 --graceful-timeout 1"} {
+	for class, flags := range map[string]string{"sync": "", "gthread": "--worker-class gthread --threads 4 --graceful-timeout 1", "preload": "--preload"} {
 		for way, function := range where {
 			t.Run(class+"/"+way, func(t *testing.T) {
 				t.Parallel()

@@ -89,7 +89,6 @@ func TestConfigFileMistakes(t *testing.T) {
 		"raises":         {"workers = 1\nraise RuntimeError('no database')\n", 2, []string{"no database", `gunicorn\.conf\.py", line 2`}},
 		"syntax":         {"workers = \n", 2, []string{`gunicorn\.conf\.py`, "syntax"}},
 		"wrong type":     {"workers = 'many'\n", 2, []string{"workers", "many", `gunicorn\.conf\.py`}},
-		"not yet":        {"preload_app = True\n", 2, []string{"preload_app", `gunicorn\.conf\.py`}},
 		"exits":          {"import sys\nsys.exit(3)\n", 2, []string{`gunicorn\.conf\.py`}},
 		"a hook":         {"def post_fork(server, worker):\n    pass\n", 2, []string{"post_fork"}},
 		"bad class name": {"worker_class = 'gevnt'\n", 2, []string{"gevnt"}},

@@ -22,7 +22,7 @@ func (p *Pool) attend(m *member, launcher Launcher) {
 	err = p.follow(l)
 	l.conn.Close()
 	if brokeProtocol(err) { // it would wait for the next front
-		launcher.Abort(m.number)
+		abortWorker(l)
 	}
 	p.lost(l, err)
 }

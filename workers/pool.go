@@ -385,8 +385,8 @@ func (p *Pool) order(t task) {
 		p.drain(m)
 	case doKill:
 		p.log.Warn(fmt.Sprintf("worker %d has not finished within the graceful time-out: ending it", m.number), "WORKER", m.number)
-		launcher := p.links[m].launcher
-		p.wg.Go(func() { launcher.Abort(m.number) })
+		l := p.links[m]
+		p.wg.Go(func() { abortWorker(l) })
 	}
 }
 

@@ -55,16 +55,6 @@ type Supervisor struct {
 	latest    map[int]*process // by number
 }
 
-// process is one running worker process.
-type process struct {
-	number   int
-	cmd      *exec.Cmd
-	watchdog watchdog
-	done     chan struct{} // closed when it has ended
-	ready    bool          // it has said READY=1
-	expected bool          // somebody asked for its end
-}
-
 // NewSupervisor makes a supervisor; a nil log discards. Close ends it and every process that it started.
 func NewSupervisor(log *slog.Logger) (*Supervisor, error) {
 	if log == nil {
@@ -103,7 +93,7 @@ func (l *commandLauncher) Launch(ctx context.Context, number int) (*net.UnixConn
 	if err != nil {
 		return nil, err
 	}
-	if err := l.s.start(number, &l.command, sock.file); err != nil {
+	if _, err := l.s.start(number, &l.command, sock.file); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -112,28 +102,15 @@ func (l *commandLauncher) Launch(ctx context.Context, number int) (*net.UnixConn
 
 func (l *commandLauncher) Abort(number int) { l.s.abort(number) }
 
-// fatePatience is how long a process may take to end that has closed its socket.
-const fatePatience = time.Second
-
 func (l *commandLauncher) Fate(ctx context.Context, number int) string {
 	l.s.mu.Lock()
 	p := l.s.latest[number]
 	l.s.mu.Unlock()
-	if p == nil {
-		return ""
-	}
-	ctx, cancel := context.WithTimeout(ctx, fatePatience)
-	defer cancel()
-	select {
-	case <-p.done:
-		return describe(p.cmd.ProcessState)
-	case <-ctx.Done():
-		return ""
-	}
+	return p.fate(ctx)
 }
 
 // start runs the command as worker number.
-func (s *Supervisor) start(number int, c *Command, listener *os.File) error {
+func (s *Supervisor) start(number int, c *Command, listener *os.File) (*process, error) {
 	p := &process{
 		number: number, cmd: c.build(s.notify.path, number, listener), done: make(chan struct{}),
 		watchdog: watchdog{limit: c.Watchdog, patience: s.patience},
@@ -142,12 +119,12 @@ func (s *Supervisor) start(number int, c *Command, listener *os.File) error {
 	select {
 	case s.spawns <- func() { result <- s.spawn(p) }:
 	case <-s.ctx.Done():
-		return errClosed
+		return nil, errClosed
 	}
 	if err := <-result; err != nil {
-		return c.startError(err)
+		return nil, c.startError(err)
 	}
-	return nil
+	return p, nil
 }
 
 var errClosed = errors.New("the supervisor is closed")
@@ -245,25 +222,17 @@ func (s *Supervisor) reap(p *process) {
 	close(p.done)
 	s.mu.Lock()
 	delete(s.processes, p.cmd.Process.Pid)
-	expected := p.expected || !p.ready // who waits for HELLO tells of one that was never ready
+	expected := p.expected || !p.ready.Load() // who waits for HELLO tells of one that was never ready
 	s.mu.Unlock()
 	status := p.cmd.ProcessState
 	switch {
 	case status.Success():
-		s.log.Debug(fmt.Sprintf("worker %d (pid %d) has exited", p.number, status.Pid()))
+		s.log.Debug(fmt.Sprintf("%v has exited", p))
 	case expected:
-		s.log.Debug(fmt.Sprintf("worker %d (pid %d): %v", p.number, status.Pid(), status))
+		s.log.Debug(fmt.Sprintf("%v: %v", p, status))
 	default:
-		s.log.Error(fmt.Sprintf("worker %d (pid %d) ended: %s", p.number, status.Pid(), describe(status)))
+		s.log.Error(fmt.Sprintf("%v ended: %s", p, describe(status)))
 	}
-}
-
-func describe(status *os.ProcessState) string {
-	ws := status.Sys().(syscall.WaitStatus)
-	if ws.Signaled() {
-		return "killed by " + unix.SignalName(ws.Signal())
-	}
-	return status.String()
 }
 
 // abort ends worker number: SIGABRT, so that it writes its stacks, then SIGKILL.
@@ -275,6 +244,20 @@ func (s *Supervisor) abort(number int) {
 			s.strike(p, p.watchdog.abort(time.Now()))
 		}
 	}
+}
+
+func (s *Supervisor) abortProcess(p *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.strike(p, p.watchdog.abort(time.Now()))
+}
+
+// dismiss has a process end in its own time.
+func (s *Supervisor) dismiss(p *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.expected = true
+	p.cmd.Process.Signal(unix.SIGTERM)
 }
 
 // strike performs what a watchdog has decided. The lock is held.
@@ -305,7 +288,7 @@ func (s *Supervisor) notifyLoop() {
 
 func (s *Supervisor) heed(p *process, m notification, now time.Time) {
 	if m.vars["READY"] == "1" {
-		p.ready = true
+		p.ready.Store(true)
 		p.watchdog.start(now)
 	}
 	if m.vars["STOPPING"] == "1" {
@@ -315,7 +298,7 @@ func (s *Supervisor) heed(p *process, m notification, now time.Time) {
 	case "1":
 		p.watchdog.pet(now)
 	case "trigger":
-		s.log.Error(fmt.Sprintf("worker %d (pid %d): the watchdog was triggered: aborting it", p.number, m.pid))
+		s.log.Error(fmt.Sprintf("%v: the watchdog was triggered: aborting it", p))
 		s.strike(p, p.watchdog.abort(now))
 	}
 }
@@ -330,10 +313,10 @@ func (s *Supervisor) watchLoop() {
 			return
 		case now := <-tick.C:
 			s.mu.Lock()
-			for pid, p := range s.processes {
+			for _, p := range s.processes {
 				b := p.watchdog.tick(now)
 				if b == abortBlow {
-					s.log.Error(fmt.Sprintf("worker %d (pid %d): watchdog time-out (limit %v): aborting it", p.number, pid, p.watchdog.limit))
+					s.log.Error(fmt.Sprintf("%v: watchdog time-out (limit %v): aborting it", p, p.watchdog.limit))
 				}
 				s.strike(p, b)
 			}

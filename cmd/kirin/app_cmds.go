@@ -63,7 +63,8 @@ func reloadApp(ctx context.Context, name string, out io.Writer) error {
 		_, err = steer(ctx, name, order, out)
 		return err
 	}
-	return withSockets(ctx, name, app.Config.Workers+app.Config.Surge, func() error {
+	number, spare := app.Config.Units()
+	return withSockets(ctx, name, number+spare, func() error {
 		_, err := steer(ctx, name, order, out)
 		return err
 	})

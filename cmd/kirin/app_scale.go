@@ -81,7 +81,8 @@ func scaleApp(ctx context.Context, name string, n int, persistent bool, out io.W
 		fmt.Fprintf(out, "%s has %d workers from its next start on, %s (%s)\n", name, n, until, path)
 		return nil
 	}
-	err = withSockets(ctx, name, n+app.Config.Surge, func() error {
+	number, spare := app.Config.Units()
+	err = withSockets(ctx, name, number+spare, func() error {
 		_, err := steer(ctx, name, order{Do: "scale", Workers: n}, out)
 		return err
 	})

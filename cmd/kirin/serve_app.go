@@ -47,7 +47,7 @@ func serveApp(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s := newServer(app.Config, func(*server) (crew, error) { return &socketCrew{name}, nil })
+	s := newServer(app.Config, func(*server) (crew, error) { return newSocketCrew(app), nil })
 	s.changes = unitChanges{app: name, begun: app}
 	s.load, s.handover, s.notify, s.app = s.loadApp, handover, activation.NewNotifier(), name
 	return s.serve(ctx, app.Config)
@@ -59,13 +59,16 @@ func (s *server) loadApp(context.Context) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.changes.mode(app); err != nil {
+		return nil, err
+	}
 	app.Config.Warnings = append(app.Config.Warnings, s.changes.since(app, s.sockets.addresses())...)
 	return app.Config, nil
 }
 
 // maxNumber is how many workers have a socket unit when so many are wanted; 0 when they need none.
 func (s *server) maxNumber(wanted, surge int) int {
-	if s.app == "" {
+	if s.app == "" || s.changes.begun.Config.Preload { // a parent has as many as are asked for
 		return 0
 	}
 	return wanted + surge
@@ -78,6 +81,14 @@ func workerSocketsOf(app string) int {
 			return n - 1
 		}
 	}
+}
+
+// newSocketCrew is the crew of an application under systemd.
+func newSocketCrew(app *config.App) crew {
+	if app.Config.Preload {
+		return newParentCrew(app.Name)
+	}
+	return &socketCrew{app.Name}
 }
 
 // socketCrew has systemd start the workers: connecting to a worker's socket does.
@@ -112,7 +123,18 @@ func livingIn(dir, app string) (numbers []int) {
 func (c *socketCrew) close() {}
 
 // socketLauncher is a [workers.Launcher] for workers that systemd starts.
-type socketLauncher struct{ app string }
+type socketLauncher struct {
+	app  string
+	unit int // of every worker; 0: each has that of its number
+}
+
+// unitOf is the unit of worker number.
+func (l *socketLauncher) unitOf(number int) int {
+	if l.unit > 0 {
+		return l.unit
+	}
+	return number
+}
 
 // dialPatience is how long a socket unit may take to be there.
 const dialPatience = 10 * time.Second
@@ -126,6 +148,7 @@ const (
 // Launch connects to the worker's socket and waits for the first byte. A predecessor may still be ending: what connects meanwhile, and
 // while systemd clears the socket after that (FlushPending=), is dropped, so an end without a word is no answer yet.
 func (l *socketLauncher) Launch(ctx context.Context, number int) (*net.UnixConn, error) {
+	number = l.unitOf(number)
 	for try := 0; ; try++ {
 		c, err := l.dial(ctx, number)
 		if err != nil || try == silentTries || !endedSilently(ctx, c) {
@@ -197,5 +220,5 @@ func (l *socketLauncher) Fate(_ context.Context, number int) string {
 	if err != nil {
 		return reason(l.app, err)
 	}
-	return fmt.Sprintf("see journalctl -u kirin-worker@%s:%d", l.app, number)
+	return fmt.Sprintf("see journalctl -u kirin-worker@%s:%d", l.app, l.unitOf(number))
 }

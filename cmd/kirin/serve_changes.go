@@ -26,6 +26,14 @@ func (u *unitChanges) begin(listening []string) []string {
 	return u.bindChanged(lacking(wanted, listening), nil)
 }
 
+// mode refuses a change of what a running front is built on.
+func (u *unitChanges) mode(app *config.App) error {
+	if app.Config.Preload == u.begun.Config.Preload {
+		return nil
+	}
+	return fmt.Errorf("PreloadApp= has changed: systemctl restart %s takes it in", units.Names{App: u.app}.Front())
+}
+
 // since tells what has changed in the file.
 func (u *unitChanges) since(app *config.App, listening []string) []string {
 	wanted := addresses(app)

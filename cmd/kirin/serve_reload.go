@@ -89,7 +89,7 @@ func (s *server) logFailure(err error) {
 func (s *server) scale(by int) {
 	n := max(s.pool.Status().Wanted+by, 1)
 	bound := 0
-	if s.app != "" { // the units that are there have to do
+	if s.app != "" && !s.config().Preload { // the units that are there have to do
 		if bound = workerSocketsOf(s.app); n > bound {
 			s.log.Warn(fmt.Sprintf("no more than %d workers have units: use kirin scale %s %d", bound, s.app, n))
 			return

@@ -59,6 +59,10 @@ func (c *ownCrew) launcher(ctx context.Context, cfg *config.Config) (workers.Lau
 		return nil, nil, err
 	}
 	l := &runtimeLauncher{Launcher: c.super.Launcher(command), runtime: runtime}
+	if cfg.Preload {
+		parent := c.super.ParentLauncher(command)
+		l.Launcher, l.parent = parent, parent
+	}
 	return l, l, nil
 }
 
@@ -69,7 +73,8 @@ func (c *ownCrew) living() []int { return nil }
 // just be starting.
 type runtimeLauncher struct {
 	workers.Launcher
-	mu      sync.RWMutex // held by launches; protects the fields below
+	parent  *workers.ParentLauncher // nil: each worker has a process of its own
+	mu      sync.RWMutex            // held by launches; protects the fields below
 	runtime *python.Runtime
 	closed  bool
 }
@@ -83,11 +88,23 @@ func (l *runtimeLauncher) Launch(ctx context.Context, number int) (*net.UnixConn
 	return l.Launcher.Launch(ctx, number)
 }
 
+// AbortProcess implements [workers.ProcessAborter].
+func (l *runtimeLauncher) AbortProcess(number, pid int) {
+	if l.parent != nil {
+		l.parent.AbortProcess(number, pid)
+		return
+	}
+	l.Abort(number)
+}
+
 // Close refuses launches from now on.
 func (l *runtimeLauncher) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
+	if l.parent != nil {
+		l.parent.Close()
+	}
 	return l.runtime.Close()
 }
 

@@ -20,10 +20,11 @@ func (a *App) Units(software string) (*units.App, error) {
 		return nil, err
 	}
 	c := a.Config
+	number, spare := c.Units()
 	u := &units.App{
 		Name: a.Name, Sources: a.Files,
 		Listen: texts(listen), IPv6Only: bothFamilies(listen), Backlog: c.Backlog,
-		Workers: c.Workers, Spare: c.Surge,
+		Workers: number, Spare: spare,
 		Python: a.python(), Args: a.workerArgs(), Directory: c.Chdir,
 		User: a.owners["user"], Group: a.owners["group"],
 		Env:      append([]string{"SERVER_SOFTWARE=" + software}, c.Env...),

@@ -39,6 +39,7 @@ type Config struct {
 	Prefetch       int           // 0: none
 	Surge          int
 	IdleTimeout    time.Duration // 0: never
+	Preload        bool          // the workers are forked from one process that has loaded the application
 
 	Chdir      string   // absolute, exists
 	PythonPath []string // absolute

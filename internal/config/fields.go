@@ -63,6 +63,7 @@ func (m *merge) workers(c *Config) error {
 	c.MaxMemory, c.MaxLifetime = m.number("max_memory"), m.seconds("max_lifetime")
 	c.Prefetch, c.Surge = m.number("prefetch"), m.number("surge")
 	c.IdleTimeout = m.seconds("idle_timeout")
+	c.Preload = m.flag("preload_app")
 	return nil
 }
 

@@ -2,8 +2,8 @@ package config
 
 var mechanicsSettings = []*Setting{
 	{
-		Name: "preload_app", Section: "Server Mechanics", Long: []string{"preload"}, Kind: Bool, Default: false,
-		Help: "load the application once and fork the workers from it",
+		Name: "preload_app", Section: "Server Mechanics", Long: []string{"preload"}, Kind: Bool, Default: false, State: Implemented,
+		Help: "load the application once and fork the workers from it: less memory, quick starts; a reload loads it anew",
 	},
 	{
 		Name: "sendfile", Section: "Server Mechanics", Long: []string{"no-sendfile"}, Kind: Bool, Inverted: true, Env: "SENDFILE",

@@ -28,6 +28,9 @@ func (c *Config) WorkerArgs() []string {
 	if c.ProcName != "" {
 		args = append(args, "--name="+c.ProcName)
 	}
+	if c.Preload {
+		args = append(args, "--preload")
+	}
 	if c.Reload {
 		args = append(args, "--reload")
 		for _, file := range c.ReloadExtraFiles {
@@ -53,6 +56,17 @@ func (c *Config) rarerArgs() []string {
 		}
 	}
 	return args
+}
+
+// Spare parents: one that takes over in a reload, and one whose workers are still finishing what they have.
+const spareParents = 2
+
+// Units is how many units the workers have under systemd, and how many more stand in while those are replaced. Forked workers share one.
+func (c *Config) Units() (number, spare int) {
+	if c.Preload {
+		return 1, spareParents
+	}
+	return c.Workers, c.Surge
 }
 
 // WatchdogTime is how long a worker may be silent before it is ended; 0: no limit. It is half as much again as the

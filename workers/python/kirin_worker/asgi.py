@@ -148,7 +148,7 @@ class ASGI(Server):
         conn = self.connections.get(fd)
         if conn is not None:
             self.take(conn)
-        elif fd == self.listener.fileno():
+        elif fd != self.signals.fileno():
             self.welcome()
         else:
             self.signals.clear()

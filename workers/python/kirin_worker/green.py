@@ -28,6 +28,10 @@ class Green(Parallel):
         signals.unwinding = False
         Parallel.__init__(self, app, listener, options, log, signals)
 
+    @classmethod
+    def after_fork(cls, options):
+        KITS[options.kind].after_fork()
+
     # Descriptors
 
     def attach(self, fd):
@@ -50,10 +54,10 @@ class Green(Parallel):
         conn = self.connections.get(fd)
         if conn is not None:
             self.take(conn)
-        elif fd == self.listener.fileno():
-            self.welcome()
-        else:
+        elif fd == self.signals.fileno():
             self.woken()
+        else:
+            self.welcome()
 
     def woken(self):
         """A signal, the watch, or the end of a request."""

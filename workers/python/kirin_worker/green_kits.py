@@ -23,6 +23,12 @@ class GeventKit:
         from gevent import monkey
         monkey.patch_all()
 
+    @staticmethod
+    def after_fork():
+        """In a child that was forked behind its back: its hub and its loop begin anew."""
+        from gevent import reinit
+        reinit()
+
 
 class EventletEvent:
     """An event that is set once."""
@@ -57,6 +63,12 @@ class EventletKit:
     def patch():
         from eventlet import monkey_patch
         monkey_patch()
+
+    @staticmethod
+    def after_fork():
+        """In a child that was forked behind its back: two processes must not share an epoll descriptor."""
+        from eventlet import hubs
+        hubs.use_hub()
 
 
 KITS = {"gevent": GeventKit, "eventlet": EventletKit}

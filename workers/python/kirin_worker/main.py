@@ -46,22 +46,28 @@ def serve(arguments):
     signals.install()
     faulthandler.enable(crash_log(log))
     early = accept_now(listener)
+    if options.preload:
+        from .preload import Parent     # before the application can patch what it imports
     try:
-        kind = None if options.kind == "auto" else server_class(options)
-        prepare(options)
-        prepare_logs(options, log, signals)
-        app, reloader = application(options, log)
-        if kind is None:
-            options.kind = "asgi" if is_asgi(app) else "gthread" if options.threads > 1 else "sync"
-            kind = server_class(options)
-        elif options.kind != "asgi":
-            refuse_asgi(app, options)
+        kind, app, reloader = load_all(options, log, signals)
+    except WorkerError as error:
+        return refuse(error, early, listener, options, log)
+    if options.preload:
+        birth = Parent(listener, notifier, signals, options, log).run(early)
+        if birth is None:
+            return 0
+        listener, early, notifier, signals = None, birth.sock, birth.mouth, birth.signals
+        kind.after_fork(options)
+        set_title("worker", options)
+    try:
         server = kind(app, listener, options, log, signals)
         server.open()
     except WorkerError as error:
         return refuse(error, early, listener, options, log)
     server.watch = signals.watch = server.make_watch(notifier)
     os.register_at_fork(after_in_child=server.abandon)
+    if options.preload:
+        os.register_at_fork(after_in_child=notifier.close)
     if reloader is not None:
         reloader.changed = lambda path: server.tell({"changed": path})
         reloader.start()
@@ -80,6 +86,20 @@ def prepare_logs(options, log, signals):
     if options.spew:
         from . import spew
         spew.install()
+
+
+def load_all(options, log, signals):
+    """(class of server, application, Reloader or None); WorkerError when there is none."""
+    kind = None if options.kind == "auto" else server_class(options)
+    prepare(options)
+    prepare_logs(options, log, signals)
+    app, reloader = application(options, log)
+    if kind is None:
+        options.kind = "asgi" if is_asgi(app) else "gthread" if options.threads > 1 else "sync"
+        kind = server_class(options)
+    elif options.kind != "asgi":
+        refuse_asgi(app, options)
+    return kind, app, reloader
 
 
 def server_class(options):
@@ -183,15 +203,25 @@ def refuse(error, sock, listener, options, log):
         sock = accept_now(listener, COURTESY)
     told = False
     if sock is not None:
-        conn = Connection(sock)
-        conn.send(HELLO, dict(hello(options, 1), error=text, exit=error.status))
-        told = not conn.gone
-        conn.close()
+        told = tell(sock, error, text, options)
+    while options.preload and listener is not None and sock is not None:
+        sock = accept_now(listener)         # who waits for another worker of the same parent
+        if sock is not None:
+            tell(sock, error, text, options)
     if not told or log.journal:     # where each unit has a log of its own
         log.error(text, reason(error))
     if log.native is not None:
         log.native.sync()
     return error.status
+
+
+def tell(sock, error, text, options):
+    """Says in a HELLO why there is no worker; whether that could be said."""
+    conn = Connection(sock)
+    conn.send(HELLO, dict(hello(options, 1), error=text, exit=error.status))
+    told = not conn.gone
+    conn.close()
+    return told
 
 
 def reason(error):
@@ -223,18 +253,18 @@ def prepare(options):
     for path in map(os.path.abspath, options.pythonpath):
         if path not in sys.path:
             sys.path.insert(0, path)
-    set_title("kirin: worker [%s]" % options.name if options.name else "kirin: worker")
+    set_title("parent of workers" if options.preload else "worker", options)
 
 
-def set_title(title):
+def set_title(what, options):
     """Names the process for ps, by setproctitle where it is installed."""
     try:
         from setproctitle import setproctitle
     except ImportError:
         try:
             with open("/proc/self/comm", "w") as comm:
-                comm.write("kirin-worker")
+                comm.write("kirin-worker" if what == "worker" else "kirin-parent")
         except OSError:
             pass
     else:
-        setproctitle(title)
+        setproctitle("kirin: %s [%s]" % (what, options.name) if options.name else "kirin: " + what)

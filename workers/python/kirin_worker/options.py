@@ -76,6 +76,7 @@ class Options:
         self.access = None              # told of each exchange that is over, when Python writes the access log
         self.spew = False
         self.paste_global = []          # NAME=VALUE
+        self.preload = False            # load the application once and fork workers from this process
         self.reload = False
         self.reload_extra_files = []
         self.chdir = ""
@@ -125,10 +126,8 @@ def parse(arguments):
 
 def _set(options, argument):
     key, equals, text = argument[2:].partition("=")
-    if key == "reload" and not equals:
-        options.reload = True
-    elif key == "spew" and not equals:
-        options.spew = True
+    if key in ("preload", "reload", "spew") and not equals:
+        setattr(options, key, True)
     elif key == "paste-global":
         options.paste_global.append(text)
     elif key == "reload-extra-file":

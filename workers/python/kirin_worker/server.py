@@ -57,7 +57,7 @@ class Server:
         self.log = log
         self.signals = signals
         self.connections = {}       # by descriptor
-        self.accepting = True
+        self.accepting = listener is not None   # or else one connection is all there will be
         self.drained = False        # the last connection ended with DRAIN
         self.retire_at = retirement(options)
         self.begun = 0              # requests that were begun
@@ -66,7 +66,8 @@ class Server:
         self.orphan = False         # this is a forked child of the application's
         self.announced = allocate_lock()    # taken for good when STATUS stopping is sent
         self.poller = poll()
-        self.attach(listener.fileno())
+        if listener is not None:
+            self.attach(listener.fileno())
         self.attach(signals.fileno())
 
     def attach(self, fd):
@@ -79,6 +80,10 @@ class Server:
     def make_watch(self, notifier):
         """What watches over this server."""
         return Watch(self, self.options, self.log, notifier)
+
+    @classmethod
+    def after_fork(cls, options):
+        """In a child that preload.py has forked, before there is a server."""
 
     def open(self):
         """What has to be done before the worker is ready; WorkerError when it cannot be."""
@@ -108,7 +113,7 @@ class Server:
             self.signals.clear()
             for conn in [conn for conn in self.connections.values() if conn.draining]:
                 self.settle(conn)       # a thread may have ended the last request
-        if self.listener.fileno() in ready:
+        if self.accepting and self.listener.fileno() in ready:
             self.welcome()
         return found[0] if len(found) == 1 and not found[0].gone else None
 
@@ -143,9 +148,10 @@ class Server:
         del self.connections[conn.fd]
         self.detach(conn.fd)
         conn.finish()
-        conn.close()
         if conn.draining and not self.connections:
             self.drained = True
+            self.watch.notifier.leave(self)     # before the front can see the end
+        conn.close()
 
     def stop_accepting(self):
         """Leaves whoever connects from now on to the next process."""
@@ -206,7 +212,7 @@ class Server:
             self.stop_accepting()
         if self.connections:
             return False
-        return self.drained or self.signals.stopping
+        return self.drained or self.signals.stopping or self.listener is None
 
     def leave(self):
         """The last thing before the interpreter ends."""
@@ -217,5 +223,6 @@ class Server:
         for conn in self.connections.values():
             conn.gone = True
             conn.sock.close()
-        self.listener.close()
+        if self.listener is not None:
+            self.listener.close()
         self.signals.close()

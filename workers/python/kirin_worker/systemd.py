@@ -46,6 +46,9 @@ class Notifier:
         self.interval = interval    # seconds between two WATCHDOG=1, 0 for none
         self.connected = bool(path)
 
+    def leave(self, server):
+        """A front has sent the server away. A manager sees the end by itself."""
+
     def send(self, message, patience=PATIENCE):
         """Sends one message; False when it could not be sent. A manager that does not listen is no reason
         to stop, and one that is busy is waited for at most ``patience`` seconds.
