@@ -36,6 +36,11 @@ func prepare(ctx context.Context, chosen, dir string) (*python.Runtime, error) {
 // evaluate runs a configuration file in the application's interpreter. What the file itself prints goes to standard
 // error.
 func evaluate(ctx context.Context, spec config.FileSpec) (*config.FileResult, error) {
+	return evaluateIn(ctx, spec, os.Environ())
+}
+
+// evaluateIn is evaluate with an environment of NAME=VALUE.
+func evaluateIn(ctx context.Context, spec config.FileSpec, env []string) (*config.FileResult, error) {
 	runtime, err := prepare(ctx, spec.Python, cmp.Or(spec.Chdir, spec.Dir))
 	if err != nil {
 		return nil, err
@@ -43,7 +48,9 @@ func evaluate(ctx context.Context, spec config.FileSpec) (*config.FileResult, er
 	defer runtime.Close()
 	ctx, cancel := context.WithTimeout(ctx, fileTime)
 	defer cancel()
-	output, err := confCommand(ctx, runtime, spec).Output()
+	cmd := confCommand(ctx, runtime, spec)
+	cmd.Env = env
+	output, err := cmd.Output()
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return nil, fmt.Errorf("it did not end within %v", fileTime)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -62,6 +63,9 @@ func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) er
 	}
 	if cfg.PrintConfig || cfg.CheckConfig {
 		return checkApplication(ctx, cfg)
+	}
+	if cfg.Daemon && os.Getenv(envDaemon) == "" {
+		return background(cfg)
 	}
 	return serve(ctx, load, cfg)
 }

@@ -42,6 +42,7 @@ type server struct {
 	sockets  *socketSet
 	pidfile  *pidfile
 	reloads  chan reloadOrder
+	serving  func() // tells that we serve; nil: nobody is to be told
 	wg       sync.WaitGroup
 
 	mu        sync.Mutex // protects the fields below
@@ -63,6 +64,7 @@ func serve(ctx context.Context, load func(context.Context) (*config.Config, erro
 	}
 	defer handover.Close()
 	s := newServer(cfg, newOwnCrew)
+	s.serving = sayServing()
 	s.load, s.handover, s.notify = load, handover, activation.NewNotifier()
 	return s.serve(ctx, cfg)
 }
@@ -202,6 +204,9 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 	s.accept(s.sockets.all())
 	s.wg.Go(s.sayLive)
 	s.wg.Go(s.sayMetrics)
+	if s.serving != nil {
+		s.serving()
+	}
 	return nil
 }
 

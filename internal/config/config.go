@@ -59,6 +59,8 @@ type Config struct {
 	Telemetry
 	PythonLogging
 
+	Daemon     bool   // go to the background
+	KeepOutput bool   // and keep standard output and error there
 	ReusePort  bool   // of TCP sockets
 	InitGroups bool   // workers have all groups of the user that was asked for
 	SpoolDir   string // for large request bodies; empty: the system's

@@ -21,6 +21,7 @@ func (m *merge) process(c *Config) error {
 	if m.values["default_proc_name"].source.Origin != FromDefault {
 		c.ProcName = cmp.Or(c.ProcName, m.text("default_proc_name"))
 	}
+	c.Daemon, c.KeepOutput = m.flag("daemon"), m.flag("enable_stdio_inheritance")
 	c.ReusePort, c.InitGroups = m.flag("reuse_port"), m.flag("initgroups")
 	c.SpoolDir = optionalPath(c.Chdir, m.text("tmp_upload_dir"))
 	c.Reload = m.flag("reload")
@@ -102,7 +103,9 @@ func (m *merge) owner(name string, own int) int {
 	if id, ok := set.v.(int); ok {
 		return id
 	}
-	m.values[name] = value{v: own, source: set.source}
+	if set.v == nil || !m.remote {
+		m.values[name] = value{v: own, source: set.source}
+	}
 	return own
 }
 

@@ -98,7 +98,10 @@ func (m *merge) hooks(names []string, source Source) error {
 		case ok && s.inert():
 			m.notes[name] = s.note(source)
 		case ok && s.State == Planned:
-			return &Error{Setting: name, Source: source, Problem: "this hook is not implemented yet", Mend: "take it out of the file"}
+			err := &Error{Setting: name, Source: source, Problem: "this hook is not implemented yet", Mend: "take it out of the file"}
+			if m.tolerate(err) != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -113,10 +116,10 @@ func (m *merge) fromFile(name string, data json.RawMessage, source Source) error
 		return nil
 	}
 	if s.NoFile {
-		return &Error{
+		return m.tolerate(&Error{
 			Setting: name, Source: source, Problem: "this cannot be set in the file",
 			Mend: "use --" + s.Long[0] + "; a variable of your own needs another name",
-		}
+		})
 	}
 	raw, err := decode(data)
 	if err != nil {

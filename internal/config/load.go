@@ -19,6 +19,10 @@ type Inputs struct {
 	LookupEnv func(name string) (string, bool)
 	// Dir is the directory that kirin was started in; empty: the current one.
 	Dir string
+	// Remote says that the values are for processes elsewhere: nothing is looked for here, and users keep their names.
+	Remote bool
+	// Tolerate is told of a value that cannot be used, which then counts as not given; nil: it ends Load.
+	Tolerate func(error)
 	// Evaluate runs a configuration file in the application's interpreter. It is asked at most once.
 	Evaluate func(ctx context.Context, spec FileSpec) (*FileResult, error)
 }
@@ -76,7 +80,7 @@ func newMerge(in Inputs) (*merge, error) {
 		}
 		in.Dir = dir
 	}
-	m := &merge{in: in, values: map[string]value{}, notes: map[string]string{}, objects: map[string]bool{}}
+	m := &merge{in: in, values: map[string]value{}, notes: map[string]string{}, objects: map[string]bool{}, remote: in.Remote}
 	for _, s := range table {
 		m.values[s.Name] = value{v: s.Default}
 	}
@@ -187,6 +191,27 @@ func (m *merge) set(s *Setting, raw any, source Source) error {
 	if raw == nil && s.takesNone() {
 		return nil
 	}
+	if m.remote && s.Kind == Owner {
+		v, err := parseOwner(raw)
+		if err == nil {
+			m.values[s.Name] = value{v: v, source: source}
+		}
+		return m.tolerate(err)
+	}
+	return m.tolerate(m.accept(s, raw, source))
+}
+
+// tolerate tells of an error, if that is enough.
+func (m *merge) tolerate(err error) error {
+	if err == nil || m.in.Tolerate == nil {
+		return err
+	}
+	m.in.Tolerate(err)
+	return nil
+}
+
+// accept reads one value and keeps it.
+func (m *merge) accept(s *Setting, raw any, source Source) error {
 	v, err := s.Parse(raw)
 	plain := err == nil && reflect.DeepEqual(v, s.Default)
 	if !plain && (s.State == Planned || s.Refused) {

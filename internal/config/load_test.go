@@ -257,7 +257,6 @@ func TestRefused(t *testing.T) {
 		{sources{}, "no application is named", "name the module and the callable in it, for example: kirin run app:app"},
 		{sources{line: "a b"}, `one application at a time: "b" is one too many`, ""},
 		{sources{line: "app -w x"}, `workers: "x" is not a whole number (--workers on the command line)`, ""},
-		{sources{line: "app -D"}, "daemon: this setting is not implemented yet (--daemon on the command line)", "let systemd or another supervisor run it in the foreground"},
 		{sources{line: "app --dirty-app a:B"}, "dirty_apps: this cannot be had (--dirty-app on the command line)", "there are no dirty workers: long tasks are for a task queue, or for an application of their own, a second file in /etc/kirin"},
 		{sources{line: "app --keyfile k.pem"}, "keyfile: this setting is not implemented yet (--keyfile on the command line)", ""},
 		{sources{line: "app --ssl-version TLSv1_2"}, `ssl_version: "TLSv1_2" is not a whole number (--ssl-version on the command line)`, ""},

@@ -81,9 +81,8 @@ var loggingSettings = []*Setting{
 	},
 	{
 		Name: "enable_stdio_inheritance", Section: "Logging", Long: []string{"enable-stdio-inheritance"}, Short: "R", Kind: Bool, Default: false,
-		Help:  "unbuffered standard output in daemon mode",
-		State: Better, Inert: true,
-		Note: "workers always write straight to the standard output and error that kirin was given, unbuffered",
+		Help:  "keep standard output and error with --daemon, where they are lost otherwise",
+		State: Implemented,
 	},
 	{
 		Name: "statsd_host", Section: "Logging", Long: []string{"statsd-host"}, Kind: String, Meta: "ADDRESS",

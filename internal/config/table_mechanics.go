@@ -24,8 +24,8 @@ var mechanicsSettings = []*Setting{
 	},
 	{
 		Name: "daemon", Section: "Server Mechanics", Long: []string{"daemon"}, Short: "D", Kind: Bool, Default: false,
-		Help: "detach from the terminal",
-		Mend: "let systemd or another supervisor run it in the foreground",
+		Help:  "detach from the terminal",
+		State: Systemd, Note: "units are in the background anyway",
 	},
 	{
 		Name: "raw_env", Section: "Server Mechanics", Long: []string{"env"}, Short: "e", Kind: List, Default: []string{}, Meta: "NAME=VALUE",

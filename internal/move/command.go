@@ -1,0 +1,186 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/kirin-server/kirin/internal/config"
+)
+
+// Command is a Gunicorn that somebody starts.
+type Command struct {
+	From  string   // where it stands, for comments
+	Words []string // the program and its arguments
+	Env   []string // NAME=VALUE that it is started with
+	Dir   string   // where; empty: /
+}
+
+// Evaluate runs a configuration file with an environment, as [config.Inputs] wants it.
+type Evaluate func(ctx context.Context, spec config.FileSpec, env []string) (*config.FileResult, error)
+
+// Importer makes plans.
+type Importer struct {
+	Root     string // before every path of this machine, absolute; empty: none
+	Evaluate Evaluate
+}
+
+// gunicornOf finds Gunicorn among the words of a command line: its arguments, and the interpreter that runs it.
+func gunicornOf(words []string) (python string, args []string, ok bool) {
+	if inner, is := shellText(words); is {
+		return gunicornOf(inner)
+	}
+	for i, word := range words {
+		base := path.Base(word)
+		if base == "gunicorn" || base == "gunicorn3" {
+			if dir := path.Dir(word); strings.HasPrefix(word, "/") && path.Base(dir) == "bin" && dir != "/usr/bin" && dir != "/bin" {
+				python = path.Join(dir, "python")
+			}
+			return python, words[i+1:], true
+		}
+		if word == "-m" && i > 0 && i+1 < len(words) && strings.HasPrefix(words[i+1], "gunicorn") {
+			if strings.HasPrefix(words[i-1], "/") {
+				python = words[i-1]
+			}
+			return python, words[i+2:], true
+		}
+	}
+	return "", nil, false
+}
+
+// shellText gives the words of the last command of sh -c TEXT.
+func shellText(words []string) ([]string, bool) {
+	shells := []string{"sh", "bash", "dash"}
+	i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "-") && strings.HasSuffix(w, "c") })
+	if len(words) < 3 || i < 1 || i+1 >= len(words) || !slices.Contains(shells, path.Base(words[i-1])) {
+		return nil, false
+	}
+	text := words[i+1]
+	if cut := strings.LastIndexAny(text, "&;"); cut >= 0 {
+		text = text[cut+1:]
+	}
+	inner, err := config.ShellWords(text)
+	return inner, err == nil && len(inner) > 0
+}
+
+// command takes what a command line, its environment and its configuration file say.
+func (im *Importer) command(ctx context.Context, p *Plan, c Command) error {
+	python, words, ok := gunicornOf(c.Words)
+	if !ok {
+		return errors.New(c.From + ": this does not start Gunicorn")
+	}
+	args, err := config.ParseArgs(words)
+	if err != nil {
+		return config.FlagError(err, config.Source{Origin: config.FromCommandLine})
+	}
+	cfg, err := config.Load(ctx, im.inputs(p, c, args, python))
+	if err != nil {
+		return err
+	}
+	im.take(p, c, cfg)
+	if python != "" && len(p.values("App", "Python")) == 0 {
+		p.set("App", "Python", c.From, config.QuoteUnit(python))
+	}
+	return nil
+}
+
+func (im *Importer) inputs(p *Plan, c Command, args *config.Args, python string) config.Inputs {
+	dir := c.Dir
+	if dir == "" {
+		dir = "/"
+	}
+	return config.Inputs{
+		Args: args, Dir: path.Join("/", im.Root, dir), Remote: true,
+		LookupEnv: func(name string) (string, bool) { return lookup(c.Env, name) },
+		Tolerate: func(err error) {
+			p.leave(c.From, "%s", oneLine(err))
+		},
+		Evaluate: func(ctx context.Context, spec config.FileSpec) (*config.FileResult, error) {
+			spec.Python = python
+			return im.Evaluate(ctx, spec, c.Env)
+		},
+	}
+}
+
+// lookup is that of the last NAME=VALUE.
+func lookup(env []string, name string) (string, bool) {
+	for _, pair := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+func oneLine(err error) string {
+	if bad, ok := errors.AsType[*config.Error](err); ok {
+		return bad.Line()
+	}
+	return strings.ReplaceAll(err.Error(), "\n", " ")
+}
+
+// take puts the values into the plan.
+func (im *Importer) take(p *Plan, c Command, cfg *config.Config) {
+	for _, g := range cfg.Given() {
+		from := c.From + ": " + where(g.Source)
+		if why, mend, no := g.Setting.Elsewhere(); no {
+			p.leave(from, "%s: %s: %s", g.Setting.Name, why, mend)
+			continue
+		}
+		if !g.Setting.Works() {
+			p.leave(from, "%s: %s", g.Setting.Name, g.Setting.Note)
+			continue
+		}
+		p.set("App", g.Setting.AppKey(), from, g.Setting.AppValues(im.absolute(g, cfg))...)
+	}
+	p.set("App", "Directory", c.From+": where it is started", config.QuoteUnit(im.plain(cfg.Chdir)))
+	if given := p.values("App", "Directory"); len(given) > 0 && given[0] == "/" {
+		p.drop("App", "Directory")
+	}
+	for _, w := range cfg.Warnings {
+		p.leave(c.From, "%s", w)
+	}
+}
+
+// absolute is a value with the paths in it as they are after --chdir: no unit has a directory to begin at.
+func (im *Importer) absolute(g config.Given, cfg *config.Config) any {
+	text, _ := g.Value.(string)
+	switch name := g.Setting.Name; {
+	case name == "bind":
+		binds := slices.Clone(cfg.Bind)
+		for i, b := range binds {
+			if file, ok := strings.CutPrefix(b, "unix:"); ok && !strings.HasPrefix(file, "@") {
+				binds[i] = "unix:" + im.plain(file)
+			}
+		}
+		return binds
+	case name == "chdir":
+		return im.plain(cfg.Chdir)
+	case slices.Contains(paths, name) && text != "" && text != "-" && text != config.Journal && !path.IsAbs(text):
+		return path.Join(im.plain(cfg.Chdir), text)
+	}
+	return g.Value
+}
+
+// paths are settings that name a file or a directory. It is data.
+var paths = []string{"accesslog", "errorlog", "logconfig", "logconfig_json", "keyfile", "certfile", "ca_certs", "tmp_upload_dir", "paste"}
+
+// plain takes the root off.
+func (im *Importer) plain(file string) string {
+	if root := path.Join("/", im.Root); root != "/" {
+		if rest, ok := strings.CutPrefix(file, root); ok {
+			return path.Join("/", rest)
+		}
+	}
+	return file
+}
+
+// where is a source in words, without "the command line", which the line's own place says.
+func where(s config.Source) string {
+	if s.Origin == config.FromCommandLine && s.Name != "" {
+		return s.Name
+	}
+	return s.String()
+}

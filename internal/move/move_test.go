@@ -1,0 +1,221 @@
+package move
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kirin-server/kirin/internal/config"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// noFile is what runs configuration files where there are none.
+func noFile(context.Context, config.FileSpec, []string) (*config.FileResult, error) {
+	panic("there is no configuration file")
+}
+
+// testRoot is the root of the guides' machine.
+func testRoot(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// golden compares an application file with what it was when somebody looked at it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s\ngot\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+// loads wants the file to be one that kirin takes.
+func loads(t *testing.T, text string) *config.Config {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "shop.conf")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	app, err := config.LoadAppFile(file)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return app.Config
+}
+
+// TestGuide has the unit, the socket and the site of the usual guide to Ubuntu, Django, PostgreSQL and nginx, found without their names.
+func TestGuide(t *testing.T) {
+	im := &Importer{Root: testRoot(t), Evaluate: noFile}
+	files, err := im.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Plan{Name: "shop"}
+	if err := im.Files(t.Context(), p, files); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "guide.conf", p.Text())
+	if c := loads(t, p.Text()); c.Workers != 3 || c.App != "myproject.wsgi:application" || c.Chdir != "/home/sammy/myprojectdir" {
+		t.Errorf("got %+v", c)
+	}
+	if got := strings.Join(p.Old, " "); got != "gunicorn.service gunicorn.socket" {
+		t.Errorf("replaces %s", got)
+	}
+}
+
+// TestWithoutNginx keeps the socket unit's address and what it says of the socket.
+func TestWithoutNginx(t *testing.T) {
+	im := &Importer{Root: testRoot(t), Evaluate: noFile}
+	p := &Plan{Name: "shop"}
+	if err := im.Unit(t.Context(), p, "/etc/systemd/system/gunicorn.service"); err != nil {
+		t.Fatal(err)
+	}
+	if c := loads(t, p.Text()); c.Bind[0] != "unix:/run/gunicorn.sock" {
+		t.Errorf("listens on %q", c.Bind)
+	}
+}
+
+// TestCompose has variables with defaults, and their values of the .env beside the file.
+func TestCompose(t *testing.T) {
+	p := &Plan{Name: "shop"}
+	if err := (&Importer{Root: testRoot(t), Evaluate: noFile}).Compose(t.Context(), p, "/compose.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "compose.conf", p.Text())
+	if c := loads(t, p.Text()); c.Workers != 3 || c.MaxRequests != 200 || c.Threads != 4 || c.Env[0] != "DATABASE_URL=postgresql://db/app?x=100%25" {
+		t.Errorf("got %+v", c)
+	}
+}
+
+// TestConfigurationFile has a gunicorn.conf.py, the command line before it, and what has no place in an application file.
+func TestConfigurationFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "gunicorn.conf.py"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	im := &Importer{Evaluate: func(_ context.Context, spec config.FileSpec, env []string) (*config.FileResult, error) {
+		if spec.Path != filepath.Join(dir, "gunicorn.conf.py") || spec.Python != "/srv/venv/bin/python" || env[0] != "A=b" {
+			t.Errorf("asked for %+v in %q", spec, env)
+		}
+		settings := map[string]json.RawMessage{
+			"workers": []byte("5"), "timeout": []byte("90"), "daemon": []byte("true"), "accesslog": []byte(`"log/access.log"`),
+			"secure_scheme_headers": []byte(`{"X": "y"}`), "limit_request_line": []byte(`"x"`), "forwarded_allow_ips": []byte(`"*"`), "umask": []byte("23"),
+		}
+		return &config.FileResult{Settings: settings}, nil
+	}}
+	p := &Plan{Name: "shop"}
+	c := Command{From: "unit:1", Words: []string{"/srv/venv/bin/gunicorn", "-w", "7", "-u", "nobody-here", "shop.wsgi"}, Env: []string{"A=b"}, Dir: dir}
+	if err := im.Command(t.Context(), p, c); err != nil {
+		t.Fatal(err)
+	}
+	cfg := loads(t, p.Text())
+	if cfg.Workers != 7 || cfg.Timeout.Seconds() != 90 || cfg.AccessLog != filepath.Join(dir, "log/access.log") || !cfg.ForwardedAllowAll || cfg.Umask != 23 {
+		t.Errorf("got %+v", cfg)
+	}
+	for _, want := range []string{
+		"# unit:1: gunicorn.conf.py\nTimeout=90\n", "# unit:1: -w\nWorkers=7\n", "User=nobody-here\n",
+		"#   unit:1: gunicorn.conf.py: daemon: systemd keeps the process: remove it\n", "secure_scheme_headers: it is no text",
+		`limit_request_line: "x" is not a whole number (gunicorn.conf.py)`,
+	} {
+		if !strings.Contains(strings.ReplaceAll(p.Text(), "--workers", "-w"), want) {
+			t.Errorf("there is no %q in\n%s", want, p.Text())
+		}
+	}
+}
+
+func TestGunicornOf(t *testing.T) {
+	for line, want := range map[string]string{
+		"/srv/v/bin/gunicorn -w 2 app":                               "/srv/v/bin/python: -w 2 app",
+		"/usr/bin/gunicorn3 app":                                     ": app",
+		"/v/bin/python -m gunicorn a":                                "/v/bin/python: a",
+		"exec gunicorn a":                                            ": a",
+		`sh -c "python manage.py migrate && exec gunicorn -b :80 a"`: ": -b :80 a",
+		"poetry run gunicorn a":                                      ": a",
+		"uwsgi --http :80":                                           "none",
+		"sh -c":                                                      "none",
+		"/bin/echo -m something":                                     "none",
+	} {
+		words, err := config.ShellWords(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "none"
+		if python, args, ok := gunicornOf(words); ok {
+			got = python + ": " + strings.Join(args, " ")
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
+	}
+}
+
+func TestInterpolate(t *testing.T) {
+	vars := func(name string) (string, bool) {
+		v, ok := map[string]string{"A": "a", "EMPTY": ""}[name]
+		return v, ok
+	}
+	for text, want := range map[string]string{
+		"$A ${A} x$": "a a x$", "$$A": "$A", "${B:-200}": "200", "${EMPTY:-d}": "d", "${EMPTY-d}": "", "${A:-d}": "a", "${B:-${A}}": "a",
+		"${A:+x}${B+x}": "x", "${A?no}": "a", "${B:?no}": "error", "${B": "error", "${}": "error", "${A!}": "error",
+	} {
+		got, err := interpolate(text, vars)
+		if err != nil {
+			got = "error"
+		}
+		if got != want {
+			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
+func FuzzInterpolate(f *testing.F) {
+	f.Add("${A:-${B:+c}}$$")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := interpolate(text, func(string) (string, bool) { return "", false })
+		if err == nil && !strings.Contains(text, "$") && got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	})
+}
+
+// FuzzNginx wants no file to end the process, and whatever comes of it to be a file that can be read.
+func FuzzNginx(f *testing.F) {
+	text, err := os.ReadFile("testdata/etc/nginx/sites-enabled/myproject")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(text))
+	f.Add("server { listen 80; location / { proxy_pass http://127.0.0.1:8000; } }")
+	f.Fuzz(func(t *testing.T, text string) {
+		top, err := parseNginx(text)
+		if err != nil {
+			return
+		}
+		p := &Plan{}
+		s := &site{p: p, file: "x", upstreams: map[string][]string{}}
+		if s.collect(top); s.server != nil {
+			s.take()
+		}
+		if _, err := config.ScanUnit(p.Text()); err != nil {
+			t.Errorf("%q: %v in\n%s", text, err, p.Text())
+		}
+	})
+}

@@ -1,0 +1,145 @@
+package move
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kirin-server/kirin/internal/config"
+)
+
+// Plan is an application file that is being made.
+type Plan struct {
+	Name string // of the application
+	// Old are the units that the application replaces.
+	Old []string
+
+	sources []string
+	lines   []line
+	left    []string // what could not be carried over
+}
+
+// line is one assignment, and where it comes from.
+type line struct {
+	section, key, value, from string
+}
+
+// order is that of the sections in the file. It is data.
+var order = []string{"App", "Worker", "Front", "Socket", "Slice"}
+
+// set makes the only lines of a key; values of an earlier source are gone.
+func (p *Plan) set(section, key, from string, values ...string) {
+	p.drop(section, key)
+	for _, v := range values {
+		p.add(section, key, v, from)
+	}
+}
+
+// drop takes the lines of a key out.
+func (p *Plan) drop(section, key string) {
+	p.lines = slices.DeleteFunc(p.lines, func(l line) bool { return l.section == section && l.key == key })
+}
+
+// add adds a line, unless there is one like it.
+func (p *Plan) add(section, key, value, from string) {
+	same := func(l line) bool { return l.section == section && l.key == key && l.value == value }
+	if !slices.ContainsFunc(p.lines, same) {
+		p.lines = append(p.lines, line{section, key, value, from})
+	}
+}
+
+// values are those of a key.
+func (p *Plan) values(section, key string) (all []string) {
+	for _, l := range p.lines {
+		if l.section == section && l.key == key {
+			all = append(all, l.value)
+		}
+	}
+	return all
+}
+
+// leave notes what could not be carried over.
+func (p *Plan) leave(from, format string, args ...any) {
+	text := from + ": " + fmt.Sprintf(format, args...)
+	if !slices.Contains(p.left, text) {
+		p.left = append(p.left, text)
+	}
+}
+
+// Left is what could not be carried over, a line each.
+func (p *Plan) Left() []string { return p.left }
+
+// setting sets the key of a setting, if kirin has it; else what it was for is left.
+func (p *Plan) setting(name, from string, v any) {
+	s, ok := config.Lookup(name)
+	if !ok || s.State == config.Planned || s.AppKey() == "" {
+		p.leave(from, "kirin has no such setting yet")
+		return
+	}
+	if text, single := v.(string); single && s.Kind == config.List {
+		v = []string{text}
+	}
+	p.set("App", s.AppKey(), from, s.AppValues(v)...)
+}
+
+// has reports whether kirin has a setting of that name.
+func has(name string) bool {
+	s, ok := config.Lookup(name)
+	return ok && s.State != config.Planned
+}
+
+// Text is the application file.
+func (p *Plan) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Made by kirin import, from\n")
+	for _, s := range p.sources {
+		b.WriteString("#   " + s + "\n")
+	}
+	for _, section := range order {
+		p.section(&b, section)
+	}
+	if len(p.left) > 0 {
+		b.WriteString("\n# Not carried over:\n")
+		for _, text := range p.left {
+			b.WriteString("#   " + comment(text) + "\n")
+		}
+	}
+	return b.String()
+}
+
+func (p *Plan) section(b *strings.Builder, section string) {
+	var keys []string
+	for _, l := range p.lines {
+		if l.section == section && !slices.Contains(keys, l.key) {
+			keys = append(keys, l.key)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n[%s]\n", section)
+	for _, key := range keys {
+		from := ""
+		for _, l := range p.lines {
+			if l.section != section || l.key != key {
+				continue
+			}
+			if l.from != from {
+				b.WriteString("# " + comment(l.from) + "\n")
+				from = l.from
+			}
+			fmt.Fprintf(b, "%s=%s\n", l.key, l.value)
+		}
+	}
+}
+
+// comment keeps a text on its line: a backslash at the end would take the next one in.
+func comment(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+	return strings.TrimRight(text, `\ `)
+}
