@@ -53,6 +53,7 @@ func (m *merge) workers(c *Config) error {
 	if c.Threads > 1 && c.WorkerClass == "sync" {
 		c.WorkerClass = "gthread"
 	}
+	c.warnOfClass()
 	c.Threads = max(1, c.Threads)
 	c.WorkerConnections = max(1, m.number("worker_connections"))
 	c.ASGILoop, c.ASGILifespan = m.text("asgi_loop"), m.text("asgi_lifespan")

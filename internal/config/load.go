@@ -217,9 +217,8 @@ func (m *merge) accept(s *Setting, raw any, source Source) error {
 	if !plain && (s.State == Planned || s.Refused) {
 		return s.refuse(source)
 	}
-	var planned *notYet
-	if errors.As(err, &planned) {
-		return &Error{Setting: s.Name, Source: source, Problem: planned.Error(), Mend: "use one of " + classList()}
+	if class, ok := errors.AsType[*classError](err); ok {
+		return &Error{Setting: s.Name, Source: source, Problem: class.text, Mend: class.mend}
 	}
 	if err != nil {
 		return &Error{Setting: s.Name, Source: source, Problem: err.Error()}

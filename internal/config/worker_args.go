@@ -46,6 +46,7 @@ func (c *Config) rarerArgs() []string {
 	for _, option := range []struct{ name, value, byDefault string }{
 		{"max-memory", strconv.Itoa(c.MaxMemory), "0"},
 		{"max-lifetime", seconds(c.MaxLifetime), "0"},
+		{"request-timeout", seconds(c.RequestTimeout), "0"},
 		{"worker-connections", strconv.Itoa(c.WorkerConnections), "1000"},
 		{"asgi-loop", c.ASGILoop, "auto"},
 		{"asgi-lifespan", c.ASGILifespan, "auto"},

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 from _thread import get_ident
-from io import StringIO
 
 from . import asgi_scope
 from .asgi_http import BEGUN, Exchange
@@ -44,7 +43,7 @@ class ASGI(Server):
     upgrades = False    # WebSockets are messages
 
     def __init__(self, app, listener, options, log, signals):
-        self.loop = new_loop(options.asgi_loop)
+        self.loop = self.make_loop(options)
         asyncio.set_event_loop(self.loop)
         self.thread = get_ident()
         self.over = self.loop.create_future()
@@ -59,6 +58,9 @@ class ASGI(Server):
         signals.unwinding = False
         Server.__init__(self, listener, options, log, signals)
         self.task = self.task_factory()
+
+    def make_loop(self, options):
+        return new_loop(options.asgi_loop)
 
     def task_factory(self):
         """What makes a task of a coroutine; where it can, the first step is taken at once (Python 3.12)."""
@@ -108,20 +110,23 @@ class ASGI(Server):
     def current(self):
         """(connection, id, request line, scope) of the request whose task is running right now; None for none."""
         exchange = self.tasks.get(asyncio.current_task(self.loop))
-        if exchange is None:
-            return None
+        return None if exchange is None else self.about(exchange)
+
+    @staticmethod
+    def about(exchange):
         return exchange.conn, exchange.ident, asgi_scope.request_line(exchange.scope), exchange.scope
 
     def format_stacks(self):
         """Where every task waits."""
-        parts = ["where the tasks stand\n"]
-        for task in asyncio.all_tasks(self.loop):
-            exchange = self.tasks.get(task)
-            text = StringIO()
-            task.print_stack(file=text)
-            parts.append(asgi_scope.request_line(exchange.scope) if exchange is not None else task.get_name())
-            parts.append("\n" + text.getvalue())
-        return "".join(parts)
+        from .stacks import format_tasks
+        return format_tasks(self.loop, self.title)
+
+    def title(self, task):
+        """A task's name, and its request."""
+        exchange = self.tasks.get(task)
+        if exchange is None:
+            return task.get_name()
+        return "%s (%s)" % (task.get_name(), asgi_scope.request_line(exchange.scope))
 
     def busy(self):
         return len(self.tasks)
@@ -190,7 +195,7 @@ class ASGI(Server):
                 self.flush_soon(conn)
                 continue
             self.count()
-            exchange = (Socket if request[1] == WEBSOCKET else Exchange)(self, conn, request)
+            exchange = self.exchange(conn, request)
             conn.running.add(exchange)
             conn.queued[request[0]] = exchange
             task = self.task(exchange.run())
@@ -198,6 +203,10 @@ class ASGI(Server):
                 exchange.task = task
                 self.tasks[task] = exchange
                 task.add_done_callback(self.tasks.pop)
+
+    def exchange(self, conn, request):
+        """What serves a request."""
+        return (Socket if request[1] == WEBSOCKET else Exchange)(self, conn, request)
 
     def flush_soon(self, conn):
         """Sends what was posted at the end of this turn of the loop, so that responses share a write."""

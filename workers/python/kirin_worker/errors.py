@@ -4,6 +4,9 @@ USAGE = 2
 BOOT = 3
 APPLICATION = 4
 
+TORNADO_MISSING = ("the worker class tornado wants tornado, which cannot be imported: %s; install it where the "
+                   "application lives (python3-tornado in Debian, tornado by pip)")
+
 
 class WorkerError(Exception):
     """What a user can mend: one line, and the exit status that goes with it."""

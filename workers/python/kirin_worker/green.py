@@ -3,12 +3,13 @@
 import os
 import sys
 from _thread import get_ident
+from time import monotonic
 
-from .green_kits import KITS, stacks
+from .green_kits import KITS, greenlets
 from .loopwatch import LoopWatch
 from .parallel import Parallel
 from .trace import find_local
-from .wsgi import Runner, request_line
+from .wsgi import UNBEGUN, OverTime, Runner, request_line
 
 
 class Green(Parallel):
@@ -24,6 +25,7 @@ class Green(Parallel):
         self.readers = {}           # by descriptor
         self.idle = []              # runners
         self.unflushed = set()      # connections with responses of this turn
+        self.working = {}           # by connection and id: the green thread, and its runner
         self.asked = None           # what the watch wants called
         signals.unwinding = False
         Parallel.__init__(self, app, listener, options, log, signals)
@@ -79,10 +81,27 @@ class Green(Parallel):
     def work(self, conn, serial, request):
         """The life of a request's green thread."""
         runner = self.idle.pop() if self.idle else self.hire()
+        self.working[conn, request[0]] = (self.kit.current(), runner, monotonic())
         try:
             self.handle(runner, conn, serial, request)
         finally:
+            self.working.pop((conn, request[0]), None)
             self.idle.append(runner)
+
+    def adopt(self, sock):
+        conn = Parallel.adopt(self, sock)
+        conn.on_cancel = self.give_up
+        return conn
+
+    def give_up(self, conn, idents):
+        """Ends requests that the front has answered for, since they took longer than request_timeout."""
+        limit = self.options.request_timeout
+        if not limit:
+            return
+        for ident in idents:
+            thread, runner, begun = self.working.get((conn, ident), (None, None, 0))
+            if thread is not None and monotonic() - begun > limit / 2 and runner.exchange.state == UNBEGUN:
+                self.kit.throw(thread, OverTime("over its time (request_timeout, %g s): cancelled" % limit))
 
     def hire(self):
         runner = Runner(self.app, self.options, self.log)
@@ -138,4 +157,14 @@ class Green(Parallel):
         return runner.conn, runner.ident, request_line(runner.environ), runner.environ
 
     def format_stacks(self):
-        return stacks()
+        """Where every green thread waits."""
+        from .stacks import format_green
+        return format_green(greenlets(), self.title)
+
+    def title(self, found, frame):
+        """A green thread's name, and its request."""
+        from .stacks import local
+        name = getattr(found, "name", None) or repr(found)
+        runner = local(frame, Green.work.__code__, "runner")
+        environ = None if runner is None else runner.environ
+        return name if environ is None else "%s (%s)" % (name, request_line(environ))

@@ -11,7 +11,7 @@ class GeventKit:
         from gevent.event import Event
         from gevent.socket import socketpair, wait_read
         self.spawn = spawn
-        self.kill = kill
+        self.kill = self.throw = kill
         self.current = getcurrent
         self.soon = lambda call, *args: get_hub().loop.run_callback(call, *args)
         self.event = Event
@@ -52,7 +52,7 @@ class EventletKit:
         from eventlet import greenthread, hubs
         from eventlet.green.socket import socketpair
         self.spawn = greenthread.spawn
-        self.kill = greenthread.kill
+        self.kill = self.throw = greenthread.kill
         self.current = greenthread.getcurrent
         self.soon = lambda call, *args: hubs.get_hub().schedule_call_global(0, call, *args)
         self.event = EventletEvent
@@ -80,18 +80,12 @@ def patch(name):
         KITS[name].patch()
     except ImportError as error:
         raise WorkerError("the worker class %s wants %s, which cannot be imported: %s; install it where the "
-                          "application lives" % (name, name, error))
+                          "application lives (python3-%s in Debian, %s by pip)" % (name, name, error, name, name))
 
 
-def stacks():
-    """Where every green thread stands."""
+def greenlets():
+    """All that there are."""
     import gc
-    from traceback import format_stack
 
     from greenlet import greenlet
-    parts = ["where the green threads stand\n"]
-    for found in gc.get_objects():
-        if isinstance(found, greenlet) and found.gr_frame is not None:
-            parts.append("%r\n" % found)
-            parts.extend(format_stack(found.gr_frame))
-    return "".join(parts)
+    return [found for found in gc.get_objects() if isinstance(found, greenlet)]

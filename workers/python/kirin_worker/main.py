@@ -95,10 +95,10 @@ def load_all(options, log, signals):
     prepare_logs(options, log, signals)
     app, reloader = application(options, log)
     if kind is None:
-        options.kind = "asgi" if is_asgi(app) else "gthread" if options.threads > 1 else "sync"
+        options.kind = found_class(app, options)
         kind = server_class(options)
     elif options.kind != "asgi":
-        refuse_asgi(app, options)
+        refuse_other(app, options)
     return kind, app, reloader
 
 
@@ -111,6 +111,10 @@ def server_class(options):
         from . import green, green_kits
         green_kits.patch(options.kind)
         return green.Green
+    if options.kind == "tornado":
+        from . import tornado_server
+        tornado_server.prepare(options)
+        return tornado_server.Maker()
     if options.kind == "gthread":
         from .gthread import GThread
         return GThread
@@ -159,10 +163,30 @@ def load_named(options):
     return load(options.application)
 
 
-def refuse_asgi(app, options):
-    """An ASGI application fails its every request in a class that speaks WSGI."""
+def found_class(app, options):
+    """What ``auto`` is for an application."""
+    if is_asgi(app):
+        return "asgi"
+    if is_tornados(app):
+        return "tornado"
+    return "gthread" if options.threads > 1 else "sync"
+
+
+def is_tornados(app):
+    """Whether it is a tornado.web.Application, which has imported what tells."""
+    if "tornado.httputil" not in sys.modules:
+        return False
+    from . import tornado_server
+    return tornado_server.is_tornados(app)
+
+
+def refuse_other(app, options):
+    """An application of another interface fails its every request in a class that speaks WSGI."""
     if is_asgi(app):
         raise LoadError("%s is an ASGI application, and the worker class %s serves WSGI: use asgi or auto"
+                        % (options.application, options.kind))
+    if options.kind != "tornado" and is_tornados(app):
+        raise LoadError("%s is an application of Tornado's, and the worker class %s serves WSGI: use tornado or auto"
                         % (options.application, options.kind))
 
 

@@ -2,7 +2,7 @@
 
 from .errors import USAGE, WorkerError
 
-CLASSES = ("auto", "sync", "gthread", "gevent", "eventlet", "asgi")
+CLASSES = ("auto", "sync", "gthread", "gevent", "eventlet", "tornado", "asgi")
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
@@ -59,6 +59,7 @@ class Options:
         self.asgi_lifespan = "auto"     # or on, off
         self.disconnect_grace = 3.0     # from a client's going to the cancellation of its task
         self.timeout = 0.0              # of a request
+        self.request_timeout = 0.0      # after which the front answers for it
         self.graceful_timeout = 30.0    # from SIGTERM to the end
         self.max_requests = 0           # 0: never retire
         self.max_requests_jitter = 0
@@ -91,6 +92,7 @@ PARSERS = {
     "asgi-lifespan": ("asgi_lifespan", _one_of("auto", "on", "off")),
     "asgi-disconnect-grace-period": ("disconnect_grace", _seconds),
     "timeout": ("timeout", _seconds),
+    "request-timeout": ("request_timeout", _seconds),
     "graceful-timeout": ("graceful_timeout", _seconds),
     "max-requests": ("max_requests", _count),
     "max-requests-jitter": ("max_requests_jitter", _count),

@@ -80,6 +80,7 @@ class Connection:
         self.requests = deque()
         self.cancelled = set()      # ids of requests that need not be begun
         self.draining = False       # DRAIN was read
+        self.on_cancel = None       # told of ids that are cancelled, whether they have begun or not
         self.gone = False           # end of file or an error: nothing more in either direction
         self.queued = set()         # of threads: ids of requests that were handed on and are not begun
         self.running = set()        # and of those that are not ended
@@ -152,7 +153,10 @@ class Connection:
         elif kind == CANCEL:
             waiting = set(self.queued)
             waiting.update(request[0] for request in self.requests)
-            self.cancelled.update(waiting.intersection(loads(payload)))
+            idents = loads(payload)
+            self.cancelled.update(waiting.intersection(idents))
+            if self.on_cancel is not None:
+                self.on_cancel(self, idents)
         elif kind == DRAIN:
             self.draining = True
         for fd in taken:

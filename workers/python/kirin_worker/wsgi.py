@@ -33,6 +33,10 @@ class ClientGone(Exception):
     """Nobody reads the stream any more."""
 
 
+class OverTime(BaseException):
+    """A request took longer than a client is to wait."""
+
+
 class Quit(BaseException):
     """A signal asked the process to end at once."""
 
@@ -72,7 +76,8 @@ class Runner:
         self.errors = ErrorStream(log)
         self.base = environment(options, self.errors)
         self.clock = 0.0        # when the application began to work; 0 while it does not
-        self.conn = None        # these three: what it works on
+        self.conn = None        # these four: what it works on
+        self.exchange = None
         self.ident = 0
         self.environ = None
         self.socketpair = socketpair    # makes the socket of a stream
@@ -84,7 +89,7 @@ class Runner:
     def run(self, conn, request, now):
         """Runs one request, begun at ``now``, to its end. Responses are posted; some are sent already."""
         ident, kind, environ, body = request
-        exchange = Exchange(self, conn, ident)
+        self.exchange = exchange = Exchange(self, conn, ident)
         environ.update(self.base)
         if kind == RAW:
             source = exchange.offer(body[1], environ)

@@ -30,7 +30,7 @@ class Usage(WorkerCase):
                 (["serve", "--timeout=-1", "a:b"], "--timeout=-1: not a value that it takes"),
                 (["serve", "--timeout=soon", "a:b"], "--timeout=soon: not a value that it takes"),
                 (["serve", "--timeout=nan", "a:b"], "--timeout=nan: not a value that it takes"),
-                (["serve", "--class=tornado", "a:b"], "--class=tornado: not a value that it takes"),
+                (["serve", "--class=tornade", "a:b"], "--class=tornade: not a value that it takes"),
                 (["serve", "--log-level=loud", "a:b"], "--log-level=loud: not a value that it takes"),
                 (["serve", "--umask=x", "a:b"], "--umask=x: not a value that it takes"),
                 (["serve", "--reload=yes", "a:b"], "unknown option --reload"),

@@ -5,7 +5,7 @@ import time
 import unittest
 
 from tests.case import ServedCase, WorkerCase
-from tests.front import DRAIN, STATUS
+from tests.front import CANCEL, DRAIN, STATUS
 
 
 class Green:
@@ -94,6 +94,7 @@ class Ends:
 
     def test_blocked_hub(self):
         worker, wire = self.served("slow:app", "--timeout=0.4", notify=True)
+        wire.request("/sleep?60")
         ident = wire.request("/spin?60")
         self.assertEqual(wire.expect(STATUS), {"overtime": [ident]})
         worker.notified("WATCHDOG=trigger")
@@ -101,11 +102,25 @@ class Ends:
         self.assertEqual(worker.wait(), -6)
         log = worker.wait_log("slow.py")
         self.assertIn("the event loop has stood still for 0.4 s: GET /spin?60", log)
-        self.assertIn("where the green threads stand", log)
+        self.assertRegex(log, r"green threads stand\n(.*\n)*.*\(GET /sleep\?60\)\n(.*\n)*.*time.sleep\(float")
 
     def test_a_slow_request_is_not_over_its_time(self):
         _, wire = self.served("slow:app", "--timeout=0.2")
         self.assertEqual(wire.get("/sleep?0.7").status, "200 OK")
+
+    def test_given_up_by_the_front(self):
+        """CANCEL of a request that the front has answered for ends it; of one whose client is gone it does not."""
+        worker, wire = self.served("slow:app", "--request-timeout=1")
+        late = wire.request("/sleep?60")
+        gone = wire.request("/sleep?2")
+        wire.get("/")
+        wire.send(CANCEL, [gone])
+        self.assertTrue(wire.quiet(0.8))
+        wire.send(CANCEL, [late])
+        self.assertEqual(wire.answer(late).status, "500 Internal Server Error")
+        self.assertEqual(wire.answer(gone).status, "200 OK")
+        log = worker.wait_log("over its time (request_timeout, 1 s): cancelled")
+        self.assertIn("time.sleep(float", log)
 
 
 if sys.implementation.name == "cpython":
