@@ -139,8 +139,17 @@ func (im *Importer) take(p *Plan, c Command, cfg *config.Config) {
 	if given := p.values("App", "Directory"); len(given) > 0 && given[0] == "/" {
 		p.drop("App", "Directory")
 	}
+	im.writable(p, c)
 	for _, w := range cfg.Warnings {
 		p.leave(c.From, "%s", w)
+	}
+}
+
+// writable lets the application write where it is, as it could before: kirin's workers have a read-only file system unless told otherwise.
+func (im *Importer) writable(p *Plan, c Command) {
+	for _, dir := range p.values("App", "Directory") {
+		p.add("Worker", "ReadWritePaths", dir, c.From+": it may write to its folder; remove this if it never does")
+		p.leave(c.From, "workers may write to %s, StateDirectory= and a /tmp of their own alone: name other folders in ReadWritePaths=", dir)
 	}
 }
 
