@@ -40,7 +40,7 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("kirin version {{.Version}}\n")
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newRun(), newVersion())
-	root.AddCommand(newServe(), newReload(), newReexec(), newScale(), newStatus(), newCheck(), newUnits(), newRefuse(), newHolders(), newManual(), newSettings(), newImport())
+	root.AddCommand(newServe(), newReload(), newReexec(), newScale(), newStatus(), newCheck(), newUnits(), newRefuse(), newHolders(), newManual(), newSettings(), newImport(), newTune())
 	return root
 }
 
