@@ -35,6 +35,8 @@ type App struct {
 	Directory string
 	// User and Group run the workers; without a user, systemd makes one up.
 	User, Group string
+	// Files are directories, absolute, that the front reads.
+	Files []string
 	// Umask is in octal digits; empty leaves systemd's default, 0022.
 	Umask string
 	// Env are NAME=VALUE.

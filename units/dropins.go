@@ -97,6 +97,7 @@ func (a *App) front(version int) File {
 	} else { // no back-off: an application that cannot start is not tried again at once
 		s.add("Service", "RestartSec", "1s")
 	}
+	s.addFiles(a.Files)
 	s.addAll("Service", a.Front)
 	return s.file(a.names().Front(), a.head())
 }

@@ -96,7 +96,7 @@ func (s *server) serve(ctx context.Context, cfg *config.Config) error {
 
 // start brings everything up, in the order in which mistakes are cheapest to find. On an error, release undoes it.
 func (s *server) start(ctx context.Context, cfg *config.Config) error {
-	steps := []func(context.Context, *config.Config) error{s.openLogs, s.claimPidfile, s.bind, s.startWorkers, s.settle, s.open}
+	steps := []func(context.Context, *config.Config) error{s.openLogs, s.checkFiles, s.claimPidfile, s.bind, s.startWorkers, s.settle, s.open}
 	for _, step := range steps {
 		if err := step(ctx, cfg); err != nil {
 			return err
@@ -189,7 +189,10 @@ func (s *server) settle(ctx context.Context, _ *config.Config) error {
 
 // open begins to accept, and says so.
 func (s *server) open(_ context.Context, cfg *config.Config) error {
-	o := s.frontOptions(cfg)
+	o, err := s.frontOptions(cfg)
+	if err != nil {
+		return err
+	}
 	s.front = front.New(s.pool, o)
 	s.engine = front.NewServer(s.front, o)
 	if err := s.handover.Ready(); err != nil {

@@ -43,11 +43,15 @@ func (s *server) takeIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.roll(ctx, cfg); err != nil {
+	o, err := s.frontOptions(cfg)
+	if err == nil {
+		err = s.roll(ctx, cfg)
+	}
+	if err != nil {
 		s.sockets.revert()
 		return err
 	}
-	s.front.Configure(s.frontOptions(cfg))
+	s.front.Configure(o)
 	s.accept(added)
 	s.sockets.dropOld()
 	s.mu.Lock()

@@ -181,7 +181,7 @@ func (s *server) poolOptions(cfg *config.Config) workers.Options {
 	}
 }
 
-func (s *server) frontOptions(cfg *config.Config) front.Options {
+func (s *server) frontOptions(cfg *config.Config) (front.Options, error) {
 	o := front.Options{
 		RequestLine: cfg.LimitRequestLine, FieldCount: cfg.LimitRequestFields, FieldSize: cfg.LimitRequestFieldSize,
 		AnyMethod: cfg.AnyMethod, KeepAlive: cfg.KeepAlive,
@@ -190,8 +190,8 @@ func (s *server) frontOptions(cfg *config.Config) front.Options {
 		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(), SpoolDir: cfg.SpoolDir,
 		Loops: s.loops, Logger: s.log, Access: s.over,
 	}
-	edgeOptions(&o, &cfg.Edge)
-	return o
+	err := edgeOptions(&o, &cfg.Edge)
+	return o, err
 }
 
 func headerMap(word string) front.HeaderMap {

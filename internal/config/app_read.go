@@ -161,6 +161,9 @@ func (r *appReader) set(s *Setting, text string, source Source) error {
 	}
 	if s.lists() {
 		r.lists[s.Name] = append(r.lists[s.Name], items...)
+		for _, item := range items {
+			r.app.places[s.Name+"="+item] = source
+		}
 		if s.Name == "bind" {
 			r.app.binds = append(r.app.binds, source)
 			if err := checkAbsolute(items[0]); err != nil {

@@ -22,6 +22,8 @@ type Edge struct {
 	HealthPath      string // empty: none
 	HealthLog       bool
 	RequestIDHeader string // empty: none
+
+	Files Files
 }
 
 // edge fills that.
@@ -41,7 +43,7 @@ func (m *merge) edge(c *Config) error {
 			Mend:    "say how many proxies there are, or name their networks in forwarded_allow_ips",
 		}
 	}
-	return nil
+	return m.files(c)
 }
 
 // peers are the networks of a list, and whether it is everybody.

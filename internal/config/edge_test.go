@@ -2,23 +2,29 @@ package config
 
 import (
 	"net/netip"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/kirin-server/kirin/internal/front"
+	"github.com/kirin-server/kirin/internal/static"
 )
 
 // oursAtTheEdge are the settings of the edge that Gunicorn has not.
 var oursAtTheEdge = []string{
 	"proxy_headers", "proxy_hops", "health_path", "health_log", "request_id_header",
+	"static", "static_max_age", "static_immutable", "static_index", "static_fallthrough", "internal_files",
 }
 
 func TestEdgeDefaults(t *testing.T) {
 	got := sources{dir: t.TempDir(), line: "app:app"}.mustLoad(t).Edge
 	want := Edge{
 		ProxyProtocol: "off", ProxyAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, ProxyHops: 1,
-		RequestIDHeader: "X-Request-ID",
+		RequestIDHeader: "X-Request-ID", Files: Files{
+			Static:   static.Options{Immutable: []string{}},
+			Internal: static.Options{Immutable: []string{}, Private: true},
+		},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -26,15 +32,27 @@ func TestEdgeDefaults(t *testing.T) {
 }
 
 func TestEdge(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(dir+"/s", 0o755); err != nil {
+		t.Fatal(err)
+	}
 	got := sources{
-		dir: t.TempDir(),
+		dir: dir,
 		line: "--proxy-protocol --proxy-allow-from 10.0.0.0/8,* --proxy-headers X-Forwarded-For,x-forwarded-proto --proxy-hops 2 " +
-			"--health-path /healthz --health-log --request-id-header X-Trace app:app",
+			"--health-path /healthz --health-log --request-id-header X-Trace " +
+			"--static /static=s --static /=/ --static-max-age 60 --static-immutable /static/a/* --static-index index.html --static-fallthrough --internal-files /p/=s app:app",
 	}.mustLoad(t).Edge
 	want := Edge{
 		ProxyProtocol: "auto", ProxyAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxyAllowAll: true,
 		ProxyFields: front.ToldFor | front.ToldProto, ProxyHops: 2,
 		HealthPath: "/healthz", HealthLog: true, RequestIDHeader: "X-Trace",
+		Files: Files{
+			Static: static.Options{
+				Mounts: []static.Mount{{Prefix: "/static/", Dir: dir + "/s"}, {Prefix: "/", Dir: "/"}}, MaxAge: 60,
+				Immutable: []string{"/static/a/*"}, Index: "index.html", FallThrough: true,
+			},
+			Internal: static.Options{Mounts: []static.Mount{{Prefix: "/p/", Dir: dir + "/s"}}, MaxAge: 60, Immutable: []string{"/static/a/*"}, Private: true},
+		},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -53,6 +71,15 @@ func TestEdgeRefuses(t *testing.T) {
 		"--health-path healthz":                                            "not a path",
 		"--request-id-header Content-Length":                               "not the name of a header",
 		"--request-id-header X_Y":                                          "not the name of a header",
+		"--static /static/":                                                "form /PREFIX/=DIRECTORY",
+		"--static static/=.":                                               "form /PREFIX/=DIRECTORY",
+		"--static /a/../b/=.":                                              "form /PREFIX/=DIRECTORY",
+		"--static /a/=. --static /a=..":                                    "there twice",
+		"--static /static/=no-such-dir":                                    "no such file or directory",
+		"--static /static/=/etc/passwd":                                    "not a directory",
+		"--internal-files /p/=nothing":                                     "no such file or directory",
+		"--static-immutable /[":                                            "not a pattern",
+		"--static-index a/b":                                               "not the name of a file",
 		"--proxy-protocol=v3":                                              "v3",
 	} {
 		if e := (sources{line: line + " app:app"}).refused(t); !strings.Contains(e.Problem, problem) {

@@ -24,4 +24,31 @@ var edgeSettings = []*Setting{
 		State: Implemented, check: checkFieldName,
 		Help: "header with a request's id in the environ and the response, taken from the proxies of forwarded_allow_ips; empty: none",
 	},
+	{
+		Name: "static", Section: "kirin", Long: []string{"static"}, Kind: List, Default: []string{}, Meta: "/PREFIX/=DIR", State: Implemented,
+		check: checkMounts,
+		Help:  "have the front serve the files of a directory below a path, such as /static/=static; may be given several times",
+	},
+	{
+		Name: "static_max_age", Section: "kirin", Long: []string{"static-max-age"}, Kind: Int, Default: 0, Meta: "SECONDS", State: Implemented,
+		Help: "how long caches may keep a static file without asking whether it is the same; 0: they always ask. A file with a hash in its name may be kept for a year",
+	},
+	{
+		Name: "static_immutable", Section: "kirin", Long: []string{"static-immutable"}, Kind: CommaList, Default: []string{}, Meta: "LIST",
+		State: Implemented, check: checkPatterns,
+		Help: "patterns of URL paths, such as /static/assets/*, whose files never change, with commas",
+	},
+	{
+		Name: "static_index", Section: "kirin", Long: []string{"static-index"}, Kind: String, Meta: "NAME", State: Implemented, check: checkFileName,
+		Help: "the file that is served for a directory, such as index.html; there is none by default",
+	},
+	{
+		Name: "static_fallthrough", Section: "kirin", Long: []string{"static-fallthrough"}, Kind: Bool, Default: false, State: Implemented,
+		Help: "give a request for a static file that is not there to the application, in place of 404; it is always so below /",
+	},
+	{
+		Name: "internal_files", Section: "kirin", Long: []string{"internal-files"}, Kind: List, Default: []string{}, Meta: "/PREFIX/=DIR",
+		State: Implemented, check: checkMounts,
+		Help: "let the application have files of a directory sent by X-Accel-Redirect: /PREFIX/NAME, or X-Sendfile: DIR/NAME; may be given several times",
+	},
 }

@@ -45,5 +45,5 @@ func (s *service) ownAnswer() bool {
 		s.health()
 		return true
 	}
-	return false
+	return s.static()
 }

@@ -67,7 +67,7 @@ func (c *loopConn) parse() bool {
 	m.start += n
 	m.floor = m.start
 	m.begin(&c.conn, began)
-	if err == nil && !m.plain() {
+	if err == nil && (!m.plain() || !c.quick()) {
 		c.lend(c.serveWhole)
 		return true
 	}
@@ -191,7 +191,7 @@ func (m *memory) respond(r *wire.Response) {
 		if len(c.out) < flushSize { // clients can do without them
 			s.interim(r)
 		}
-	case r.Kind == wire.Complete && len(r.Body) <= inlineMax:
+	case r.Kind == wire.Complete && len(r.Body) <= inlineMax && !s.o.names(r):
 		s.final(r)
 		s.over()
 		c.answered()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kirin-server/kirin/internal/http1"
 	"github.com/kirin-server/kirin/internal/proxies"
+	"github.com/kirin-server/kirin/internal/static"
 )
 
 // Options are a front's settings, most of them Gunicorn's. Zero values mean what the comments say.
@@ -32,6 +33,9 @@ type Options struct {
 
 	ProxyFields Told // fields of trusted proxies that say who the client is and what it has asked for
 	ProxyHops   int  // how many proxies write them; 0: as many as Trusted has, from the nearest on
+
+	Static   *static.Site // files that the front serves; nil: none
+	Internal *static.Site // files that the application may have served, by X-Sendfile and X-Accel-Redirect; nil: none
 
 	HealthPath   string // a path that the front answers: 200 as long as it can serve; empty: none
 	HealthLogged bool   // such requests are in the access log, too

@@ -381,7 +381,7 @@ func (s *service) final(r *wire.Response) {
 		return
 	}
 	h := s.prepare(r)
-	if h == nil {
+	if h == nil || s.accel(h) {
 		return
 	}
 	have := int64(len(r.Body))
@@ -414,13 +414,7 @@ func regular(f *os.File) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-func (s *service) sendFile(r *wire.Response, count int64) {
-	n, err := s.w.WriteFile(r.File, r.Offset, count)
-	s.x.Sent += n
-	if err != nil || n < count {
-		s.w.Abort()
-	}
-}
+func (s *service) sendFile(r *wire.Response, count int64) { s.sendPart(r.File, r.Offset, count) }
 
 func (s *service) short(have, length int64) {
 	s.log().Error(fmt.Sprintf("the application said Content-Length: %s and gave %d bytes (%s %s)",

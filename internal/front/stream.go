@@ -28,7 +28,7 @@ func (s *service) stream(r *wire.Response) bool {
 	}
 	defer sock.Close() // which ends a worker that goes on writing
 	h := s.prepare(r)
-	if h == nil {
+	if h == nil || s.accel(h) {
 		return s.release()
 	}
 	if name := s.trailerNames(r); name != "" && h.length < 0 {
