@@ -47,6 +47,14 @@ func newRun() *cobra.Command {
 	return cmd
 }
 
+// printed is what --print-config shows.
+func printed(cfg *config.Config) string {
+	if cfg.Verbose {
+		return cfg.PrintSources()
+	}
+	return cfg.Print()
+}
+
 // run reads the configuration and serves. The configuration is read again, from all its sources, at every reload.
 func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) error {
 	inputs := config.Inputs{Args: options, Evaluate: evaluate}
@@ -59,7 +67,7 @@ func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) er
 		fmt.Fprintf(stderr, "kirin: warning: %s\n", w)
 	}
 	if cfg.PrintConfig {
-		fmt.Fprint(stdout, cfg.Print())
+		fmt.Fprint(stdout, printed(cfg))
 	}
 	if cfg.PrintConfig || cfg.CheckConfig {
 		return checkApplication(ctx, cfg)

@@ -39,6 +39,7 @@ var elsewhere = map[string][2]string{
 	"pidfile":      {"systemd knows the process", "remove it: systemctl show -P MainPID kirin@NAME.service says which"},
 	"check_config": {"this is for the command line", "use kirin check NAME"},
 	"print_config": {"this is for the command line", "use kirin units NAME"},
+	"verbose":      {"this is for the command line", "use kirin units NAME"},
 	"reuse_port":   {"the socket is systemd's", "write ReusePort=yes in the section [Socket]"},
 	"daemon":       {"systemd keeps the process", "remove it"},
 }

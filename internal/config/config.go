@@ -81,13 +81,15 @@ type Config struct {
 	ReloadExtraFiles []string // absolute; may be patterns of filepath.Glob
 
 	CheckConfig, PrintConfig bool
+	Verbose                  bool // and the sources with it
 
 	// Warnings are lines for the user about things that were passed over.
 	Warnings []string
 	// Notes are lines for the log about values that change nothing.
 	Notes []string
 
-	values map[string]value
+	values  map[string]value
+	earlier map[string][]value // what lost, lowest precedence first
 }
 
 // config makes the typed form of the merged values.
@@ -99,7 +101,7 @@ func (m *merge) config() (*Config, error) {
 			Mend: "name the module and the callable in it, for example: kirin run app:app",
 		}
 	}
-	c := &Config{values: m.values, Warnings: m.warnings, Notes: m.sortedNotes()}
+	c := &Config{values: m.values, earlier: m.earlier, Warnings: m.warnings, Notes: m.sortedNotes()}
 	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.telemetry, m.pythonLogging, m.requests}
 	for _, step := range steps {
 		if err := step(c); err != nil {

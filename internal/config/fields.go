@@ -25,6 +25,7 @@ func (m *merge) process(c *Config) error {
 	c.ReusePort, c.InitGroups = m.flag("reuse_port"), m.flag("initgroups")
 	c.SpoolDir = optionalPath(c.Chdir, m.text("tmp_upload_dir"))
 	c.Reload = m.flag("reload")
+	c.Verbose = m.flag("verbose")
 	c.CheckConfig, c.PrintConfig = m.flag("check_config"), m.flag("print_config")
 	return m.extraFiles(c)
 }

@@ -40,8 +40,9 @@ type merge struct {
 	fileName string // the configuration file that was read
 	remote   bool   // the values are for processes elsewhere: nothing is looked for here
 	warnings []string
-	objects  map[string]bool   // settings whose value has no form outside Python
-	notes    map[string]string // by setting: what is said of a value that changes nothing
+	earlier  map[string][]value // values that a later source has replaced
+	objects  map[string]bool    // settings whose value has no form outside Python
+	notes    map[string]string  // by setting: what is said of a value that changes nothing
 }
 
 // Load reads every source and merges them. An error that the user can mend is an [*Error].
@@ -80,7 +81,7 @@ func newMerge(in Inputs) (*merge, error) {
 		}
 		in.Dir = dir
 	}
-	m := &merge{in: in, values: map[string]value{}, notes: map[string]string{}, objects: map[string]bool{}, remote: in.Remote}
+	m := &merge{in: in, values: map[string]value{}, notes: map[string]string{}, objects: map[string]bool{}, earlier: map[string][]value{}, remote: in.Remote}
 	for _, s := range table {
 		m.values[s.Name] = value{v: s.Default}
 	}
@@ -223,12 +224,20 @@ func (m *merge) accept(s *Setting, raw any, source Source) error {
 	if err != nil {
 		return &Error{Setting: s.Name, Source: source, Problem: err.Error()}
 	}
+	m.outdo(s.Name)
 	delete(m.notes, s.Name)
 	if !plain && s.inert() {
 		m.notes[s.Name] = s.note(source)
 	}
 	m.values[s.Name] = value{v: v, source: source}
 	return nil
+}
+
+// outdo keeps a value that is about to be replaced, unless it is a default or of the same place.
+func (m *merge) outdo(name string) {
+	if before := m.values[name]; before.source.Origin != FromDefault && m.earlier != nil {
+		m.earlier[name] = append(m.earlier[name], before)
+	}
 }
 
 // application takes MODULE:CALLABLE from the command line, which wins over wsgi_app.

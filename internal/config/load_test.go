@@ -104,6 +104,7 @@ func TestDefaults(t *testing.T) {
 		ForwarderHeaders:    []string{"SCRIPT_NAME", "PATH_INFO"}, HeaderMap: "drop", Edge: got.Edge,
 	}
 	want.values = got.values
+	want.earlier = got.earlier
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -142,6 +143,7 @@ func TestEveryField(t *testing.T) {
 		Reload: true, ReloadExtraFiles: []string{shop + "/t/*.html"}, CheckConfig: true, PrintConfig: true,
 	}
 	want.values = got.values
+	want.earlier = got.earlier
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

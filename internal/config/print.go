@@ -66,6 +66,20 @@ func (c *Config) Print() string {
 	return b.String()
 }
 
+// PrintSources is Print with the place that each value comes from, and what another place said that did not win.
+func (c *Config) PrintSources() string {
+	var b strings.Builder
+	for line := range strings.Lines(c.Print()) {
+		name, _, _ := strings.Cut(line, " ")
+		fmt.Fprintf(&b, "%s  # %s", strings.TrimSuffix(line, "\n"), c.values[name].source)
+		for _, lost := range slices.Backward(c.earlier[name]) {
+			fmt.Fprintf(&b, ", which wins over %s (%s)", bare(lost.v), lost.source)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
 // bare writes a value as Python's print() does: a string has no quotes.
 func bare(v any) string {
 	if text, ok := v.(string); ok {

@@ -14,6 +14,7 @@ var table = slices.Concat(
 	requestSettings,
 	loggingSettings,
 	debuggingSettings,
+	[]*Setting{verboseSetting},
 	namingSettings,
 	tlsSettings,
 	http2Settings,
@@ -136,6 +137,11 @@ var debuggingSettings = []*Setting{
 		Name: "print_config", Section: "Debugging", Long: []string{"print-config"}, Kind: Bool, Default: false, State: Implemented,
 		Help: "print every setting as it was resolved, load the application once, and exit",
 	},
+}
+
+var verboseSetting = &Setting{
+	Name: "verbose", Section: "Debugging", Long: []string{"verbose"}, Kind: Bool, Default: false, State: Implemented, NoFile: true,
+	Help: "with --print-config: also where each value comes from, and which it has won over",
 }
 
 var namingSettings = []*Setting{
