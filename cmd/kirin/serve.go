@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -209,6 +210,9 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 	s.wg.Go(s.sayMetrics)
 	if s.serving != nil {
 		s.serving()
+	}
+	if os.Getpid() == 1 {
+		s.wg.Go(s.reapOrphans)
 	}
 	return nil
 }
