@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"test":              {"internal/testkit"},
 	"test/systemd":      {"internal/testkit", "internal/box"},
 	"test/package":      {"internal/testkit", "internal/box"},
+	"test/docs":         {"internal/testkit", "internal/box"},
 }
 
 // helpers are packages that any test may import: those made for tests, and the event loop, which pools are tested with.
