@@ -148,7 +148,7 @@ func (v *visitor) use(i *image) {
 	}
 	answers()
 	v.within(i.healthcheck...)
-	if said := v.within("ps", "-A", "-o", "pid=,user=,args="); !strings.Contains(said, "1 shop     kirin run") || strings.Count(said, "kirin_worker")+strings.Count(said, "kirin-worker") < 2 {
+	if said := v.within("ps", "-A", "-o", "pid=,user=,args="); !strings.Contains(said, "1 shop     kirin run") || strings.Count(said, " serve --class=") != 2 {
 		v.t.Errorf("process 1 is not kirin, as shop, with two workers:\n%s", said)
 	}
 	v.Exec("kill", "-HUP", v.first())

@@ -26,6 +26,8 @@ var followed = map[string]string{
 	"docs/memory.md":             install,
 	"docs/troubleshooting.md":    install,
 	"docs/security.md":           install,
+	"docs/units.md":              install,
+	"docs/logs.md":               install,
 }
 
 // What a reader has done before.
@@ -53,16 +55,15 @@ var elsewhere = map[string]string{
 	"docs/gunicorn.md":    "has no commands",
 	"docs/hooks.md":       "the tests of the hooks",
 	"docs/http.md":        "has no commands",
-	"docs/logs.md":        "the tests of the journal in test/systemd",
 	"docs/moving.md":      "the tests of kirin import",
 	"docs/packages.md":    "test/package",
+	"docs/preload.md":     "the tests of preload_app",
 	"docs/protocol.md":    "for those who write a worker",
 	"docs/proxies.md":     "the tests with nginx, HAProxy and Caddy",
 	"docs/reliability.md": "made by scripts/reliability",
 	"docs/settings.md":    "made from the table in internal/config",
 	"docs/static.md":      "the tests of static files",
 	"docs/tls.md":         "the tests of TLS",
-	"docs/units.md":       "test/systemd",
 }
 
 // TestPagesAreKnown wants every page to be followed, or tested elsewhere.
@@ -87,7 +88,7 @@ func TestPagesAreKnown(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for name, before := range followed {
-		t.Run(strings.TrimSuffix(strings.TrimPrefix(name, "docs/"), ".md"), func(t *testing.T) {
+		t.Run(strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(name, "docs/"), ".md"), "/", "-"), func(t *testing.T) {
 			t.Parallel()
 			blocks, err := page(read(t, name))
 			if err != nil {
