@@ -22,7 +22,7 @@ func inner(t *testing.T, s *testkit.Server) testkit.Process {
 	return testkit.Process{}
 }
 
-func kill(t *testing.T, p testkit.Process, sig syscall.Signal) {
+func signalTo(t *testing.T, p testkit.Process, sig syscall.Signal) {
 	t.Helper()
 	if err := syscall.Kill(p.PID, sig); err != nil {
 		t.Fatal(err)
@@ -58,24 +58,24 @@ func TestFirstProcessReaps(t *testing.T) {
 			if p.Parent() != first.PID {
 				t.Errorf("the parent of %v is %d, not process 1", p, p.Parent())
 			}
-			kill(t, p, syscall.SIGTERM)
+			signalTo(t, p, syscall.SIGTERM)
 		}
-		kill(t, s.Workers()[0], syscall.SIGKILL)
+		signalTo(t, s.Workers()[0], syscall.SIGKILL)
 		s.Err.Wait(t, "killed by SIGKILL")
 		testkit.EventuallyWithin(t, 2*testkit.Patience, "process 1 has no zombies", func() bool {
 			return first.Zombies() == 0 && len(sleepers(s)) == 0
 		})
 		wantStatus(t, s.Get("/"), 200)
 		for _, p := range sleepers(s) {
-			kill(t, p, syscall.SIGTERM)
+			signalTo(t, p, syscall.SIGTERM)
 		}
 	}
 	reaps()
-	kill(t, first, syscall.SIGUSR2)
+	signalTo(t, first, syscall.SIGUSR2)
 	s.Err.Wait(t, "has taken over")
 	testkit.Eventually(t, "the successor serves alone", func() bool { return len(s.Fronts()) == 2 && len(s.Workers()) == 1 })
 	reaps()
-	kill(t, first, syscall.SIGTERM)
+	signalTo(t, first, syscall.SIGTERM)
 	if code := s.ExitCode(); code != 0 {
 		t.Errorf("exit status %d", code)
 	}
@@ -88,12 +88,12 @@ func TestFirstProcessSignals(t *testing.T) {
 		s := testkit.Start(t, options{App: "hello:app", Front: firstProcess})
 		wantStatus(t, s.Get("/"), 200)
 		old := s.WaitWorkers(1)[0]
-		kill(t, inner(t, s), syscall.SIGHUP)
+		signalTo(t, inner(t, s), syscall.SIGHUP)
 		testkit.Eventually(t, "the worker is another one", func() bool {
 			now := s.Workers()
 			return len(now) == 1 && now[0].PID != old.PID
 		})
-		kill(t, inner(t, s), sig)
+		signalTo(t, inner(t, s), sig)
 		if code := s.ExitCode(); code != 0 {
 			t.Errorf("%v: exit status %d", sig, code)
 		}
