@@ -13,7 +13,7 @@ func TestPage(t *testing.T) {
 		"<!-- for people -->", "    echo a", "<!-- says: a -->", "<!-- says: b -->", "",
 		"<!-- serves: 127.0.0.1:8000 -->", "", "```", "kirin run app:app", "```", "",
 		"<!-- not run: it takes", "an hour -->", "", "    sleep 3600", "", "<!-- fails -->", "", "    false", "",
-		"<!-- run:", "touch x", "-->", "", "<!-- soon -->", "", "    # Dockerfile", "    FROM x", "",
+		"<!-- run:", "touch x", "-->", "", "<!-- soon -->", "<!-- may fail -->", "", "    # Dockerfile", "    FROM x", "",
 		"    # an ordinary comment", "    ls",
 	}, "\n")
 	want := []block{
@@ -22,7 +22,7 @@ func TestPage(t *testing.T) {
 		{kind: shown, line: 25, text: "sleep 3600"},
 		{kind: command, line: 29, text: "false", fails: true},
 		{kind: command, line: 31, text: "touch x", hidden: true},
-		{kind: file, line: 37, text: "# Dockerfile\nFROM x\n\n# an ordinary comment\nls", path: "Dockerfile", soon: true},
+		{kind: file, line: 38, text: "# Dockerfile\nFROM x\n\n# an ordinary comment\nls", path: "Dockerfile", soon: true, either: true},
 	}
 	got, err := page(text)
 	if err != nil {

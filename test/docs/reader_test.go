@@ -23,6 +23,7 @@ const (
 //	<!-- not run: REASON -->     before: it is not run
 //	<!-- serves: ADDRESS -->     before: it goes on in the background, and listens there
 //	<!-- fails -->               before: its last command fails, and is to
+//	<!-- may fail -->            before: its last command may fail
 //	<!-- soon -->                before: it is repeated until it says what it is to say
 //	<!-- says: TEXT -->          behind: TEXT is in its output; there may be several
 //	<!-- run: COMMANDS -->       a block of its own, which the reader need not run
@@ -35,6 +36,7 @@ type block struct {
 	path   string // of a file
 	at     string // where a server listens
 	fails  bool
+	either bool // its last command may fail
 	soon   bool
 	says   []string
 	hidden bool
@@ -63,7 +65,7 @@ type reader struct {
 }
 
 var (
-	comment  = regexp.MustCompile(`(?s)^<!-- *(not run|serves|fails|soon|says|run)\b:?(.*)-->$`)
+	comment  = regexp.MustCompile(`(?s)^<!-- *(not run|serves|fails|may fail|soon|says|run)\b:?(.*)-->$`)
 	pathLine = regexp.MustCompile(`^# ((?:/|\.)?[\w@.][\w@./:-]*)$`)
 )
 
@@ -85,7 +87,7 @@ func (r *reader) step() error {
 	return nil
 }
 
-func (r *reader) marked() bool { return r.reason != "" || r.ahead.at != "" || r.ahead.fails || r.ahead.soon }
+func (r *reader) marked() bool { return r.reason != "" || r.ahead.at != "" || r.ahead.fails || r.ahead.either || r.ahead.soon }
 
 func (r *reader) comment() error {
 	first := r.next
@@ -104,7 +106,7 @@ func (r *reader) comment() error {
 }
 
 func (r *reader) marker(line int, word, text string) error {
-	if needs := word != "fails" && word != "soon"; needs != (text != "") {
+	if needs := word != "fails" && word != "may fail" && word != "soon"; needs != (text != "") {
 		return fmt.Errorf("line %d: the marker %q has a text that it should not have, or lacks one", line, word)
 	}
 	switch word {
@@ -114,6 +116,8 @@ func (r *reader) marker(line int, word, text string) error {
 		r.ahead.at = text
 	case "fails":
 		r.ahead.fails = true
+	case "may fail":
+		r.ahead.either = true
 	case "soon":
 		r.ahead.soon = true
 	case "run":
@@ -159,7 +163,7 @@ func (r *reader) indented() error {
 // add takes a block, with what the markers before it have said.
 func (r *reader) add(b block) {
 	first, _, _ := strings.Cut(b.text, "\n")
-	b.at, b.fails, b.soon = r.ahead.at, r.ahead.fails, r.ahead.soon
+	b.at, b.fails, b.either, b.soon = r.ahead.at, r.ahead.fails, r.ahead.either, r.ahead.soon
 	switch m := pathLine.FindStringSubmatch(first); {
 	case r.reason != "":
 		b.kind = shown
