@@ -87,7 +87,9 @@ func (r *reader) step() error {
 	return nil
 }
 
-func (r *reader) marked() bool { return r.reason != "" || r.ahead.at != "" || r.ahead.fails || r.ahead.either || r.ahead.soon }
+func (r *reader) marked() bool {
+	return r.reason != "" || r.ahead.at != "" || r.ahead.fails || r.ahead.either || r.ahead.soon
+}
 
 func (r *reader) comment() error {
 	first := r.next
