@@ -62,6 +62,7 @@ var elsewhere = map[string]string{
 	"docs/proxies.md":     "the tests with nginx, HAProxy and Caddy",
 	"docs/reliability.md": "made by scripts/reliability",
 	"docs/settings.md":    "made from the table in internal/config",
+	"docs/signals.md":     "the tests of the signals",
 	"docs/static.md":      "the tests of static files",
 	"docs/tls.md":         "the tests of TLS",
 }

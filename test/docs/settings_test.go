@@ -15,9 +15,10 @@ var (
 	flagName = regexp.MustCompile("`(?:kirin run )?(--[a-z][a-z0-9_-]*)")
 )
 
-// strangers are words in the pages that look like a setting and are somebody else's: sd_notify's, journald's, Docker's, uvicorn's.
+// strangers are words in the pages that look like a setting and are somebody else's: sd_notify's, journald's, Docker's,
+// uvicorn's; or kirin's without being one (--verbose).
 var strangers = strings.Fields(`
-	KEY READY STATUS STOPPING WATCHDOG MAINPID SystemMaxUse MaxRetentionSec
+	--verbose KEY READY STATUS STOPPING WATCHDOG MAINPID SystemMaxUse MaxRetentionSec
 	--cap-drop --cpus --init --stop-timeout --security-opt --memory --read-only --tmpfs
 	--lifespan --limit-concurrency --loop --proxy-headers --timeout-keep-alive --http11-socket
 `)
@@ -63,12 +64,14 @@ func known(t *testing.T) map[string]bool {
 // addCommands adds the flags of kirin's subcommands.
 func addCommands(t *testing.T, kirin string, out map[string]bool) {
 	t.Helper()
-	help, err := exec.Command(kirin, "manual", "commands").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, flag := range regexp.MustCompile(`--[a-z][a-z0-9-]*`).FindAllString(string(help), -1) {
-		out[flag] = true
+	for _, words := range []string{"manual commands", "help run"} {
+		help, err := exec.Command(kirin, strings.Fields(words)...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, flag := range regexp.MustCompile(`--[a-z][a-z0-9-]*`).FindAllString(string(help), -1) {
+			out[flag] = true
+		}
 	}
 }
 
