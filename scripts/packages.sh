@@ -7,7 +7,7 @@ TEST_PACKAGES=(
     shellcheck pyflakes3 pycodestyle
     gcc libc6-dev wrk curl git nginx-light haproxy ca-certificates
     systemd dbus iproute2 procps util-linux
-    postgresql python3-psycopg2 gunicorn python3-venv python3-yaml jq
+    postgresql python3-psycopg2 gunicorn python3-pastedeploy python3-venv python3-yaml jq
     lintian rpmlint rpm cpio dnf createrepo-c apt-utils gnupg polkitd
     apparmor mandoc file zsh fish
 )

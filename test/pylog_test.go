@@ -176,3 +176,45 @@ func settled(s *testkit.Server, file string) bool {
 	}
 	return true
 }
+
+// TestPaste serves the application of a PasteDeploy file, with a variable of its global configuration.
+func TestPaste(t *testing.T) {
+	t.Parallel()
+	dir := testkit.AppFolder(t, map[string]string{
+		"pasted.py": `
+def make(global_conf, **settings):
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [("%s %s" % (global_conf["shop"], settings["word"])).encode()]
+    return app
+`,
+		"dev.ini": "[app:main]\nuse = call:pasted:make\nword = main\n\n[app:admin]\nuse = call:pasted:make\nword = admin\n",
+	})
+	for file, want := range map[string]string{"dev.ini": "books main", "dev.ini#admin": "books admin"} {
+		s := testkit.Start(t, options{Dir: dir, Args: []string{"--paste", file, "--paste-global", "shop=books"}})
+		if r := s.Get("/"); string(r.Body) != want {
+			t.Errorf("%s: %q, want %q", file, r.Body, want)
+		}
+	}
+}
+
+// TestSpew prints every line of Python that runs.
+func TestSpew(t *testing.T) {
+	t.Parallel()
+	dir := testkit.AppFolder(t, map[string]string{"logapp.py": loggingApp})
+	s := testkit.Start(t, options{App: "logapp:app", Dir: dir, Args: args("--spew")})
+	s.Get("/")
+	s.Out.Wait(t, `^logapp:\d+:     return \[b"hi"\]$`)
+}
+
+// TestLoggersOfPyPy has Python's logging set up there, too.
+func TestLoggersOfPyPy(t *testing.T) {
+	t.Parallel()
+	dir := testkit.AppFolder(t, map[string]string{"logapp.py": loggingApp, "gunicorn.conf.py": loggingConf})
+	s := testkit.Start(t, options{App: "logapp:app", Dir: dir, Python: testkit.PyPy()})
+	s.Get("/a")
+	s.Out.Wait(t, `"text": "GET /a 200 2 out"`)
+	plain := testkit.Start(t, options{App: "logapp:app", Dir: dir, Python: testkit.PyPy(), Args: args("--config /dev/null")})
+	plain.Get("/a")
+	plain.Err.Wait(t, `\[INFO\] handlers: 1, level: 20$`)
+}

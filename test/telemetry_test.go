@@ -40,7 +40,8 @@ func datagrams(t *testing.T) (address string, wait func(patterns ...string)) {
 func TestStatsd(t *testing.T) {
 	t.Parallel()
 	address, wait := datagrams(t)
-	s := testkit.Start(t, options{App: "load:app", Args: args("--statsd-host " + address + " --statsd-prefix shop --dogstatsd-tags env:prod " +
+	dir := testkit.AppFolder(t, map[string]string{"logapp.py": loggingApp})
+	s := testkit.Start(t, options{App: "logapp:app", Dir: dir, Args: args("--statsd-host " + address + " --statsd-prefix shop --dogstatsd-tags env:prod " +
 		"--enable-backlog-metric --workers 2")})
 	s.Get("/")
 	wait(`^shop\.gunicorn\.requests:1\|c\|@1\.0\|#env:prod$`, `^shop\.gunicorn\.request\.duration:[\d.]+\|ms\|#env:prod$`,
@@ -52,16 +53,19 @@ func TestStatsd(t *testing.T) {
 	c.Send("bad\r\n\r\n")
 	c.Response("GET")
 	wait(`^shop\.gunicorn\.log\.warning:1\|c`, `^shop\.gunicorn\.request\.status\.400:1\|c`)
+	s.Get("/boom")
+	wait(`^shop\.gunicorn\.log\.exception:1\|c\|@1\.0\|#env:prod$`)
 }
 
 // TestSyslog has both logs, with Gunicorn's tags, on the way to a real server; the access log's only if it is not kept out.
 func TestSyslog(t *testing.T) {
 	t.Parallel()
 	address, wait := datagrams(t)
-	s := testkit.Start(t, options{App: "load:app", Args: args("--log-syslog --log-syslog-to udp://" + address + " --log-syslog-prefix shop --log-syslog-facility local3")})
+	dir := testkit.AppFolder(t, map[string]string{"logapp.py": loggingApp})
+	s := testkit.Start(t, options{App: "logapp:app", Dir: dir, Args: args("--log-syslog --log-syslog-to udp://" + address + " --log-syslog-prefix shop --log-syslog-facility local3")})
 	s.Get("/")
 	wait(`^<158>\w{3} [ \d]\d \d\d:\d\d:\d\d \S+ gunicorn\.shop\.error: \[\d+\] \[INFO\] Listening at: http://`,
-		`^<158>.* gunicorn\.shop\.access: 127\.0\.0\.1 - - \[.*\] "GET / HTTP/1\.1" 200 `)
+		`^<158>.* gunicorn\.shop\.access: 127\.0\.0\.1 - - \[.*\] "GET / HTTP/1\.1" 200 `, `^<158>gunicorn\.shop\.error: \[\d+\] handlers: 2, level: 20`)
 }
 
 // TestAccessLogJSON has an object on each line.

@@ -87,6 +87,9 @@ func (c *Config) pythonArgs() []string {
 	if c.Conf != "" {
 		args = append(args, "--conf="+c.Conf)
 	}
+	if c.Statsd != nil {
+		args = append(args, "--statsd="+c.Statsd.ForWorkers())
+	}
 	if c.Spew {
 		args = append(args, "--spew")
 	}

@@ -105,11 +105,13 @@ var mechanicsSettings = []*Setting{
 		Name: "protocol", Section: "Server Mechanics", Long: []string{"protocol"}, Kind: String, Default: "http", Meta: "NAME",
 		Choices: []string{"http", "uwsgi"},
 		Help:    "what clients speak",
+		State:   NotApplicable, Refused: true, Note: "the front speaks HTTP: write proxy_pass in place of uwsgi_pass in nginx",
 	},
 	{
 		Name: "uwsgi_allow_ips", Section: "Server Mechanics", Long: []string{"uwsgi-allow-from"}, Kind: CommaList,
 		Default: []string{"127.0.0.1", "::1"}, Meta: "LIST",
-		Help: "peers that may speak the uwsgi protocol, with commas",
+		Help:  "peers that may speak the uwsgi protocol, with commas",
+		State: NotApplicable, Note: "there is no uwsgi protocol: see protocol",
 	},
 }
 

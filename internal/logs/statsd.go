@@ -48,6 +48,26 @@ func ParseStatsd(text string) (network, address string, err error) {
 	return "", "", fmt.Errorf("%q is not HOST:PORT or unix://PATH", text)
 }
 
+// ForWorkers is where a worker sends its counters, for its option --statsd: network, address, prefix and tags with commas between.
+func (o StatsdOptions) ForWorkers() string {
+	network, address, _ := ParseStatsd(o.Address) // it was checked when it was set
+	return strings.Join([]string{network, address, o.prefix(), o.tags()}, ",")
+}
+
+func (o StatsdOptions) prefix() string {
+	if o.Prefix == "" {
+		return ""
+	}
+	return strings.TrimRight(o.Prefix, ".") + "."
+}
+
+func (o StatsdOptions) tags() string {
+	if o.Tags == "" {
+		return ""
+	}
+	return "|#" + o.Tags
+}
+
 // NewStatsd makes a client. tell is told, now and then, how much has been lost.
 func NewStatsd(o StatsdOptions, tell func(text string)) (*Statsd, error) {
 	network, address, err := ParseStatsd(o.Address)
@@ -55,12 +75,7 @@ func NewStatsd(o StatsdOptions, tell func(text string)) (*Statsd, error) {
 		return nil, err
 	}
 	s := &Statsd{sender: NewSender(network, address, "statsd", tell), stop: make(chan struct{}), done: make(chan struct{})}
-	if o.Prefix != "" {
-		s.prefix = strings.TrimRight(o.Prefix, ".") + "."
-	}
-	if o.Tags != "" {
-		s.tags = "|#" + o.Tags
-	}
+	s.prefix, s.tags = o.prefix(), o.tags()
 	go s.run() // until Close, which waits for it
 	return s, nil
 }

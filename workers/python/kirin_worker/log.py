@@ -45,6 +45,7 @@ class Log:
         self.level = level
         self.journal = bool(journal_stream) and is_journal(fd, journal_stream)
         self.native = None      # a Journal
+        self.statsd = None      # a Counter
         self.python = None      # the logger that everything goes to instead (pylog)
 
     def connect(self, identifier, worker):
@@ -55,6 +56,8 @@ class Log:
 
     def write(self, level, message, fields=None):
         """Logs ``message``, which may have several lines; ``fields`` are for the journal."""
+        if self.statsd is not None:
+            self.statsd.message(level)
         if self.python is not None:
             from .pylog import tell
             tell(self.python, level, message)
@@ -74,6 +77,8 @@ class Log:
 
     def exception(self, message, error, identity=""):
         """Logs an exception with its traceback. ``identity`` is a MESSAGE_ID."""
+        if self.statsd is not None:
+            self.statsd.count("exception")
         if self.python is not None:
             self.python.error("%s", message, exc_info=(type(error), error, error.__traceback__))
             return

@@ -36,6 +36,7 @@ def serve(arguments):
     try:
         options = opts.parse(arguments)
         log = logs.Log(options.log_fd, options.log_level, journal)
+        log.statsd = options.statsd
         log.connect(options.identifier, os.environ.pop("KIRIN_WORKER", ""))
         listener = systemd.listener()
         notifier = systemd.notifier()

@@ -44,6 +44,11 @@ def _logging(text):
     return parse(text)
 
 
+def _statsd(text):
+    from .statsd import parse
+    return parse(text)
+
+
 def _paths(text):
     return [path for path in text.split(",") if path]
 
@@ -75,6 +80,7 @@ class Options:
         self.logging = None             # settings of the loggers, when there are some (pylog)
         self.conf = ""                  # the gunicorn.conf.py that has objects for them
         self.access = None              # told of each exchange that is over, when Python writes the access log
+        self.statsd = None              # counts what is logged
         self.spew = False
         self.paste_global = []          # NAME=VALUE
         self.preload = False            # load the application once and fork workers from this process
@@ -104,6 +110,7 @@ PARSERS = {
     "identifier": ("identifier", str),
     "logging": ("logging", _logging),
     "conf": ("conf", str),
+    "statsd": ("statsd", _statsd),
     "log-level": ("log_level", _level),
     "log-fd": ("log_fd", _count),
     "umask": ("umask", _count),
