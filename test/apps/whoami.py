@@ -1,7 +1,5 @@
 """What frameworks believe of scheme, host and client, as JSON: flask_app, django_app, and asgi_app by Starlette."""
 
-import json
-
 import django.conf
 import django.core.wsgi
 import django.http
@@ -14,7 +12,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 import sockets
 
 flask_app = flask.Flask(__name__)
-KEYS = ("SERVER_NAME", "SERVER_PORT", "REMOTE_PORT", "PROXY_PROTOCOL", "PROXY_ADDR", "HTTP_X_REQUEST_ID", "HTTP_TRACEPARENT", "kirin.request_id")
+KEYS = ("SERVER_NAME", "SERVER_PORT", "REMOTE_PORT", "PROXY_PROTOCOL", "PROXY_ADDR", "HTTP_X_REQUEST_ID",
+        "HTTP_TRACEPARENT", "kirin.request_id")
 
 
 def some(environ):
@@ -25,7 +24,8 @@ def some(environ):
 @flask_app.route("/", defaults={"path": ""})
 def flask_who(path):
     r = flask.request
-    return flask.jsonify(scheme=r.scheme, host=r.host, client=r.remote_addr, url=r.url, root=r.script_root, environ=some(r.environ))
+    return flask.jsonify(scheme=r.scheme, host=r.host, client=r.remote_addr, url=r.url, root=r.script_root,
+                         environ=some(r.environ))
 
 
 def django_who(request):
@@ -44,9 +44,11 @@ async def asgi_who(request):
     return JSONResponse({
         "scheme": request.url.scheme, "host": request.headers["host"], "client": request.client and request.client.host,
         "url": str(request.url), "path": request.scope["path"], "root": request.scope["root_path"],
-        "environ": {"SERVER_NAME": server[0], "SERVER_PORT": str(server[1]), "HTTP_X_REQUEST_ID": request.headers.get("x-request-id"),
+        "environ": {"SERVER_NAME": server[0], "SERVER_PORT": str(server[1]),
+                    "HTTP_X_REQUEST_ID": request.headers.get("x-request-id"),
                     "HTTP_TRACEPARENT": request.headers.get("traceparent")}})
 
 
 asgi_app = Starlette(routes=[
-    WebSocketRoute("/echo", sockets.echo), WebSocketRoute("/refused", sockets.refused), Route("/{path:path}", asgi_who), Mount("/", asgi_who)])
+    WebSocketRoute("/echo", sockets.echo), WebSocketRoute("/refused", sockets.refused),
+    Route("/{path:path}", asgi_who), Mount("/", asgi_who)])
