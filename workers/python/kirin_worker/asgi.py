@@ -202,7 +202,6 @@ class ASGI(Server):
             if not exchange.ended:
                 exchange.task = task
                 self.tasks[task] = exchange
-                task.add_done_callback(self.tasks.pop)
 
     def exchange(self, conn, request):
         """What serves a request."""
@@ -240,6 +239,7 @@ class ASGI(Server):
         """The application is through with a request."""
         conn = exchange.conn
         conn.running.discard(exchange)
+        self.tasks.pop(exchange.task, None)
         if self.orphan:
             os._exit(0)
         if conn.draining:

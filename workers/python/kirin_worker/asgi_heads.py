@@ -4,22 +4,57 @@ from .asgi_errors import ASGIError
 from .heads import TOKEN
 
 NAMES = {}          # names that were found right, and their text
-ENOUGH = 1000       # an application that makes names up shall not fill the memory
+PAIRS = {}          # names and values that were, and theirs
+STATUS = {}         # statuses, and their text
+ENOUGH = 1000       # an application that makes them up shall not fill the memory
+LONG = 100          # bytes of a value that is hardly ever the same again
+
+
+def encode_status(status):
+    """A status as text; ASGIError when it is none for a final response."""
+    text = STATUS.get(status)
+    if text is None:
+        if not isinstance(status, int) or not 200 <= status <= 999:
+            raise ASGIError("the status is not a number from 200 to 999: %.60r" % (status,))
+        text = STATUS[int(status)] = str(int(status))
+    return text
 
 
 def encode_headers(headers):
     """A list of (name, value) as text; ASGIError says what is wrong. The front checks them again."""
+    try:
+        if type(headers) is not list:
+            headers = list(headers)
+        return [PAIRS[pair] for pair in headers]    # most are the same again and again
+    except KeyError:
+        return _encode(headers)
+    except TypeError as error:
+        if type(headers) is list:
+            return _encode(headers)     # of lists
+        raise _odd(error)
+
+
+def _encode(headers):
     pairs = []
     try:
         for name, value in headers:
             text = NAMES.get(name) or _name(name)
-            value = value.decode("latin-1")
-            if not value.isascii() or not value.isprintable():
-                _check(text, value)
-            pairs.append((text, value))
+            content = value.decode("latin-1")
+            if not content.isascii() or not content.isprintable():
+                _check(text, content)
+            pair = text, content
+            pairs.append(pair)
+            if len(value) < LONG and text.lower() != "set-cookie":
+                if len(PAIRS) >= ENOUGH:
+                    PAIRS.clear()
+                PAIRS[bytes(name), bytes(value)] = pair
     except (TypeError, ValueError, AttributeError) as error:
-        raise ASGIError("headers must be pairs of byte strings: %s" % error)
+        raise _odd(error)
     return pairs
+
+
+def _odd(error):
+    return ASGIError("headers must be pairs of byte strings: %s" % error)
 
 
 def _name(name):

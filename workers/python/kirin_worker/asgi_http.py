@@ -8,7 +8,7 @@ import _socket
 
 from . import bodies
 from .asgi_errors import ASGIError, ClientDisconnected
-from .asgi_heads import encode_headers
+from .asgi_heads import encode_headers, encode_status
 from .asgi_uplink import Uplink
 from .wire import COMPLETE, END, FILE, INLINE, INTERIM, STREAM, STREAMED, WHOLE
 
@@ -24,27 +24,26 @@ ERROR_HEADERS = [("content-type", "text/plain; charset=utf-8"), ("content-length
 class Exchange:
     """One request and its response. All of it is the loop's thread's."""
 
-    __slots__ = ("server", "conn", "ident", "scope", "task", "ended", "kind", "body", "source", "left",
-                 "gone", "heard", "state", "status", "headers", "held", "timer", "pipe", "sent", "trailers")
+    # What most requests leave as it is costs them nothing.
+    task = None
+    ended = False       # the application has returned
+    source = None       # where a body comes from part by part
+    left = -1           # bytes of the request body that receive() has to give, -1: not begun
+    gone = False        # the client is
+    heard = None        # an asyncio.Event for those that wait for the end, once somebody does
+    state = WAITING
+    status = None
+    headers = None
+    held = b""          # the first part of a body
+    timer = None        # which ends its wait
+    pipe = None         # our end of the stream
+    sent = 0            # bytes of the response body
+    trailers = None     # a list, when the application has announced some
 
     def __init__(self, server, conn, request):
         self.server = server
         self.conn = conn
         self.ident, self.kind, self.scope, self.body = request
-        self.task = None
-        self.ended = False          # the application has returned
-        self.source = None          # where a body comes from part by part
-        self.left = -1              # bytes of the request body that receive() has to give, -1: not begun
-        self.gone = False           # the client is
-        self.heard = None           # an asyncio.Event for those that wait for the end, once somebody does
-        self.state = WAITING
-        self.status = None
-        self.headers = None
-        self.held = b""             # the first part of a body
-        self.timer = None           # which ends its wait
-        self.pipe = None            # our end of the stream
-        self.sent = 0               # bytes of the response body
-        self.trailers = None        # a list, when the application has announced some
 
     async def run(self):
         """Calls the application, and sees that there is a response."""
@@ -149,7 +148,11 @@ class Exchange:
         if self.gone:
             raise ClientDisconnected()
         if kind == "http.response.body":
-            await self.part(message)
+            if self.state == BEGUN and self.trailers is None and not message.get("more_body"):
+                body = message.get("body", b"")
+                self.complete(body if type(body) is bytes else to_bytes(body))
+            else:
+                await self.part(message)
         elif kind == "http.response.start":
             self.start(message)
         elif kind in ("http.response.early_hint", "http.response.informational"):
@@ -164,11 +167,8 @@ class Exchange:
     def start(self, message):
         if self.state != WAITING:
             raise ASGIError("http.response.start was sent twice")
-        status = message["status"]
-        if type(status) is not int or not 200 <= status <= 999:
-            raise ASGIError("the status is not a number from 200 to 999: %.60r" % (status,))
         self.headers = encode_headers(message.get("headers", ()))
-        self.status = str(status)
+        self.status = encode_status(message["status"])
         if message.get("trailers"):
             self.announce_trailers()
         self.state = BEGUN
@@ -186,9 +186,7 @@ class Exchange:
         if type(body) is not bytes:
             body = to_bytes(body)
         last = not message.get("more_body", False)
-        if self.state == BEGUN and last and self.trailers is None:
-            self.complete(body)
-        elif self.state == BEGUN or self.state == HELD:
+        if self.state == BEGUN or self.state == HELD:
             await self.hold(body, last)
         elif self.state == STREAMING:
             await self.push(body)
@@ -220,7 +218,8 @@ class Exchange:
 
     def complete(self, body):
         """The whole response at once."""
-        self.stop_holding()
+        if self.timer is not None:
+            self.stop_holding()
         size = len(body)
         if size <= INLINE:
             self.answer((self.ident, COMPLETE, self.status, self.headers, body), size)
@@ -238,7 +237,8 @@ class Exchange:
         conn.queued.pop(self.ident, None)
         conn.post(response, size)
         self.server.flush_soon(conn)
-        self.hear()
+        if self.heard is not None:
+            self.heard.set()
 
     def stop_holding(self):
         if self.timer is not None:
@@ -347,7 +347,8 @@ class Exchange:
     def finish(self):
         """The application has returned, in whatever way."""
         self.ended = True
-        self.close_body()
+        if self.body is not None or self.source is not None:
+            self.close_body()
         if self.state != DONE:          # a client that has gone
             self.end(False)
         self.server.ended(self)
