@@ -16,6 +16,7 @@ import (
 // messages reads a client's messages.
 type messages struct {
 	r      *Relay
+	source smallReader
 	reader wsutil.Reader
 	flate  wsflate.MessageState
 	buf    bytes.Buffer
@@ -24,7 +25,8 @@ type messages struct {
 // fromClient passes on what the client sends, until it ends the WebSocket or breaks the protocol.
 func (r *Relay) fromClient() {
 	m := &messages{r: r}
-	m.reader = wsutil.Reader{Source: r.Read, State: r.Handshake.state(), MaxMessageSize: r.MaxMessage, OnIntermediate: m.control}
+	m.source.from = r.Read
+	m.reader = wsutil.Reader{Source: &m.source, State: r.Handshake.state(), MaxMessageSize: r.MaxMessage, OnIntermediate: m.control}
 	if r.Handshake.deflate {
 		m.reader.Extensions = []wsutil.RecvExtension{&m.flate}
 	}
@@ -49,6 +51,8 @@ func (r *Relay) endBy(err error) {
 		r.close(ws.StatusMessageTooBig, "")
 	case errors.Is(err, errText):
 		r.close(ws.StatusInvalidFramePayloadData, "")
+	case errors.Is(err, ws.ErrHeaderLengthMSB):
+		r.close(ws.StatusProtocolError, err.Error())
 	case errors.As(err, &protocol):
 		r.close(ws.StatusProtocolError, protocol.Error())
 	}
@@ -121,11 +125,8 @@ func (m *messages) control(head ws.Header, body io.Reader) error {
 
 // ended tells the worker and answers the client.
 func (m *messages) ended(payload []byte) error {
-	if len(payload) > 0 {
-		code, reason := ws.ParseCloseFrameData(payload)
-		if err := ws.CheckCloseFrameData(code, reason); err != nil {
-			return err
-		}
+	if err := checkClose(payload); err != nil {
+		return err
 	}
 	m.buf.Reset()
 	m.buf.Write(make([]byte, headSize))
@@ -133,4 +134,25 @@ func (m *messages) ended(payload []byte) error {
 	_ = m.deliver(kindClose)
 	m.r.control(ws.OpClose, payload[:min(2, len(payload))])
 	return errEnded
+}
+
+// checkClose checks the payload of a Close frame: a code that may be sent (RFC 6455 §7.4, and those that IANA has registered since), and a
+// reason in UTF-8.
+func checkClose(payload []byte) error {
+	if len(payload) == 0 {
+		return nil
+	}
+	code, reason := ws.ParseCloseFrameData(payload)
+	switch {
+	case len(payload) == 1 || !sendable(code):
+		return ws.ErrProtocolStatusCodeNotInUse
+	case !utf8.ValidString(reason):
+		return errText
+	}
+	return nil
+}
+
+// sendable says whether a close code may stand in a Close frame.
+func sendable(code ws.StatusCode) bool {
+	return code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999
 }

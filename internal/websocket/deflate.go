@@ -14,7 +14,10 @@ import (
 )
 
 // deflateFrom is from how many bytes on a message is compressed.
-const deflateFrom = 512
+const (
+	deflateFrom = 512
+	deflateTo   = 1 << 20 // a larger one is passed on piece by piece
+)
 
 // Each message is compressed by itself, so that an idle WebSocket holds no window; those that work share a few.
 var (

@@ -31,6 +31,8 @@ type Relay struct {
 	closing bool       // a Close frame was sent
 	sent    int64
 
+	out []byte // fromWorker's, for small messages
+
 	heard atomic.Int64 // when the client was last heard, in Unix nanoseconds
 }
 
@@ -112,40 +114,45 @@ func (r *Relay) pace() { r.Client.SetWriteDeadline(time.Now().Add(r.Stall)) }
 
 // fromWorker passes on what the worker sends, until it ends the WebSocket.
 func (r *Relay) fromWorker() {
-	in := bufio.NewReader(r.Worker)
+	in := bufio.NewReaderSize(r.Worker, headSize+smallMessage)
 	var head [headSize]byte
-	for {
+	for err := error(nil); err == nil; {
 		if _, err := io.ReadFull(in, head[:]); err != nil {
-			r.close(ws.StatusInternalServerError, "")
+			_ = r.broken()
 			return
 		}
 		size, kind := int64(binary.LittleEndian.Uint32(head[:])), head[4]
-		if kind == kindClose {
+		switch {
+		case kind == kindClose:
 			r.passClose(in, size)
 			return
-		}
-		if err := r.pass(in, kind, size); err != nil {
-			return
+		case r.small(size):
+			err = r.smallMessages(in, kind, size)
+		case r.deflates(size):
+			err = r.passDeflated(in, opcode(kind), size)
+		default:
+			err = r.pass(in, opcode(kind), size)
 		}
 	}
+}
+
+// broken tells the client that the worker has gone without an end.
+func (r *Relay) broken() error {
+	r.close(ws.StatusInternalServerError, "")
+	return io.ErrUnexpectedEOF
 }
 
 func (r *Relay) passClose(in io.Reader, size int64) {
 	payload := make([]byte, min(size, ws.MaxControlFramePayloadSize))
-	if _, err := io.ReadFull(in, payload); err == nil {
-		r.control(ws.OpClose, payload)
+	if _, err := io.ReadFull(in, payload); err != nil || checkClose(payload) != nil {
+		_ = r.broken()
+		return
 	}
+	r.control(ws.OpClose, payload)
 }
 
 // pass sends one message of the worker's.
-func (r *Relay) pass(in io.Reader, kind byte, size int64) error {
-	op := ws.OpBinary
-	if kind == kindText {
-		op = ws.OpText
-	}
-	if r.Handshake.deflate && size >= deflateFrom {
-		return r.passDeflated(in, op, size)
-	}
+func (r *Relay) pass(in io.Reader, op ws.OpCode, size int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closing {

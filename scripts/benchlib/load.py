@@ -63,6 +63,15 @@ def constant_rate(binary, addr, app, seconds, connections, rate):
     return found
 
 
+def web_sockets(binary, addr, app, seconds, connections):
+    """Have so many WebSockets echo short messages one after the other."""
+    host, port = addr.split(":")
+    values = numbers(run([binary, host, port, app.path, str(connections), str(seconds)]))
+    found = figures(values)
+    found["rps"] = found["requests"] / (values["microseconds"] / 1e6)
+    return found
+
+
 def most_connections(wanted):
     """Raise this process's limit of descriptors, which servers inherit, and return how many connections it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -83,10 +92,11 @@ def read_all(sockets, size, seconds):
         for key, _ in watch.select(0.1):
             piece = key.fileobj.recv(65536)
             key.data[0] += piece
-            whole = len(key.data[0].partition(b"\r\n\r\n")[2]) >= size
+            head, end_of_head, body = key.data[0].partition(b"\r\n\r\n")
+            whole = end_of_head and len(body) >= size
             if whole or not piece:
                 watch.unregister(key.fileobj)
-                got += whole
+                got += bool(whole)
     watch.close()
     return got
 
@@ -106,10 +116,11 @@ def still_open(sockets):
 
 
 @contextlib.contextmanager
-def kept_connections(addr, app, count, seconds=4):
+def kept_connections(addr, app, count, seconds=4, message=None):
     """Open connections, ask once on each, and yield them and how many had their answer within some seconds."""
     host, port = addr.split(":")
-    message, sockets, answered = request(app, keep=True), [], 0
+    answer = app.answer if message is None else b""
+    message, sockets, answered = message or request(app, keep=True), [], 0
     with contextlib.ExitStack() as stack:
         end = time.monotonic() + seconds
         for start in range(0, count, 500):
@@ -117,6 +128,6 @@ def kept_connections(addr, app, count, seconds=4):
             for _ in range(min(500, count - start)):
                 some.append(stack.enter_context(socket.create_connection((host, int(port)), timeout=10)))
                 some[-1].sendall(message)
-            answered += read_all(some, len(app.answer), max(0.2, end - time.monotonic()))
+            answered += read_all(some, len(answer), max(0.2, end - time.monotonic()))
             sockets += some
         yield sockets, answered

@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import dataclass
 
 from . import load
-from .servers import APPLICATIONS, SERVERS, BenchError
+from .servers import APPLICATIONS, SERVERS, BenchError, handshake
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Scenario:
     about: str
     app: str
     connections: int = 32
-    how: str = "wrk"        # or "close", "rate", "idle"
+    how: str = "wrk"        # or "close", "rate", "idle", "ws", "ws-idle"
     servers: tuple = ()     # those that it makes sense for; none: all that serve the application
     quick: bool = False     # --quick runs it, too
     rounds: int = 2         # at most
@@ -34,6 +34,8 @@ SCENARIOS = {
     "post": Scenario("10 KiB POST", "post"),
     "flask": Scenario("Flask, JSON", "flask", quick=True, rounds=99),
     "fastapi": Scenario("FastAPI, JSON", "fastapi"),
+    "ws": Scenario("WebSocket echo, messages on 32 connections", "echo", how="ws"),
+    "ws-idle": Scenario("idle WebSockets", "echo", 10000, "ws-idle", rounds=1),
 }
 
 
@@ -50,6 +52,8 @@ class Bench:
         if how == "rate":
             return load.constant_rate(self.binaries["rate"], self.server.addr, self.app, seconds,
                                       scenario.connections, 0.7 * self.find_peak())
+        if how == "ws":
+            return load.web_sockets(self.binaries["ws"], self.server.addr, self.app, seconds, scenario.connections)
         return load.wrk(self.server.addr, self.app, seconds, scenario.connections, close=how == "close")
 
     def find_peak(self):
@@ -60,7 +64,7 @@ class Bench:
     def measure(self, key):
         """Return the figures of one scenario."""
         scenario = SCENARIOS[key]
-        if scenario.how == "idle":
+        if scenario.how in ("idle", "ws-idle"):
             return self.idle(scenario)
         starved = self.starved(scenario)
         self.load(scenario, self.warmup)
@@ -86,11 +90,12 @@ class Bench:
     def idle(self, scenario):
         """Return what the front's memory grows by for each idle connection, in KiB."""
         count = load.most_connections(scenario.connections)
+        message = handshake(self.app) if scenario.how == "ws-idle" else None
         with contextlib.suppress(OSError):      # a first hundred: what is grown once is not counted
-            with load.kept_connections(self.server.addr, self.app, 100):
+            with load.kept_connections(self.server.addr, self.app, 100, message=message):
                 pass
         before = self.server.memory()
-        with load.kept_connections(self.server.addr, self.app, count, 20) as (sockets, _):
+        with load.kept_connections(self.server.addr, self.app, count, 20, message) as (sockets, _):
             after = self.server.memory()
             held = load.still_open(sockets)
         if not held:

@@ -44,6 +44,7 @@ APPLICATIONS = {
     "64k": App(b"x" * 65536, both("sixty_four_kib"), "/64k"),
     "post": App(b"10240", both("post"), post=10240),
     "flask": App(b'{"colour":"red","number":7}\n', {"wsgi": (APPS, "flask_app:app")}, "/item/7?colour=red"),
+    "echo": App(b"echo\n", {"asgi": (APPS, "asgi:echo")}),
     "fastapi": App(b'{"number":7,"colour":"red"}', {"asgi": (APPS, "fastapi_app:app")}, "/item/7?colour=red"),
 }
 
@@ -111,7 +112,7 @@ SERVERS = {
     "kirin": Server("`kirin run`, 2 workers", kirin()),
     "kirin-gthread": Server("`kirin run`, gthread, 2 × 16 threads", kirin(*THREADS)),
     "kirin-gevent": Server("`kirin run`, gevent, 2 workers", kirin("--worker-class", "gevent"), worker_class="gevent"),
-    "kirin-asgi": Server("`kirin run`, asgi with uvloop, 2 workers", kirin("--worker-class", "asgi"), "asgi",
+    "kirin-asgi": Server("`kirin run`, asgi with uvloop, 2 workers", kirin("--worker-class", "asgi", "--worker-connections", "12000"), "asgi",
                          worker_class="asgi"),
     # Its --http-socket has no keep-alive and would be no fair peer.
     "uwsgi": Server("uWSGI `--http11-socket`, 2 × 16 threads", [[
@@ -170,6 +171,14 @@ def request(app, keep=False):
     lines += ["Content-Length: %d" % app.post] if app.post else []
     lines += [] if keep else ["Connection: close"]
     return "\r\n".join(lines + ["", ""]).encode() + b"p" * app.post
+
+
+def handshake(app):
+    """Return the bytes that ask for a WebSocket."""
+    lines = ["GET %s HTTP/1.1" % app.path, "Host: bench", "Connection: Upgrade", "Upgrade: websocket",
+             "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+             "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"]
+    return "\r\n".join(lines + ["", ""]).encode()
 
 
 def ask(addr, app):

@@ -23,6 +23,21 @@ one_kib = constant(b"x" * 1024)
 sixty_four_kib = constant(b"x" * 65536)
 
 
+async def echo(scope, receive, send):
+    """WebSockets that have their messages back."""
+    if scope["type"] == "http":
+        for message in answer(b"echo\n"):
+            await send(message)
+    if scope["type"] != "websocket":
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    message = await receive()
+    while message["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message.get("text"), "bytes": message.get("bytes")})
+        message = await receive()
+
+
 async def post(scope, receive, send):
     if scope["type"] != "http":
         raise RuntimeError("only http")

@@ -12,9 +12,11 @@ from .asgi_errors import ASGIError, ClientDisconnected
 from .asgi_heads import encode_headers
 from .wire import ACCEPT, COMPLETE, END, INLINE
 
+NOW = _socket.MSG_DONTWAIT
 HEAD = Struct("<IB")        # length, kind
 TEXT, BINARY, CLOSE = 1, 2, 8
 READ_SIZE = 64 << 10
+AHEAD = 128 << 10           # bytes that are read ahead of an application that does not ask
 
 CONNECTING, OPEN, ANSWERING, CLOSED = range(4)
 NO_STATUS, ABNORMAL, INTERNAL, RESTART = 1005, 1006, 1011, 1012     # RFC 6455, section 7.4, and IANA's list
@@ -35,7 +37,10 @@ class Socket:
         self.gone = False           # the front is, or it has cancelled
         self.state = CONNECTING
         self.connected = False      # websocket.connect was received
-        self.data = bytearray()     # of messages that are not whole yet
+        self.data = b""             # what was read and not taken yet; a bytearray when it is put together
+        self.at = 0                 # from where on
+        self.reading = False        # the loop tells of what comes
+        self.waiting = []           # a Future for each receive() that waits
         self.closing = None         # (code, reason) of the client's end
         self.answer = None          # status, headers and body of websocket.http.response
 
@@ -63,24 +68,74 @@ class Socket:
             if message is not None:
                 return message
             if self.closing is not None:
-                break
-            data = await self.pipe.read(READ_SIZE)
-            if data:
-                self.data += data
-            else:
-                self.lose(ABNORMAL)
-        code, reason = self.closing
-        return {"type": "websocket.disconnect", "code": code, "reason": reason}
+                code, reason = self.closing
+                return {"type": "websocket.disconnect", "code": code, "reason": reason}
+            await self.more()
+
+    async def more(self):
+        """Waits until something has come, or the connection has ended."""
+        if not self.reading:
+            self.reading = True
+            self.server.loop.add_reader(self.pipe.fd, self.readable)
+        waiter = self.server.loop.create_future()
+        self.waiting.append(waiter)
+        try:
+            await waiter
+        finally:
+            self.waiting.remove(waiter)
+
+    def readable(self):
+        """The loop's word that something has come."""
+        if not self.waiting and len(self.data) - self.at > AHEAD:
+            self.stop_reading()
+            return
+        try:
+            data = self.pipe.sock.recv(READ_SIZE, NOW)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.stop_reading()
+            self.lose(ABNORMAL)
+        elif not self.data:
+            self.data = data
+        else:
+            self.grow(data)
+        self.wake()
+
+    def grow(self, data):
+        if type(self.data) is bytes:
+            self.data = bytearray(self.data)
+        if self.at > AHEAD:
+            del self.data[:self.at]
+            self.at = 0
+        self.data += data
+
+    def stop_reading(self):
+        if self.reading:
+            self.reading = False
+            self.server.loop.remove_reader(self.pipe.fd)
+
+    def wake(self):
+        for waiter in self.waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def take(self):
         """A whole message out of what was read; None when there is none, or it was the end."""
-        if len(self.data) < HEAD.size:
+        data, begin = self.data, self.at + HEAD.size
+        if len(data) < begin:
             return None
-        size, kind = HEAD.unpack_from(self.data)
-        if len(self.data) < HEAD.size + size:
+        size, kind = HEAD.unpack_from(data, self.at)
+        end = begin + size
+        if len(data) < end:
             return None
-        body = bytes(self.data[HEAD.size:HEAD.size + size])
-        del self.data[:HEAD.size + size]
+        body = bytes(data[begin:end])
+        if end == len(data):
+            self.data, self.at = b"", 0
+        else:
+            self.at = end
         if kind == TEXT:
             return {"type": "websocket.receive", "text": body.decode("utf-8"), "bytes": None}
         if kind == BINARY:
@@ -100,7 +155,9 @@ class Socket:
         if not self.gone:
             self.gone = True
             self.lose(ABNORMAL)
+            self.reading = False
             self.pipe.close()
+            self.wake()
             if self.task is not None:
                 self.server.loop.call_later(self.server.options.disconnect_grace, self.cancel)
 
@@ -137,6 +194,8 @@ class Socket:
     def accept(self, message):
         self.expect(CONNECTING, "websocket.accept")
         headers = encode_headers(message.get("headers", ()))
+        if any(name.lower().startswith("sec-websocket-") for name, _ in headers):
+            raise ASGIError("websocket.accept must not have headers of the handshake; a subprotocol has a key of its own")
         self.post(ACCEPT, None, headers, message.get("subprotocol"))
         self.state = OPEN
         if self.conn.draining:
@@ -149,7 +208,8 @@ class Socket:
         if data is None:
             raise ASGIError("websocket.send has neither text nor bytes")
         self.pipe.write(HEAD.pack(len(data), BINARY if text is None else TEXT) + data)
-        await self.pipe.drained()
+        if self.pipe.waiting:
+            await self.pipe.drained()
         if self.pipe.broken:
             self.lose(ABNORMAL)
             raise ClientDisconnected()
@@ -165,7 +225,7 @@ class Socket:
         self.closing = (code, reason)
 
     def say_close(self, code, reason=""):
-        body = code.to_bytes(2, "big") + reason.encode("utf-8")[:123]
+        body = code.to_bytes(2, "big") + reason.encode("utf-8")[:123].decode("utf-8", "ignore").encode("utf-8")
         self.pipe.write(HEAD.pack(len(body), CLOSE) + body)
         self.state = CLOSED
 
@@ -175,6 +235,7 @@ class Socket:
             self.say_close(RESTART)
             self.closing = (RESTART, "")
             self.pipe.wake()
+            self.wake()
 
     def refuse(self, status, headers, body):
         """Answers the handshake with a response."""
@@ -222,6 +283,7 @@ class Socket:
         try:
             await self.pipe.flushed()
         finally:
+            self.reading = False
             self.pipe.close()
             if self.conn.queued.pop(self.ident, None) is not None:  # accepted, or cancelled
                 self.post(END, 1, None, 0)
