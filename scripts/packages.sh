@@ -9,7 +9,7 @@ TEST_PACKAGES=(
     systemd dbus iproute2 procps util-linux
     postgresql python3-psycopg2 gunicorn python3-pastedeploy python3-venv python3-yaml jq
     lintian rpmlint rpm cpio dnf createrepo-c apt-utils gnupg polkitd
-    apparmor mandoc file zsh fish
+    apparmor mandoc file zsh fish chromium
 )
 # shellcheck disable=SC2034
 BENCH_PACKAGES=(

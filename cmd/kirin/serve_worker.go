@@ -188,6 +188,7 @@ func (s *server) frontOptions(cfg *config.Config) (front.Options, error) {
 		Trusted: cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
 		Forwarder: cfg.ForwarderHeaders, HeaderMap: headerMap(cfg.HeaderMap),
 		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(), SpoolDir: cfg.SpoolDir,
+		RootPath: cfg.RootPath, WebSocket: webSocketOptions(cfg.WebSockets),
 		Loops: s.loops, Logger: s.log, Access: s.over,
 	}
 	err := edgeOptions(&o, &cfg.Edge)

@@ -31,6 +31,9 @@ type Config struct {
 	ASGILifespan        string // auto, on or off
 	ASGIDisconnectGrace time.Duration
 
+	WebSockets
+	RootPath string // of ASGI's scope
+
 	QueueLimit     int           // requests that wait
 	QueueTimeout   time.Duration // of one request in the queue
 	RequestTimeout time.Duration // of one request in the application, which goes on; 0: none

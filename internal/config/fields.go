@@ -58,6 +58,7 @@ func (m *merge) workers(c *Config) error {
 	c.Threads = max(1, c.Threads)
 	c.WorkerConnections = max(1, m.number("worker_connections"))
 	c.ASGILoop, c.ASGILifespan = m.text("asgi_loop"), m.text("asgi_lifespan")
+	c.WebSockets, c.RootPath = m.webSockets(), m.text("root_path")
 	c.ASGIDisconnectGrace = m.seconds("asgi_disconnect_grace_period")
 	c.MaxRequests, c.MaxRequestsJitter = m.number("max_requests"), m.number("max_requests_jitter")
 	c.Timeout, c.GracefulTimeout, c.KeepAlive = m.seconds("timeout"), m.seconds("graceful_timeout"), m.seconds("keepalive")

@@ -93,7 +93,7 @@ func TestDefaults(t *testing.T) {
 	want := &Config{
 		App: "app:app", Bind: []string{"127.0.0.1:8000"}, Backlog: 2048,
 		Workers: 1, WorkerClass: "auto", Threads: 1, WorkerConnections: 1000,
-		ASGILoop: "auto", ASGILifespan: "auto", ASGIDisconnectGrace: 3 * time.Second,
+		ASGILoop: "auto", ASGILifespan: "auto", ASGIDisconnectGrace: 3 * time.Second, WebSockets: got.WebSockets,
 		Timeout: 30 * time.Second, GracefulTimeout: 30 * time.Second, KeepAlive: 2 * time.Second,
 		QueueLimit: 2048, QueueTimeout: 30 * time.Second, Prefetch: 8, Surge: 1,
 		Chdir: dir, Env: []string{}, UID: os.Geteuid(), GID: os.Getegid(),
@@ -131,7 +131,7 @@ func TestEveryField(t *testing.T) {
 		App: "shop:make", Python: "py",
 		Bind: []string{":1", "unix:" + shop + "/run/s", "unix:/s", "unix:@s", "fd://3"}, Backlog: 9,
 		Workers: 3, WorkerClass: "gthread", Threads: 4, WorkerConnections: 10,
-		ASGILoop: "uvloop", ASGILifespan: "off", ASGIDisconnectGrace: time.Second, MaxRequests: 7, MaxRequestsJitter: 2,
+		ASGILoop: "uvloop", ASGILifespan: "off", ASGIDisconnectGrace: time.Second, WebSockets: got.WebSockets, MaxRequests: 7, MaxRequestsJitter: 2,
 		GracefulTimeout: 5 * time.Second, QueueLimit: 1, Surge: 2,
 		RequestTimeout: 8 * time.Second, MaxMemory: 9, MaxLifetime: 10 * time.Second,
 		Chdir: shop, PythonPath: []string{shop + "/lib", "/opt"}, Env: []string{"A=1"}, UID: 1, GID: 2, Umask: 0o27, UmaskSet: true,

@@ -9,6 +9,7 @@ var table = slices.Concat(
 	workerSettings,
 	kirinSettings,
 	edgeSettings,
+	asgiSettings,
 	securitySettings,
 	mechanicsSettings,
 	requestSettings,

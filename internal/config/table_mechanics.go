@@ -158,6 +158,7 @@ var requestSettings = []*Setting{
 	},
 	{
 		Name: "root_path", Section: "Server Mechanics", Long: []string{"root-path"}, Kind: String, Default: "", Meta: "PATH",
-		Help: "path under which an ASGI application is mounted",
+		State: Implemented,
+		Help:  "path under which a proxy shows an ASGI application; root_path of the scope",
 	},
 }

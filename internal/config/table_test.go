@@ -32,7 +32,7 @@ func gunicornSettings(t *testing.T) []gunicornSetting {
 }
 
 // ours are the settings that Gunicorn does not have.
-var ours = append(oursAtTheEdge, "idle_timeout", "max_lifetime", "max_memory", "prefetch", "python", "queue_limit", "queue_timeout", "request_timeout", "surge", "syslog_format", "verbose")
+var ours = append(append(oursAtTheEdge, oursOfASGI...), "idle_timeout", "max_lifetime", "max_memory", "prefetch", "python", "queue_limit", "queue_timeout", "request_timeout", "surge", "syslog_format", "verbose")
 
 func TestTableHasEverySettingOfGunicorn(t *testing.T) {
 	want := slices.Clone(ours)

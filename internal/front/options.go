@@ -41,6 +41,8 @@ type Options struct {
 	HealthLogged bool   // such requests are in the access log, too
 	IDHeader     string // the field that has a request's id, in the environ and the response; empty: none
 
+	WebSocket  WebSocketOptions
+	RootPath   string // the path under which a proxy shows an ASGI application (root_path)
 	ScriptName string // the path that the application is mounted at; a request for any other path is answered 404
 	Software   string // SERVER_SOFTWARE; empty means kirin
 	SpoolDir   string // where large request bodies wait; empty means $TMPDIR, /var/tmp or /tmp
@@ -82,7 +84,8 @@ func (o Options) withDefaults() Options {
 	if o.StallTimeout == 0 {
 		o.StallTimeout = stallTimeout
 	}
-	o.ScriptName = mountPoint(o.ScriptName)
+	o.ScriptName, o.RootPath = mountPoint(o.ScriptName), mountPoint(o.RootPath)
+	o.WebSocket = o.WebSocket.withDefaults()
 	if o.ProxyFields&ToldProto != 0 { // which may be a list
 		o.SchemeHead = maps.Clone(o.SchemeHead)
 		maps.DeleteFunc(o.SchemeHead, func(name, _ string) bool { return equalFold(name, "X-Forwarded-Proto") })

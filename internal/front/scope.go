@@ -1,6 +1,7 @@
 package front
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ func (o *Options) appendScope(b []byte, x *Exchange, length int64) []byte {
 	b = strPair(b, "path", validUTF8(unescape(path)))
 	b = wire.AppendBytes(wire.AppendStr(b, "raw_path"), path)
 	b = wire.AppendBytes(wire.AppendStr(b, "query_string"), query)
-	b = strPair(b, "root_path", x.prefix+o.scriptName(x))
+	b = strPair(b, "root_path", cmp.Or(x.prefix+o.scriptName(x), o.RootPath))
 	if x.ID != "" {
 		b = strPair(b, "kirin.request_id", x.ID)
 	}

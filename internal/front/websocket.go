@@ -16,14 +16,8 @@ import (
 	"github.com/kirin-server/kirin/workers/wire"
 )
 
-const (
-	// maxMessage bounds a message of a client's, in bytes.
-	maxMessage = 16 << 20
-	// pingEvery is how often a client of a WebSocket is pinged; one that says nothing for twice as long is gone.
-	pingEvery = 20 * time.Second
-	// settleTime is how long the application has for what it does when a WebSocket has ended.
-	settleTime = 10 * time.Second
-)
+// settleTime is how long the application has for what it does when a WebSocket has ended.
+const settleTime = 10 * time.Second
 
 // webSocket has a worker answer a handshake, and serves the WebSocket until it ends.
 func (s *service) webSocket() {
@@ -31,6 +25,9 @@ func (s *service) webSocket() {
 	if refusal, ok := errors.AsType[*websocket.Refusal](err); ok {
 		s.refuseSocket(refusal)
 		return
+	}
+	if s.o.WebSocket.Plain {
+		h.Plain()
 	}
 	s.x.handshake = h
 	ours, theirs, err := socketPair()
@@ -107,7 +104,8 @@ func (s *service) relay(r *wire.Response) bool {
 		return s.release()
 	}
 	relay := websocket.Relay{
-		Handshake: s.x.handshake, Client: client, Read: read, Worker: s.sock, MaxMessage: maxMessage, PingEvery: pingEvery,
+		Handshake: s.x.handshake, Client: client, Read: read, Worker: s.sock, MaxMessage: s.o.WebSocket.MaxMessage,
+		PingEvery: s.o.WebSocket.PingEvery, PingTimeout: s.o.WebSocket.PingTimeout,
 		Stall: s.o.StallTimeout, Ending: s.taker.Ending(), Context: s.x.Context,
 	}
 	s.x.Sent = relay.Run()

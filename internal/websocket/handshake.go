@@ -71,6 +71,9 @@ func asksDeflate(extensions string) bool {
 	return accepted
 }
 
+// Plain has nothing compressed.
+func (h *Handshake) Plain() { h.deflate = false }
+
 // AppendResponse appends the head of the response that opens the WebSocket (RFC 6455 §4.2.2), but for further fields and the empty line.
 func (h *Handshake) AppendResponse(b []byte, subprotocol string) []byte {
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)

@@ -21,11 +21,12 @@ type Relay struct {
 	Read      io.Reader // the client's bytes, those that were read before included
 	Worker    net.Conn
 
-	MaxMessage int64           // bytes of one message of the client's
-	PingEvery  time.Duration   // a client that says nothing for twice as long is gone
-	Stall      time.Duration   // how long a client may take for what is written
-	Ending     <-chan struct{} // closed when clients are to go
-	Context    context.Context // ends when the client is gone
+	MaxMessage  int64           // bytes of one message of the client's
+	PingEvery   time.Duration   // less than 0: never
+	PingTimeout time.Duration   // a client that says nothing for so long after a ping is gone
+	Stall       time.Duration   // how long a client may take for what is written
+	Ending      <-chan struct{} // closed when clients are to go
+	Context     context.Context // ends when the client is gone
 
 	mu      sync.Mutex // held by who writes to the client; protects the fields below
 	closing bool       // a Close frame was sent
@@ -68,8 +69,8 @@ func (r *Relay) Run() int64 {
 
 // watch pings, and looks for the reasons to end that are not in what is read.
 func (r *Relay) watch(done <-chan struct{}) {
-	ticker := time.NewTicker(r.PingEvery)
-	defer ticker.Stop()
+	pings, stop := r.pings()
+	defer stop()
 	ending := r.Ending
 	for {
 		select {
@@ -81,14 +82,23 @@ func (r *Relay) watch(done <-chan struct{}) {
 		case <-ending:
 			ending = nil
 			r.close(ws.StatusGoingAway, "")
-		case now := <-ticker.C:
-			if now.Sub(time.Unix(0, r.heard.Load())) > 2*r.PingEvery {
+		case now := <-pings:
+			if now.Sub(time.Unix(0, r.heard.Load())) > r.PingEvery+r.PingTimeout {
 				r.Client.SetReadDeadline(time.Unix(1, 0))
 				return
 			}
 			r.control(ws.OpPing, nil)
 		}
 	}
+}
+
+// pings ticks when the client is to be pinged.
+func (r *Relay) pings() (<-chan time.Time, func()) {
+	if r.PingEvery < 0 {
+		return nil, func() {}
+	}
+	ticker := time.NewTicker(r.PingEvery)
+	return ticker.C, ticker.Stop
 }
 
 // control sends a control frame, unless the end has been said.

@@ -34,7 +34,7 @@ func newRig(t *testing.T, change func(*Relay)) *rig {
 	g := &rig{t, client, worker, make(chan struct{}), cancel, make(chan int64, 1)}
 	r := &Relay{
 		Handshake: &Handshake{}, Client: front, Read: front, Worker: ours,
-		MaxMessage: 1 << 20, PingEvery: time.Hour, Stall: patience, Ending: g.ending, Context: ctx,
+		MaxMessage: 1 << 20, PingEvery: time.Hour, PingTimeout: time.Hour, Stall: patience, Ending: g.ending, Context: ctx,
 	}
 	if change != nil {
 		change(r)
@@ -267,7 +267,7 @@ func TestClientGone(t *testing.T) {
 
 // TestSilence: a client is pinged; one that does not answer is gone.
 func TestSilence(t *testing.T) {
-	g := newRig(t, func(r *Relay) { r.PingEvery = 10 * time.Millisecond })
+	g := newRig(t, func(r *Relay) { r.PingEvery, r.PingTimeout = 10*time.Millisecond, 10*time.Millisecond })
 	if f := g.frame(); f.Header.OpCode != ws.OpPing {
 		t.Errorf("the client gets %+v", f.Header)
 	}

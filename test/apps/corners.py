@@ -174,3 +174,9 @@ async def state(scope, receive, send):
 async def app(scope, receive, send):
     name = "lifespan" if scope["type"] == "lifespan" else scope["path"].strip("/")
     await globals()[{"open": "open_gate", "": "hello"}.get(name, name)](scope, receive, send)
+
+
+async def whole(scope, receive, send):
+    """Tells every scope."""
+    if scope["type"] == "http":
+        await dump(scope, receive, send)
