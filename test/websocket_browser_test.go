@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/kirin-server/kirin/internal/testkit"
 )
@@ -30,6 +31,7 @@ func TestBrowser(t *testing.T) {
 		_ = browser.Wait()
 		testkit.Eventually(t, "the end of the browser's processes", func() bool { return os.RemoveAll(dir) == nil })
 	}()
+	testkit.EventuallyWithin(t, 2*time.Minute, "a browser that has started", func() bool { return len(s.Trace.Lines("said")) > 0 })
 	s.Trace.Wait(t, 1, "said", "chat", "permessage-deflate", "true,true,true", "4002", "true")
 	s.Trace.Wait(t, 1, "closed", "4002", "seen")
 	s.Trace.Wait(t, 1, "said", "refused", "1006")

@@ -112,8 +112,8 @@ SERVERS = {
     "kirin": Server("`kirin run`, 2 workers", kirin()),
     "kirin-gthread": Server("`kirin run`, gthread, 2 × 16 threads", kirin(*THREADS)),
     "kirin-gevent": Server("`kirin run`, gevent, 2 workers", kirin("--worker-class", "gevent"), worker_class="gevent"),
-    "kirin-asgi": Server("`kirin run`, asgi with uvloop, 2 workers", kirin("--worker-class", "asgi", "--worker-connections", "12000"), "asgi",
-                         worker_class="asgi"),
+    "kirin-asgi": Server("`kirin run`, asgi with uvloop, 2 workers",
+                         kirin("--worker-class", "asgi", "--worker-connections", "12000"), "asgi", worker_class="asgi"),
     # Its --http-socket has no keep-alive and would be no fair peer.
     "uwsgi": Server("uWSGI `--http11-socket`, 2 × 16 threads", [[
         "/usr/bin/uwsgi-core", "--plugin", "python3", "--http11-socket", "{addr}", "--listen", "1024", "--master",

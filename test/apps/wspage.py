@@ -13,7 +13,8 @@ socket.onmessage = (event) => {
         : event.data.byteLength === 70000 && new Uint8Array(event.data).every((byte) => byte === 7));
     if (seen.length === 3) socket.close(4002, "seen");
 };
-socket.onclose = (event) => say([socket.protocol, socket.extensions.split(";")[0], seen, event.code, event.wasClean].join(" "));
+socket.onclose = (event) =>
+    say([socket.protocol, socket.extensions.split(";")[0], seen, event.code, event.wasClean].join(" "));
 socket.onerror = () => say("error");
 const refused = new WebSocket("ws://" + location.host + "/refused");
 refused.onclose = (event) => say("refused " + event.code);

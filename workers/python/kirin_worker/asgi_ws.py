@@ -195,7 +195,7 @@ class Socket:
         self.expect(CONNECTING, "websocket.accept")
         headers = encode_headers(message.get("headers", ()))
         if any(name.lower().startswith("sec-websocket-") for name, _ in headers):
-            raise ASGIError("websocket.accept must not have headers of the handshake; a subprotocol has a key of its own")
+            raise ASGIError("websocket.accept has headers of the handshake; a subprotocol has a key of its own")
         self.post(ACCEPT, None, headers, message.get("subprotocol"))
         self.state = OPEN
         if self.conn.draining:
