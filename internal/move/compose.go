@@ -10,26 +10,19 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/goccy/go-yaml"
 
 	"github.com/kirin-server/kirin/internal/config"
 )
 
-// composeFile is as much of a compose file as says how Gunicorn is started.
-type composeFile struct {
-	Services map[string]composeService `yaml:"services"`
-}
-
+// composeService is as much of a service as says how Gunicorn is started.
 type composeService struct {
-	Command     wordList `yaml:"command"`
-	Entrypoint  wordList `yaml:"entrypoint"`
-	Environment pairs    `yaml:"environment"`
-	EnvFile     envFiles `yaml:"env_file"`
-	WorkingDir  string   `yaml:"working_dir"`
-	User        string   `yaml:"user"`
-	Ports       []any    `yaml:"ports"`
-	DependsOn   any      `yaml:"depends_on"`
-	StopGrace   string   `yaml:"stop_grace_period"`
+	Command, Entrypoint  []string
+	Environment, EnvFile []string
+	WorkingDir, User     string
+	Ports                []string
+	Depends              bool
+	StopGrace            string
 }
 
 // Compose takes the one service of a compose file in that starts Gunicorn.
@@ -53,31 +46,113 @@ func (im *Importer) Compose(ctx context.Context, p *Plan, file string) error {
 
 // readCompose reads the text, with the variables in every value put in.
 func readCompose(text string, vars []string) (map[string]composeService, error) {
-	var root yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &root); err != nil {
+	var root any
+	if err := yaml.UnmarshalWithOptions([]byte(text), &root, yaml.UseOrderedMap()); err != nil {
+		return nil, fmt.Errorf("it is no YAML: %s", strings.ReplaceAll(yaml.FormatError(err, false, false), "\n", " "))
+	}
+	root, err := interpolateAll(root, vars)
+	if err != nil {
 		return nil, err
 	}
-	if err := interpolateNode(&root, vars); err != nil {
-		return nil, err
+	services := map[string]composeService{}
+	for _, item := range mapping(entry(root, "services")) {
+		s, err := readService(item.Value)
+		if err != nil {
+			return nil, fmt.Errorf("the service %v: %w", item.Key, err)
+		}
+		services[fmt.Sprint(item.Key)] = s
 	}
-	var f composeFile
-	if err := root.Decode(&f); err != nil {
-		return nil, err
-	}
-	return f.Services, nil
+	return services, nil
 }
 
-func interpolateNode(n *yaml.Node, vars []string) (err error) {
-	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "$") {
-		n.Value, err = interpolate(n.Value, func(name string) (string, bool) { return lookup(vars, name) })
-		return err
+// interpolateAll puts the variables in, in every text.
+func interpolateAll(v any, vars []string) (_ any, err error) {
+	switch v := v.(type) {
+	case string:
+		return interpolate(v, func(name string) (string, bool) { return lookup(vars, name) })
+	case []any:
+		for i := range v {
+			if v[i], err = interpolateAll(v[i], vars); err != nil {
+				return nil, err
+			}
+		}
+	case yaml.MapSlice:
+		for i := range v {
+			if v[i].Value, err = interpolateAll(v[i].Value, vars); err != nil {
+				return nil, err
+			}
+		}
 	}
-	for _, child := range n.Content {
-		if err := interpolateNode(child, vars); err != nil {
-			return err
+	return v, nil
+}
+
+// mapping is v as a mapping; empty when it is none.
+func mapping(v any) yaml.MapSlice {
+	m, _ := v.(yaml.MapSlice)
+	return m
+}
+
+// entry is that of a mapping by its key, or nil.
+func entry(v any, key string) any {
+	for _, item := range mapping(v) {
+		if item.Key == key {
+			return item.Value
 		}
 	}
 	return nil
+}
+
+// text is a scalar as it was written, empty for none.
+func text(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+func readService(v any) (s composeService, err error) {
+	if s.Command, err = wordList(entry(v, "command")); err != nil {
+		return s, fmt.Errorf("command: %w", err)
+	}
+	if s.Entrypoint, err = wordList(entry(v, "entrypoint")); err != nil {
+		return s, fmt.Errorf("entrypoint: %w", err)
+	}
+	s.Environment = texts(entry(v, "environment"))
+	s.EnvFile, s.Ports = texts(entry(v, "env_file")), texts(entry(v, "ports"))
+	s.WorkingDir, s.User = text(entry(v, "working_dir")), text(entry(v, "user"))
+	s.Depends, s.StopGrace = entry(v, "depends_on") != nil, text(entry(v, "stop_grace_period"))
+	return s, nil
+}
+
+// wordList is a list, or a text of words.
+func wordList(v any) ([]string, error) {
+	if line, ok := v.(string); ok {
+		return config.ShellWords(line)
+	}
+	return texts(v), nil
+}
+
+// texts are the items of a list, NAME=VALUE of a mapping, or the one text. Of an item that is a mapping, it is the path or the published port.
+func texts(v any) (all []string) {
+	switch v := v.(type) {
+	case nil:
+	case []any:
+		for _, item := range v {
+			if path := entry(item, "path"); path != nil {
+				item = path
+			} else if port := entry(item, "published"); port != nil {
+				item = port
+			}
+			all = append(all, text(item))
+		}
+	case yaml.MapSlice:
+		for _, item := range v {
+			all = append(all, text(item.Key)+"="+text(item.Value))
+		}
+	default:
+		all = []string{text(v)}
+	}
+	return all
 }
 
 func gunicornService(services map[string]composeService) (string, composeService, error) {
@@ -122,9 +197,9 @@ func (im *Importer) service(ctx context.Context, p *Plan, file, name string, s c
 		p.leave(from, "working_dir is that of the image: set Directory= to where the application is on this machine")
 	}
 	for _, port := range s.Ports {
-		p.leave(from, "ports: %v: Bind= is what the machine listens on", port)
+		p.leave(from, "ports: %s: Bind= is what the machine listens on", port)
 	}
-	if s.DependsOn != nil {
+	if s.Depends {
 		p.leave(from, "depends_on: write After= in [Worker] for what runs on this machine")
 	}
 	if s.StopGrace != "" {
@@ -152,56 +227,4 @@ func (im *Importer) dotEnv(file string) (env []string) {
 		env = append(env, strings.TrimSpace(name)+"="+value)
 	}
 	return env
-}
-
-// wordList is a list, or a text of words.
-type wordList []string
-
-// UnmarshalYAML is yaml's.
-func (w *wordList) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind == yaml.SequenceNode {
-		return n.Decode((*[]string)(w))
-	}
-	words, err := config.ShellWords(n.Value)
-	*w = words
-	return err
-}
-
-// pairs is a list of NAME=VALUE, or a map.
-type pairs []string
-
-// UnmarshalYAML is yaml's.
-func (p *pairs) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind != yaml.MappingNode {
-		return n.Decode((*[]string)(p))
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		*p = append(*p, n.Content[i].Value+"="+n.Content[i+1].Value)
-	}
-	return nil
-}
-
-// envFiles is a path, a list of them, or a list of maps with path.
-type envFiles []string
-
-// UnmarshalYAML is yaml's.
-func (e *envFiles) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind == yaml.ScalarNode {
-		*e = envFiles{n.Value}
-		return nil
-	}
-	for _, item := range n.Content {
-		if item.Kind == yaml.ScalarNode {
-			*e = append(*e, item.Value)
-			continue
-		}
-		var m struct {
-			Path string `yaml:"path"`
-		}
-		if err := item.Decode(&m); err != nil {
-			return err
-		}
-		*e = append(*e, m.Path)
-	}
-	return nil
 }

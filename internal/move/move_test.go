@@ -219,3 +219,46 @@ func FuzzNginx(f *testing.F) {
 		}
 	})
 }
+
+// TestComposeForms reads what compose allows in more than one form.
+func TestComposeForms(t *testing.T) {
+	services, err := readCompose(`
+x-common: &common
+  environment: {A: 1, B: "two", C: null}
+services:
+  web:
+    <<: *common
+    entrypoint: ["sh", "-c"]
+    command: ["gunicorn -b :$PORT app:app"]
+    env_file: [{path: a.env, required: false}, b.env]
+    ports: [{target: 80, published: 8080}, "90:90"]
+    user: 1000:1000
+  other: {command: [sleep, "1"]}
+`, []string{"PORT=9"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, s, err := gunicornService(services)
+	if err != nil || name != "web" {
+		t.Fatalf("%s %+v, %v", name, s, err)
+	}
+	got := strings.Join([]string{strings.Join(s.Command, "|"), strings.Join(s.Environment, "|"), strings.Join(s.EnvFile, "|"), strings.Join(s.Ports, "|"), s.User}, " ")
+	if want := "gunicorn -b :9 app:app A=1|B=two|C= a.env|b.env 8080|90:90 1000:1000"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, bad := range []string{"services: [", "services: {web: {command: \"'\"}}", "services: {web: {user: \"${A\"}}"} {
+		if _, err := readCompose(bad, nil); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	if _, _, err := gunicornService(map[string]composeService{"a": {Command: []string{"gunicorn", "x"}}, "b": {Command: []string{"gunicorn", "y"}}}); err == nil {
+		t.Error("two services, and no error")
+	}
+}
+
+func FuzzCompose(f *testing.F) {
+	f.Add("services: {web: {command: gunicorn app, environment: [A=b]}}")
+	f.Fuzz(func(_ *testing.T, text string) {
+		_, _ = readCompose(text, nil) // must return
+	})
+}
