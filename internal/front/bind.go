@@ -31,7 +31,14 @@ type Addr struct {
 	Port    uint16 // TCP: 0 lets the kernel choose
 	Path    string // Unix: of the file, or "@" and an abstract name
 	FD      int    // FD: number of a descriptor that this process was started with
+	Scheme  string // HTTP or HTTPS when it was written before the address, else empty; not part of String
 }
+
+// Schemes of addresses.
+const (
+	HTTP  = "http"
+	HTTPS = "https"
+)
 
 // String is the address as ParseAddr reads it: "127.0.0.1:8000", "[::1]:8000", "unix:/run/shop.sock", "fd://3".
 func (a Addr) String() string {
@@ -49,14 +56,27 @@ func (a Addr) String() string {
 }
 
 // ParseAddr reads a value of Gunicorn's bind: HOST:PORT, HOST, :PORT, [IPV6]:PORT, unix:PATH, unix://PATH or fd://N, the first four
-// also after tcp://. The port is 8000 and the host 0.0.0.0 when it is not there. Beyond Gunicorn, unix:@NAME is an abstract socket
+// also after tcp://. Beyond Gunicorn, http:// or https://
+// before any of them says whether it speaks TLS. The port is 8000 and the host 0.0.0.0 when it is not there. Beyond Gunicorn, unix:@NAME is an abstract socket
 // (unix(7)). What Gunicorn would take for something unexpected, such as a bare number for a host, is an error that says what to write.
 func ParseAddr(s string) (Addr, error) {
-	a, err := parseAddr(s)
+	scheme, rest := cutScheme(s)
+	a, err := parseAddr(rest)
 	if err != nil {
 		return Addr{}, fmt.Errorf("cannot bind to %q: %w", s, err)
 	}
+	a.Scheme = scheme
 	return a, nil
+}
+
+// cutScheme takes http:// or https:// off, which say whether an address speaks TLS.
+func cutScheme(s string) (scheme, rest string) {
+	for _, scheme := range [...]string{HTTP, HTTPS} {
+		if rest, ok := strings.CutPrefix(s, scheme+"://"); ok {
+			return scheme, rest
+		}
+	}
+	return "", s
 }
 
 func parseAddr(s string) (Addr, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,6 +63,15 @@ func (l *Listener) SyscallConn() (syscall.RawConn, error) {
 		return nil, fmt.Errorf("a %T has no descriptor", l.Listener)
 	}
 	return c.SyscallConn()
+}
+
+// SetDeadline is the socket's; see [Server.Rest].
+func (l *Listener) SetDeadline(t time.Time) error {
+	d, ok := l.Listener.(interface{ SetDeadline(time.Time) error })
+	if !ok {
+		return fmt.Errorf("a %T has no deadline", l.Listener)
+	}
+	return d.SetDeadline(t)
 }
 
 // KeepFile makes Close leave a Unix socket's file in place, because another process listens on it from now on.

@@ -62,7 +62,7 @@ func TestParseAddrErrors(t *testing.T) {
 		"*:8000":                 `write :PORT for every IPv4 address, or [::]:PORT for every address`,
 		"a b:8000":               `"a b" is neither an IP address nor the name of a host`,
 		"host/path:80":           `neither an IP address nor`,
-		"http://127.0.0.1:8000":  `"http://" is not known here: use HOST:PORT, unix:PATH or fd://N`,
+		"ftp://127.0.0.1:8000":   `"ftp://" is not known here: use HOST:PORT, unix:PATH or fd://N`,
 		"fd://":                  `"" is not the number of a descriptor`,
 		"fd://x":                 `"x" is not the number of a descriptor`,
 		"fd://-1":                `"-1" is not the number of a descriptor`,

@@ -1,7 +1,9 @@
 package front
 
 import (
+	"container/list"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kirin-server/kirin/internal/http1"
+	"github.com/kirin-server/kirin/internal/http2"
 	"github.com/kirin-server/kirin/internal/proxies"
 )
 
@@ -55,6 +58,14 @@ type conn struct {
 	read func(fd uintptr) (done bool)
 	size int // what read has got
 	err  error
+
+	tls     *tls.Conn     // Conn, when it is one of TLS
+	wire    *wireConn     // below that
+	client  *tlsClient    // what applications are told of it
+	shaking *list.Element // of Server.handshakes
+	h2      atomic.Pointer[http2.Conn]
+	used    bool // a request has been read
+	half    bool // the client has closed its direction, when it was looked last
 }
 
 // memory is what a connection needs for an exchange. One that is idle gives it back, so that it costs little more than its descriptor
@@ -73,10 +84,16 @@ type memory struct {
 }
 
 // welcome enters a connection, before the next one is accepted, and has it served.
-func (s *Server) welcome(nc net.Conn) {
+func (s *Server) welcome(nc net.Conn, cfg *tls.Config) {
 	c := &conn{Conn: nc, server: s, greets: s.greets()}
+	if cfg != nil {
+		c.secure(cfg)
+	}
 	c.ctx, c.gone = context.WithCancel(context.Background())
 	if s.admit(c) {
+		if c.tls != nil {
+			s.beginHandshake(c)
+		}
 		s.wg.Go(c.converse)
 		return
 	}
@@ -97,7 +114,13 @@ func (c *conn) converse() {
 		c.raw, _ = sc.SyscallConn()
 		c.read = c.tryRead
 	}
-	c.run()
+	switch {
+	case c.tls != nil && !c.handshake():
+	case c.tls != nil && c.tls.ConnectionState().NegotiatedProtocol == "h2":
+		c.serveHTTP2(nil)
+	default:
+		c.run()
+	}
 	c.server.dismiss(c)
 	c.Close()
 }
@@ -120,6 +143,10 @@ func (c *conn) next(wait time.Duration) (ok bool) {
 				began = time.Now()
 			}
 			n, err := c.parseHead()
+			if errors.Is(err, errPreface) {
+				c.serveHTTP2(m.buf[m.start:m.end])
+				return false
+			}
 			if n > 0 || err != nil {
 				c.phase.Store(int32(active))
 				m.start += n
@@ -151,6 +178,11 @@ func (c *conn) parseHead() (n int, err error) {
 			return 0, err
 		}
 	}
+	if like, whole := c.likePreface(m.buf[m.start:m.end]); whole {
+		return 0, errPreface
+	} else if like {
+		return 0, nil
+	}
 	m.parser.Limits = c.server.front.limits()
 	return m.parser.Parse(&m.head, m.buf[m.start:m.end])
 }
@@ -165,6 +197,9 @@ func (c *conn) setHeadDeadline() {
 
 // fill waits for more bytes and puts them behind those that are there.
 func (c *conn) fill() error {
+	if c.wire != nil && c.mem == nil {
+		return c.fillFirst()
+	}
 	if m := c.mem; m != nil && m.start < m.end || c.raw == nil {
 		c.acquire()
 		c.mem.makeRoom()
@@ -184,6 +219,20 @@ func (c *conn) fill() error {
 		c.mem.end += c.size
 	}
 	return err
+}
+
+// fillFirst waits for a byte without memory for more, where the descriptor is not ours to wait for.
+func (c *conn) fillFirst() error {
+	var first [1]byte
+	c.wire.rest(phase(c.phase.Load()))
+	n, err := c.Read(first[:])
+	if n == 0 {
+		return err
+	}
+	c.wire.got = true // TLS may have had it already
+	c.acquire()
+	c.mem.end += copy(c.mem.buf[c.mem.end:], first[:])
+	return nil
 }
 
 // tryRead reads what is there, and has no memory while it is nothing. Before it takes a byte it is no longer idle; see [conn.unused].
@@ -251,9 +300,10 @@ func (m *memory) rewind() {
 // begin makes an exchange of the head.
 func (m *memory) begin(c *conn, began time.Time) {
 	h := &m.head
+	c.used = true
 	m.x = Exchange{
 		Method: h.Method, Target: h.Target, Proto: h.Proto(), Host: h.Host, Fields: h.Fields, Length: h.Length, Upgrade: h.Upgrade,
-		Context: c.ctx, Peer: c.peer, Local: c.local, Preamble: c.preamble, Began: began,
+		Context: c.ctx, Peer: c.peer, Local: c.local, Preamble: c.preamble, TLS: c.client, Began: began,
 	}
 	x := &m.x
 	m.upload.expect(c, h.Length, h.Expect100)

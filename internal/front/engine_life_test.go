@@ -80,7 +80,7 @@ func testServeMany(t *testing.T, on path) {
 	}
 	served := in(func() error { return r.server.Serve(l) })
 	other := *r
-	other.addr = l.Addr()
+	other.addr, other.secret = l.Addr(), nil
 	other.dial().wantUsable()
 	r.dial().wantUsable()
 	l.Close()

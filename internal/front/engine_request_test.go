@@ -367,7 +367,7 @@ func testEnvironOverWire(t *testing.T, on path) {
 	}
 	r.front.Configure(Options{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, SchemeHead: gunicornScheme})
 	r.dial().send(text).answer("GET").want(t, 200, "hello")
-	if env := wait(t, "the environ", environs); env["wsgi.url_scheme"] != "http" || env["SERVER_SOFTWARE"] != "kirin" {
+	if env := wait(t, "the environ", environs); (env["wsgi.url_scheme"] != "http") != (on == secured) || env["SERVER_SOFTWARE"] != "kirin" {
 		t.Errorf("with other options: %v", sorted(env))
 	}
 	r = start(t, setup{path: on, Options: o, unix: true, serve: serve})

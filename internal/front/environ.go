@@ -24,6 +24,9 @@ func (o *Options) appendEnviron(b []byte, x *Exchange, length int64) []byte {
 	if x.ID != "" {
 		b = pair(b, "kirin.request_id", x.ID)
 	}
+	if x.TLS != nil {
+		b = append(b, x.TLS.environ...)
+	}
 	b = appendPreamble(appendAddresses(b, x), x.Preamble)
 	if length >= 0 {
 		b = wire.AppendStr(b, "CONTENT_LENGTH")

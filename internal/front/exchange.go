@@ -33,7 +33,7 @@ type Exchange struct {
 
 	Peer  netip.AddrPort // invalid for a Unix socket
 	Local netip.AddrPort // invalid for a Unix socket
-	TLS   bool
+	TLS   *tlsClient     // nil without TLS
 
 	Preamble *proxies.Preamble // by which the connection has begun; nil: none, or one that says nothing
 	Began    time.Time

@@ -17,13 +17,24 @@ func (s *Server) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.open {
-		if phase(c.phase.Load()) == active && clientGone(c.Conn) {
+		if phase(c.phase.Load()) == active && c.clientGone() {
 			c.gone()
 		}
 	}
 	if s.sweeping = len(s.open) > 0; s.sweeping {
 		s.sweeper.Reset(sweepEvery)
 	}
+}
+
+// clientGone looks whether the client is there. With TLS, the word that ends it is the last to come and nobody reads it while a request
+// runs; who has only said that much gets as long again as on a loop.
+func (c *conn) clientGone() bool {
+	if c.wire == nil {
+		return clientGone(c.Conn)
+	}
+	was := c.half
+	c.half = hungUp(c.wire)
+	return was && c.half
 }
 
 // clientGone looks whether the other end of a connection has closed it, without reading.

@@ -41,6 +41,13 @@ func (c *loopConn) borrow(kept []byte, serve func() bool) {
 // serveWhole serves an exchange of which the head has been read.
 func (c *loopConn) serveWhole() bool { return c.exchange() }
 
+// serveMultiplexed serves HTTP/2, until the connection ends.
+func (c *loopConn) serveMultiplexed() bool {
+	m := c.mem
+	c.serveHTTP2(m.buf[m.start:m.end])
+	return false
+}
+
 // serveRest serves an exchange whose response has begun to come.
 func (c *loopConn) serveRest() (goesOn bool) {
 	defer func() {

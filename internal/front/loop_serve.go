@@ -1,6 +1,8 @@
 package front
 
 import (
+	"errors"
+
 	"github.com/kirin-server/kirin/internal/http1"
 	"github.com/kirin-server/kirin/workers"
 	"github.com/kirin-server/kirin/workers/wire"
@@ -56,6 +58,10 @@ func (c *loopConn) parse() bool {
 	}
 	m := c.mem
 	n, err := c.parseHead()
+	if errors.Is(err, errPreface) {
+		c.lend(c.serveMultiplexed)
+		return true
+	}
 	if n == 0 && err == nil {
 		c.wait()
 		return false

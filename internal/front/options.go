@@ -50,6 +50,10 @@ type Options struct {
 	HeadTimeout  time.Duration // how long a client may take for a request's head; 0 means 30 s
 	StallTimeout time.Duration // how long a client may give or take nothing of a body; 0 means 60 s
 
+	HSTS         time.Duration // what Strict-Transport-Security says in answers over https (RFC 6797); 0: it is not sent
+	RedirectPort int           // of https, where requests over plain http are sent to; 0: they are served
+	HTTP2        HTTP2Options
+
 	// Loops serve the connections, those that listeners with a descriptor accept; nil: a goroutine serves each.
 	Loops *Loops
 

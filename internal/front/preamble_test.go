@@ -27,7 +27,7 @@ func proxyOptions(versions proxies.Versions) Options {
 }
 
 // TestPreamble: each request of a connection comes from the client that its header tells of.
-func TestPreamble(t *testing.T) { eachPath(t, testPreamble) }
+func TestPreamble(t *testing.T) { eachPlainPath(t, testPreamble) }
 
 func testPreamble(t *testing.T, on path) {
 	r := start(t, setup{path: on, Options: proxyOptions(proxies.V1 | proxies.V2), serve: whoami})
@@ -46,7 +46,7 @@ func testPreamble(t *testing.T, on path) {
 }
 
 // TestPreambleInParts: it may come byte by byte.
-func TestPreambleInParts(t *testing.T) { eachPath(t, testPreambleInParts) }
+func TestPreambleInParts(t *testing.T) { eachPlainPath(t, testPreambleInParts) }
 
 func testPreambleInParts(t *testing.T, on path) {
 	r := start(t, setup{path: on, Options: proxyOptions(proxies.V1 | proxies.V2), serve: whoami})
@@ -65,7 +65,7 @@ func testPreambleInParts(t *testing.T, on path) {
 }
 
 // TestPreambleOfTheProxy: a connection of the proxy's own, and one without a header, come from the peer.
-func TestPreambleOfTheProxy(t *testing.T) { eachPath(t, testPreambleOfTheProxy) }
+func TestPreambleOfTheProxy(t *testing.T) { eachPlainPath(t, testPreambleOfTheProxy) }
 
 func testPreambleOfTheProxy(t *testing.T, on path) {
 	r := start(t, setup{path: on, Options: proxyOptions(proxies.V1 | proxies.V2), serve: whoami})
@@ -78,7 +78,7 @@ func testPreambleOfTheProxy(t *testing.T, on path) {
 }
 
 // TestPreambleRefused: a header that may not be there, or is malformed, ends the connection with a line in the log.
-func TestPreambleRefused(t *testing.T) { eachPath(t, testPreambleRefused) }
+func TestPreambleRefused(t *testing.T) { eachPlainPath(t, testPreambleRefused) }
 
 func testPreambleRefused(t *testing.T, on path) {
 	stranger := proxyOptions(proxies.V1 | proxies.V2)
@@ -109,7 +109,7 @@ func testPreambleRefused(t *testing.T, on path) {
 }
 
 // TestPreambleUnix: who reaches a Unix socket may send one.
-func TestPreambleUnix(t *testing.T) { eachPath(t, testPreambleUnix) }
+func TestPreambleUnix(t *testing.T) { eachPlainPath(t, testPreambleUnix) }
 
 func testPreambleUnix(t *testing.T, on path) {
 	o := proxyOptions(proxies.V1)

@@ -129,6 +129,9 @@ func hasInput(c net.Conn) bool {
 
 // peek looks for a byte without taking it and without waiting: 0 and no error is the end.
 func peek(c net.Conn) (n int, err error) {
+	if s, ok := c.(secureConn); ok {
+		c = s.wire
+	}
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return 0, errors.ErrUnsupported

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -43,10 +44,11 @@ const (
 	goroutines path = "goroutines"
 	oneLoop    path = "loop"
 	moreLoops  path = "loops" // the workers' links are spread over them, too
+	secured    path = "TLS"   // by goroutines
 )
 
 // paths are all of them.
-func paths() []path { return []path{goroutines, oneLoop, moreLoops} }
+func paths() []path { return []path{goroutines, oneLoop, moreLoops, secured} }
 
 // loops starts the event loops of a path, nil for none. They end with the test, after what is registered later.
 func (p path) loops(t testing.TB) *Loops {
@@ -81,7 +83,8 @@ type rig struct {
 	book   *logBook
 	access chan *Exchange
 	addr   net.Addr
-	served chan error // what Server.Serve returned
+	secret *tls.Config // of clients, nil without TLS
+	served chan error  // what Server.Serve returned
 }
 
 func start(t *testing.T, s setup) *rig {
@@ -101,6 +104,9 @@ func start(t *testing.T, s setup) *rig {
 	o.Loops, o.Logger, o.Access = loops, newLogger(r.book), r.note
 	if o.KeepAlive == 0 {
 		o.KeepAlive = patience
+	}
+	if s.path == secured {
+		r.secret = clientTLS(t)
 	}
 	r.front = New(r.pool, o)
 	r.server = NewServer(r.front, o)
@@ -143,7 +149,13 @@ func (r *rig) listen(unix bool) {
 	r.addr = l.Addr()
 	server, served := r.server, make(chan error, 1)
 	r.served = served
-	go func() { served <- server.Serve(l) }()
+	go func() {
+		if r.secret != nil {
+			served <- server.ServeTLS(l, serverTLS(r.t))
+			return
+		}
+		served <- server.Serve(l)
+	}()
 	if !eventually(func() bool { return server.accepts(l) }) {
 		r.t.Fatal("nothing is accepted")
 	}
@@ -157,7 +169,7 @@ func (s *Server) accepts(l net.Listener) bool {
 		if on.Listener == l {
 			on.mu.Lock()
 			defer on.mu.Unlock()
-			return s.loops == nil || len(on.socks) == len(s.loops.group.Loops())
+			return !on.looped || len(on.socks) == len(s.loops.group.Loops())
 		}
 	}
 	return false
@@ -349,6 +361,9 @@ func (r *rig) dial() *client {
 	r.t.Cleanup(func() { c.Close() })
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		r.t.Fatal(err)
+	}
+	if r.secret != nil {
+		c = tlsClientConn{tls.Client(c, r.secret), c}
 	}
 	return &client{c, bufio.NewReader(c), r.t}
 }

@@ -8,7 +8,7 @@ func (o *Options) trusted(x *Exchange) bool {
 // scheme finds the URL scheme of an exchange. It is not ok when the fields of a trusted proxy contradict each other.
 func (o *Options) scheme(x *Exchange) (scheme string, ok bool) {
 	scheme = "http"
-	if x.TLS {
+	if x.TLS != nil {
 		scheme = "https"
 	}
 	if len(o.SchemeHead) == 0 || !o.trusted(x) {

@@ -33,7 +33,9 @@ func TestScheme(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := get("/", c.fields...)
-			x.TLS = c.tls
+			if c.tls {
+				x.TLS = &tlsClient{}
+			}
 			o := Options{TrustAll: true, SchemeHead: gunicornScheme}
 			if got, ok := o.scheme(x); got != c.want || ok != (c.want != "") {
 				t.Errorf("trusted: %q, %v, want %q", got, ok, c.want)

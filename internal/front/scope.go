@@ -27,7 +27,7 @@ func (o *Options) appendScope(b []byte, x *Exchange, length int64) []byte {
 		b = appendSocket(b, x)
 	} else {
 		b = strPair(b, "type", "http")
-		b = strPair(b, "http_version", strings.TrimPrefix(x.Proto, "HTTP/"))
+		b = strPair(b, "http_version", httpVersion(x))
 		b = strPair(b, "method", x.Method)
 		b = strPair(b, "scheme", x.Scheme)
 	}
@@ -41,15 +41,26 @@ func (o *Options) appendScope(b []byte, x *Exchange, length int64) []byte {
 	if x.ID != "" {
 		b = strPair(b, "kirin.request_id", x.ID)
 	}
+	if x.TLS != nil {
+		b = append(wire.AppendStr(b, "kirin.tls"), x.TLS.scope...)
+	}
 	b = appendAddress(wire.AppendStr(b, "client"), x.client())
 	b = appendServer(wire.AppendStr(b, "server"), x)
 	return wire.AppendEnd(appendHeaders(wire.AppendStr(b, "headers"), x.Host, o.allowed(x), length))
 }
 
+// httpVersion is "1.0", "1.1" or "2".
+func httpVersion(x *Exchange) string {
+	if x.Proto == protoHTTP2 {
+		return "2"
+	}
+	return strings.TrimPrefix(x.Proto, "HTTP/")
+}
+
 // appendSocket writes what a websocket scope has of its own.
 func appendSocket(b []byte, x *Exchange) []byte {
 	b = strPair(b, "type", "websocket")
-	b = strPair(b, "http_version", strings.TrimPrefix(x.Proto, "HTTP/"))
+	b = strPair(b, "http_version", httpVersion(x))
 	b = strPair(b, "scheme", "ws"+strings.TrimPrefix(x.Scheme, "http"))
 	b = wire.AppendList(wire.AppendStr(b, "subprotocols"), len(x.handshake.Protocols))
 	for _, name := range x.handshake.Protocols {

@@ -135,7 +135,7 @@ func (s *service) check() bool {
 	if why := s.o.resolve(s.x); why != "" {
 		return s.refuse(http.StatusBadRequest, why)
 	}
-	return !s.ownAnswer()
+	return !s.ownAnswer() && !s.redirected()
 }
 
 // senseless gives the status and the reason that an exchange is to be refused with that no application could make sense of, or 0.
@@ -430,6 +430,7 @@ func (s *service) begin(h *head, length int64) {
 	if name := s.o.IDHeader; name != "" && !has(h.fields, name) {
 		h.fields = append(h.fields, Field{Name: name, Value: s.x.ID})
 	}
+	s.tellHSTS(h)
 	fields := h.fields
 	if length >= 0 {
 		h.fields = append(h.fields, Field{Name: "Content-Length", Value: view(strconv.AppendInt(s.digits[:0], length, 10))})

@@ -1,7 +1,9 @@
 package front
 
 import (
+	"container/list"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,7 +23,8 @@ type Server struct {
 	headTime  time.Duration // Options.HeadTimeout
 	keepAlive time.Duration // Options.KeepAlive
 	date      dateClock
-	memory    sync.Pool      // of *memory
+	memory    sync.Pool // of *memory
+	streams   http2Memories
 	wg        sync.WaitGroup // of the connections
 	conns     atomic.Int64
 	last      atomic.Bool   // every answer is the last of its connection
@@ -30,18 +33,22 @@ type Server struct {
 	overOnce  sync.Once
 	loops     *Loops // nil: goroutines serve all connections
 
-	mu        sync.Mutex // protects the fields below
-	listeners []*listening
-	shards    []*shard
-	stopped   bool
-	open      map[*conn]struct{}
-	cut       bool // no connection is taken any more
-	sweeping  bool
-	sweeper   *time.Timer
-	resting   bool       // it is looked whether all may rest: accept loops are to stand still
-	round     int        // how often it was
-	parked    int        // how many goroutines that accept stand still, in this round
-	turn      *sync.Cond // of these three
+	mu          sync.Mutex // protects the fields below
+	listeners   []*listening
+	shards      []*shard
+	stopped     bool
+	open        map[*conn]struct{}
+	multiplexed map[*conn]struct{} // in HTTP/2, whoever drives them
+	cut         bool               // no connection is taken any more
+	sweeping    bool
+	sweeper     *time.Timer
+	resting     bool       // it is looked whether all may rest: accept loops are to stand still
+	round       int        // how often it was
+	parked      int        // how many goroutines that accept stand still, in this round
+	turn        *sync.Cond // of these three
+
+	handshakes     list.List // of *conn: TLS's under way, the oldest first; under mu, too
+	mostHandshakes int       // of them; under mu, too
 }
 
 // NewServer makes an engine for f. The times of o are fixed for the engine's life; all else is f's.
@@ -49,7 +56,7 @@ func NewServer(f *Front, o Options) *Server {
 	o = o.withDefaults()
 	s := &Server{
 		front: f, log: o.Logger, stall: o.StallTimeout, headTime: o.HeadTimeout, keepAlive: o.KeepAlive,
-		loops: o.Loops, open: map[*conn]struct{}{}, over: make(chan struct{}),
+		loops: o.Loops, mostHandshakes: maxHandshakes, open: map[*conn]struct{}{}, multiplexed: map[*conn]struct{}{}, over: make(chan struct{}),
 	}
 	s.memory.New = func() any { return &memory{buf: make([]byte, headBuffer)} }
 	s.turn = sync.NewCond(&s.mu)
@@ -58,8 +65,11 @@ func NewServer(f *Front, o Options) *Server {
 }
 
 // Serve accepts connections of l until the listener is closed or the engine shut down, when it returns nil.
-func (s *Server) Serve(l net.Listener) error {
-	on := s.enter(l)
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, nil) }
+
+// serve is that; with TLS when there is a configuration for it.
+func (s *Server) serve(l net.Listener, cfg *tls.Config) error {
+	on := s.enter(l, cfg == nil)
 	if on == nil {
 		return l.Close()
 	}
@@ -72,7 +82,7 @@ func (s *Server) Serve(l net.Listener) error {
 		c, err := a.accept()
 		switch {
 		case err == nil:
-			s.welcome(c)
+			s.welcome(c, cfg)
 		case timedOut(err):
 			s.park()
 		case errors.Is(err, net.ErrClosed):
@@ -107,7 +117,7 @@ func (a *acceptor) accept() (net.Conn, error) {
 	}
 }
 
-func (s *Server) enter(l net.Listener) *listening {
+func (s *Server) enter(l net.Listener, plain bool) *listening {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.resting {
@@ -117,7 +127,7 @@ func (s *Server) enter(l net.Listener) *listening {
 		return nil
 	}
 	on := newListening(l)
-	on.looped = s.loops != nil && descriptor(l) != nil
+	on.looped = plain && s.loops != nil && descriptor(l) != nil
 	s.listeners = append(s.listeners, on)
 	return on
 }
@@ -175,6 +185,7 @@ func (s *Server) end() {
 	s.last.Store(true)
 	s.front.ending.Store(true)
 	s.overOnce.Do(func() { close(s.over) })
+	s.leaveMultiplexed()
 }
 
 // Drain makes every answer the last of its connection and waits until all connections have ended, or ctx has. Idle
@@ -229,8 +240,8 @@ func (s *Server) closeWaiting(all bool) {
 	defer s.mu.Unlock()
 	s.cut = s.cut || all
 	for c := range s.open {
-		if all || c.unused() {
-			c.Close()
+		if idle := c.unused(); all || idle {
+			c.hangUp(idle)
 		}
 		if all {
 			c.gone()

@@ -3,6 +3,7 @@ package front
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -21,7 +22,7 @@ const settleTime = 10 * time.Second
 
 // webSocket has a worker answer a handshake, and serves the WebSocket until it ends.
 func (s *service) webSocket() {
-	h, err := websocket.ParseHandshake(s.x.Method, s.x.Proto, s.x.Field)
+	h, err := s.parseHandshake()
 	if refusal, ok := errors.AsType[*websocket.Refusal](err); ok {
 		s.refuseSocket(refusal)
 		return
@@ -93,14 +94,9 @@ func (s *service) relay(r *wire.Response) bool {
 		s.page(http.StatusInternalServerError, "the application's answer is not valid")
 		return s.release()
 	}
-	out := s.x.handshake.AppendResponse(nil, subprotocol)
-	for _, f := range fields {
-		out = append(append(append(append(out, f.Name...), ": "...), f.Value...), "\r\n"...)
-	}
 	s.begun, s.x.Status, s.x.Pid, s.x.Worker = true, http.StatusSwitchingProtocols, s.req.Pid(), s.req.Worker()
-	client, read := s.taker.Take()
-	client.SetWriteDeadline(time.Now().Add(s.o.StallTimeout))
-	if _, err := client.Write(append(out, "\r\n"...)); err != nil {
+	client, read, err := s.openSocket(fields, subprotocol)
+	if err != nil {
 		return s.release()
 	}
 	relay := websocket.Relay{
@@ -111,6 +107,45 @@ func (s *service) relay(r *wire.Response) bool {
 	s.x.Sent = relay.Run()
 	client.Close()
 	return s.settle()
+}
+
+// parseHandshake reads what the client asks for: a key, too, but on a stream of HTTP/2.
+func (s *service) parseHandshake() (*websocket.Handshake, error) {
+	if _, ok := s.taker.(accepter); ok {
+		return websocket.ParseConnect(s.x.Field)
+	}
+	return websocket.ParseHandshake(s.x.Method, s.x.Proto, s.x.Field)
+}
+
+// accepter is a Taker that sends a head of its own kind in place of 101.
+type accepter interface{ Accept(fields []Field) }
+
+// openSocket sends the response that opens the WebSocket.
+func (s *service) openSocket(fields []Field, subprotocol string) (net.Conn, io.Reader, error) {
+	if a, ok := s.taker.(accepter); ok {
+		s.x.Status = http.StatusOK
+		a.Accept(append(s.handshakeFields(subprotocol), fields...))
+		client, read := s.taker.Take()
+		return client, read, nil
+	}
+	out := s.x.handshake.AppendResponse(nil, subprotocol)
+	for _, f := range fields {
+		out = append(append(append(append(out, f.Name...), ": "...), f.Value...), "\r\n"...)
+	}
+	client, read := s.taker.Take()
+	client.SetWriteDeadline(time.Now().Add(s.o.StallTimeout))
+	_, err := client.Write(append(out, "\r\n"...))
+	return client, read, err
+}
+
+func (s *service) handshakeFields(subprotocol string) (fields []Field) {
+	if subprotocol != "" {
+		fields = append(fields, Field{Name: "Sec-WebSocket-Protocol", Value: subprotocol})
+	}
+	if text := s.x.handshake.Extensions(); text != "" {
+		fields = append(fields, Field{Name: "Sec-WebSocket-Extensions", Value: text})
+	}
+	return fields
 }
 
 // settle lets the application see how the WebSocket has ended before it is cancelled.

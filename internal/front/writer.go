@@ -126,6 +126,15 @@ func (c *conn) send(a, b []byte) (err error) {
 	switch {
 	case c.Conn == nil:
 		return c.onLoop.send(a, b)
+	case c.wire != nil:
+		c.pace()
+		err = c.wire.together(func() error {
+			_, err := c.Write(a)
+			if err == nil && len(b) > 0 {
+				_, err = c.Write(b)
+			}
+			return err
+		})
 	case len(b) == 0:
 		c.pace()
 		_, err = c.Write(a)

@@ -43,13 +43,39 @@ func ParseHandshake(method, proto string, field func(name string) string) (*Hand
 	case err != nil || len(key) != 16:
 		return nil, &Refusal{http.StatusBadRequest, "Sec-WebSocket-Key is not 16 bytes in base64"}
 	}
+	h.options(field)
+	return h, nil
+}
+
+// ParseConnect reads what an extended CONNECT asks for (RFC 8441 §5). The error is a [*Refusal].
+func ParseConnect(field func(name string) string) (*Handshake, error) {
+	if field("Sec-WebSocket-Version") != Version {
+		return nil, &Refusal{http.StatusBadRequest, "the version of the WebSocket is not " + Version}
+	}
+	h := &Handshake{}
+	h.options(field)
+	return h, nil
+}
+
+// options reads what both kinds have.
+func (h *Handshake) options(field func(name string) string) {
 	for name := range strings.SplitSeq(field("Sec-WebSocket-Protocol"), ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			h.Protocols = append(h.Protocols, name)
 		}
 	}
 	h.deflate = asksDeflate(field("Sec-WebSocket-Extensions"))
-	return h, nil
+}
+
+// deflateAccepted is the extension as it is accepted.
+const deflateAccepted = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+// Extensions is what the response says of them, empty when there is none.
+func (h *Handshake) Extensions() string {
+	if h.deflate {
+		return deflateAccepted
+	}
+	return ""
 }
 
 // asksDeflate looks whether the client would compress messages, each by itself.
@@ -82,7 +108,7 @@ func (h *Handshake) AppendResponse(b []byte, subprotocol string) []byte {
 		b = append(append(append(b, "Sec-WebSocket-Protocol: "...), subprotocol...), "\r\n"...)
 	}
 	if h.deflate {
-		b = append(b, "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"...)
+		b = append(b, "Sec-WebSocket-Extensions: "+deflateAccepted+"\r\n"...)
 	}
 	return b
 }

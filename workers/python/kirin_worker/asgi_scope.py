@@ -17,6 +17,9 @@ def complete(scope, state):
         scope["extensions"] = EXTENSIONS.copy()
     else:
         scope["extensions"] = WEBSOCKET_EXTENSIONS.copy()
+    tls = scope.pop("kirin.tls", None)
+    if tls is not None:
+        scope["extensions"]["tls"] = tls
     if state is not None:
         scope["state"] = state.copy()
     return scope
