@@ -26,7 +26,8 @@ lost. It ends when that is over. When the new code does not load, it says why an
 An application that does not run because nobody uses it has nothing to replace: its next start takes everything in.`
 
 func newReload() *cobra.Command {
-	return &cobra.Command{
+	certificates := false
+	cmd := &cobra.Command{
 		Use:     "reload NAME",
 		Short:   "Replace the workers of an application one by one (what systemctl reload runs)",
 		Long:    reloadLong,
@@ -37,13 +38,19 @@ func newReload() *cobra.Command {
 			if f, ok := out.(*os.File); ok && logs.ToJournal(f) {
 				out = io.Discard // for systemctl reload, the front says it all in the same journal
 			}
-			return reloadApp(cmd.Context(), args[0], out)
+			do := "reload"
+			if certificates {
+				do = "certificates"
+			}
+			return reloadApp(cmd.Context(), args[0], do, out)
 		},
 	}
+	cmd.Flags().BoolVar(&certificates, "certificates", false, "read certificates and keys again, and nothing else: for the hook of a renewal")
+	return cmd
 }
 
 // reloadApp has the front replace the workers. A changed Workers= needs sockets for more of them before that, and fewer after it.
-func reloadApp(ctx context.Context, name string, out io.Writer) error {
+func reloadApp(ctx context.Context, name, do string, out io.Writer) error {
 	app, err := config.LoadApp(name, config.AppOptions{})
 	if errors.Is(err, config.ErrNoApp) {
 		return unknownApp(name)
@@ -58,8 +65,11 @@ func reloadApp(ctx context.Context, name string, out io.Writer) error {
 		fmt.Fprintf(out, "%s does not run: the next connection starts it, with everything new\n", name)
 		return nil
 	}
-	order := order{Do: "reload"}
-	if err != nil { // the front says what is wrong
+	order := order{Do: do}
+	if err == nil {
+		order.Files = readSecrets(app)
+	}
+	if err != nil || do != "reload" { // the front says what is wrong
 		_, err = steer(ctx, name, order, out)
 		return err
 	}

@@ -22,6 +22,8 @@ type (
 	order struct {
 		Do      string `json:"do"` // status, reload, scale, handover
 		Workers int    `json:"workers,omitempty"`
+		// Files are what files with certificates and keys hold by now, by their paths.
+		Files map[string]string `json:"files,omitempty"`
 	}
 	answer struct {
 		Log    string      `json:"log,omitempty"`
@@ -82,7 +84,7 @@ func (c *control) serve(ctx context.Context) {
 }
 
 // maxOrder bounds what a client may send.
-const maxOrder = 4 << 10
+const maxOrder = 4 << 20
 
 func (c *control) converse(ctx context.Context, conn net.Conn) {
 	defer conn.Close()

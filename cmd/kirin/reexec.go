@@ -101,7 +101,7 @@ func reexecApp(ctx context.Context, name string) error {
 	if err := awaitFront(ctx, name, a.Pid); err != nil {
 		return explainReexec(ctx, name, "the new front does not answer", err)
 	}
-	if err := reloadApp(ctx, name, io.Discard); err != nil {
+	if err := reloadApp(ctx, name, "reload", io.Discard); err != nil {
 		return explainReexec(ctx, name, "the front was moved, the workers were not", err)
 	}
 	return nil

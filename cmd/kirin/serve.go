@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kirin-server/kirin/activation"
+	"github.com/kirin-server/kirin/internal/certs"
 	"github.com/kirin-server/kirin/internal/config"
 	"github.com/kirin-server/kirin/internal/front"
 	"github.com/kirin-server/kirin/workers"
@@ -39,6 +40,8 @@ type server struct {
 	loops    *front.Loops // which have the clients and the workers
 	pool     *workers.Pool
 	front    *front.Front
+	certs    *certs.Store // nil without TLS
+	secrets  secrets
 	engine   *front.Server
 	sockets  *socketSet
 	pidfile  *pidfile
@@ -97,7 +100,7 @@ func (s *server) serve(ctx context.Context, cfg *config.Config) error {
 
 // start brings everything up, in the order in which mistakes are cheapest to find. On an error, release undoes it.
 func (s *server) start(ctx context.Context, cfg *config.Config) error {
-	steps := []func(context.Context, *config.Config) error{s.openLogs, s.checkFiles, s.claimPidfile, s.bind, s.startWorkers, s.settle, s.open}
+	steps := []func(context.Context, *config.Config) error{s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.bind, s.startWorkers, s.settle, s.open}
 	for _, step := range steps {
 		if err := step(ctx, cfg); err != nil {
 			return err
@@ -205,7 +208,7 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 	if err := s.openControl(); err != nil {
 		return err
 	}
-	s.accept(s.sockets.all())
+	s.accept(s.sockets.all(), cfg)
 	s.wg.Go(s.sayLive)
 	s.wg.Go(s.sayMetrics)
 	if s.serving != nil {
@@ -218,12 +221,14 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 }
 
 // accept serves the sockets until the engine is shut down.
-func (s *server) accept(sockets []activation.Socket) {
+func (s *server) accept(sockets []activation.Socket, cfg *config.Config) {
 	for _, socket := range sockets {
-		s.log.Info("Listening at: " + describeSocket(socket))
+		secure := s.certs != nil && speaksTLS(cfg, socket)
+		at := describeSocket(socket, secure)
+		s.log.Info("Listening at: " + at)
 		s.wg.Go(func() {
-			if err := s.engine.Serve(socket.Listener); err != nil {
-				s.log.Error(fmt.Sprintf("accept at %s: %v", describeSocket(socket), err))
+			if err := s.serveSocket(socket.Listener, secure); err != nil {
+				s.log.Error(fmt.Sprintf("accept at %s: %v", at, err))
 			}
 		})
 	}

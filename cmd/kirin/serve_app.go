@@ -49,7 +49,7 @@ func serveApp(ctx context.Context, name string) error {
 	}
 	s := newServer(app.Config, func(*server) (crew, error) { return newSocketCrew(app), nil })
 	s.changes = unitChanges{app: name, begun: app}
-	s.load, s.handover, s.notify, s.app = s.loadApp, handover, activation.NewNotifier(), name
+	s.load, s.handover, s.notify, s.app, s.secrets = s.loadApp, handover, activation.NewNotifier(), name, newSecrets(name)
 	return s.serve(ctx, app.Config)
 }
 

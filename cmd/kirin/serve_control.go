@@ -30,7 +30,13 @@ func (s *server) obey(ctx context.Context, app string, o order, tell func(answer
 	switch o.Do {
 	case "status":
 		return answer{Status: s.live(app)}
-	case "reload":
+	case "reload", "certificates":
+		if err := s.secrets.keep(o.Files); err != nil {
+			return answer{Error: "the certificates cannot be kept: " + err.Error()}
+		}
+		if o.Do == "certificates" {
+			return s.obeyCertificates()
+		}
 		return s.obeyReload(ctx, tell)
 	case "scale":
 		if o.Workers < 1 {
@@ -43,7 +49,7 @@ func (s *server) obey(ctx context.Context, app string, o order, tell func(answer
 	case "handover":
 		return s.obeyHandOver(ctx, tell)
 	}
-	return answer{Error: fmt.Sprintf("there is no order %q: use status, reload, scale or handover", o.Do)}
+	return answer{Error: fmt.Sprintf("there is no order %q: use status, reload, certificates, scale or handover", o.Do)}
 }
 
 func (s *server) live(app string) *liveStatus {
@@ -68,6 +74,22 @@ func (s *server) obeyReload(ctx context.Context, tell func(answer)) answer {
 		return answer{}
 	}
 	return answer{Error: err.Error(), Detail: classify(err).detail}
+}
+
+// obeyCertificates reads the certificates again.
+func (s *server) obeyCertificates() answer {
+	cfg := s.config()
+	if s.certs == nil {
+		return answer{Error: "there are no certificates: set CertFile= and KeyFile=, then restart the front"}
+	}
+	if err := s.checkCerts(cfg); err != nil {
+		return answer{Error: err.Error() + ": the old ones stay"}
+	}
+	if err := s.changeCerts(cfg); err != nil {
+		return answer{Error: err.Error()}
+	}
+	s.log.Info("certificates were read again")
+	return answer{}
 }
 
 // obeyHandOver hands over as SIGUSR2 does, which waits for its turn, and says what came of it.

@@ -38,6 +38,9 @@ func (s *server) takeIn(ctx context.Context) error {
 		s.log.Warn(w)
 	}
 	s.sayNotes(cfg)
+	if err := s.checkCerts(cfg); err != nil {
+		return err
+	}
 	s.checkIdle(cfg)
 	added, err := s.sockets.change(ctx, cfg)
 	if err != nil {
@@ -51,8 +54,11 @@ func (s *server) takeIn(ctx context.Context) error {
 		s.sockets.revert()
 		return err
 	}
+	if err := s.changeCerts(cfg); err != nil { // which were good a moment ago
+		s.log.Warn(err.Error())
+	}
 	s.front.Configure(o)
-	s.accept(added)
+	s.accept(added, cfg)
 	s.sockets.dropOld()
 	s.mu.Lock()
 	s.cfg = cfg

@@ -29,7 +29,7 @@ func openSockets(ctx context.Context, cfg *config.Config, app string) (*socketSe
 		return nil, err
 	}
 	if app != "" {
-		if err := checkGiven(given, app); err != nil {
+		if err := checkGiven(given, cfg, app); err != nil {
 			return nil, err
 		}
 	}
@@ -53,14 +53,11 @@ func openSockets(ctx context.Context, cfg *config.Config, app string) (*socketSe
 	return s, nil
 }
 
-// tlsName is the name of sockets for TLS (FileDescriptorName= of systemd.socket(5)).
-const tlsName = "https"
-
 // checkGiven wants sockets, and no plain HTTP on one that is meant for TLS.
-func checkGiven(given []activation.Socket, app string) error {
+func checkGiven(given []activation.Socket, cfg *config.Config, app string) error {
 	for _, s := range given {
-		if s.Name == tlsName {
-			return fmt.Errorf("%s is named %s, but TLS is not implemented yet: remove FileDescriptorName=", describeSocket(s), tlsName)
+		if s.Name == tlsName && len(cfg.TLS.Pairs) == 0 {
+			return fmt.Errorf("%s is for TLS (FileDescriptorName=%s), and there is no certificate: set CertFile= and KeyFile=", describeSocket(s, true), tlsName)
 		}
 	}
 	switch {
@@ -169,10 +166,13 @@ func closeAll(listeners []*front.Listener) {
 	}
 }
 
-func describeSocket(s activation.Socket) string {
+func describeSocket(s activation.Socket, secure bool) string {
 	addr := s.Listener.Addr()
 	if addr.Network() == "unix" {
 		return "unix:" + addr.String()
+	}
+	if secure {
+		return "https://" + addr.String()
 	}
 	return "http://" + addr.String()
 }

@@ -189,10 +189,16 @@ func (s *server) frontOptions(cfg *config.Config) (front.Options, error) {
 		Forwarder: cfg.ForwarderHeaders, HeaderMap: headerMap(cfg.HeaderMap),
 		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(), SpoolDir: cfg.SpoolDir,
 		RootPath: cfg.RootPath, WebSocket: webSocketOptions(cfg.WebSockets),
+		HSTS: cfg.TLS.HSTS, RedirectPort: cfg.TLS.Redirect, HTTP2: http2Options(cfg),
 		Loops: s.loops, Logger: s.log, Access: s.over,
 	}
 	err := edgeOptions(&o, &cfg.Edge)
 	return o, err
+}
+
+func http2Options(cfg *config.Config) front.HTTP2Options {
+	t := &cfg.TLS
+	return front.HTTP2Options{Cleartext: t.Cleartext, Streams: t.Streams, Window: t.Window, Frame: t.Frame, HeaderList: t.HeaderList}
 }
 
 func headerMap(word string) front.HeaderMap {

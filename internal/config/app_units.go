@@ -30,7 +30,7 @@ func (a *App) Units(software string) (*units.App, error) {
 		User:  a.owners["user"], Group: a.owners["group"],
 		Env:      append([]string{"SERVER_SOFTWARE=" + software}, c.Env...),
 		Watchdog: c.WatchdogTime(), Graceful: c.GracefulTimeout,
-		Worker: a.Worker, Front: a.Front, Socket: a.Socket, Slice: a.Slice,
+		Worker: a.Worker, Front: append(a.credentials(), a.Front...), Socket: a.Socket, Slice: a.Slice,
 	}
 	if c.UmaskSet {
 		u.Umask = fmt.Sprintf("%04o", c.Umask)

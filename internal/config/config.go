@@ -80,6 +80,8 @@ type Config struct {
 	AnyMethod           bool     // permit_unconventional_http_method
 	Edge                Edge
 
+	TLS TLS
+
 	Reload           bool
 	ReloadExtraFiles []string // absolute; may be patterns of filepath.Glob
 
@@ -105,7 +107,7 @@ func (m *merge) config() (*Config, error) {
 		}
 	}
 	c := &Config{values: m.values, earlier: m.earlier, Warnings: m.warnings, Notes: m.sortedNotes()}
-	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.telemetry, m.pythonLogging, m.requests}
+	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.telemetry, m.pythonLogging, m.requests, m.secure}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return nil, err

@@ -155,6 +155,11 @@ func logPath(dir, path string) string {
 
 // absoluteBind makes the path of a Unix socket absolute; an abstract one (@name) has none.
 func absoluteBind(dir, address string) string {
+	for _, scheme := range []string{"http://", "https://"} {
+		if rest, ok := strings.CutPrefix(address, scheme); ok {
+			return scheme + absoluteBind(dir, rest)
+		}
+	}
 	path, ok := strings.CutPrefix(address, "unix:")
 	path = strings.TrimPrefix(path, "//")
 	if !ok || strings.HasPrefix(path, "@") || path == "" {

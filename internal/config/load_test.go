@@ -101,7 +101,7 @@ func TestDefaults(t *testing.T) {
 		LimitRequestLine: 4094, LimitRequestFields: 100, LimitRequestFieldSize: 8190,
 		ForwardedAllow:      []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
 		SecureSchemeHeaders: map[string]string{"X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on"},
-		ForwarderHeaders:    []string{"SCRIPT_NAME", "PATH_INFO"}, HeaderMap: "drop", Edge: got.Edge,
+		ForwarderHeaders:    []string{"SCRIPT_NAME", "PATH_INFO"}, HeaderMap: "drop", Edge: got.Edge, TLS: defaultTLS(),
 	}
 	want.values = got.values
 	want.earlier = got.earlier
@@ -139,7 +139,7 @@ func TestEveryField(t *testing.T) {
 		AccessLog: shop + "/a.log", AccessLogFormat: "%(h)s", ErrorLog: "/e.log", LogLevel: "error", CaptureOutput: true,
 		LimitRequestFields: 1, LimitRequestFieldSize: 2,
 		ForwardedAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ForwardedAllowAll: true,
-		SecureSchemeHeaders: got.SecureSchemeHeaders, ForwarderHeaders: []string{"REMOTE_USER", "X_Y"}, HeaderMap: "refuse", AnyMethod: true, Edge: got.Edge,
+		SecureSchemeHeaders: got.SecureSchemeHeaders, ForwarderHeaders: []string{"REMOTE_USER", "X_Y"}, HeaderMap: "refuse", AnyMethod: true, Edge: got.Edge, TLS: defaultTLS(),
 		Reload: true, ReloadExtraFiles: []string{shop + "/t/*.html"}, CheckConfig: true, PrintConfig: true,
 	}
 	want.values = got.values
@@ -260,8 +260,7 @@ func TestRefused(t *testing.T) {
 		{sources{line: "a b"}, `one application at a time: "b" is one too many`, ""},
 		{sources{line: "app -w x"}, `workers: "x" is not a whole number (--workers on the command line)`, ""},
 		{sources{line: "app --dirty-app a:B"}, "dirty_apps: this cannot be had (--dirty-app on the command line)", "there are no dirty workers: long tasks are for a task queue, or for an application of their own, a second file in /etc/kirin"},
-		{sources{line: "app --keyfile k.pem"}, "keyfile: this setting is not implemented yet (--keyfile on the command line)", ""},
-		{sources{line: "app --ssl-version TLSv1_2"}, `ssl_version: "TLSv1_2" is not a whole number (--ssl-version on the command line)`, ""},
+		{sources{line: "app --keyfile k.pem"}, "keyfile: there is a keyfile and no certfile (--keyfile on the command line)", "set certfile, too"},
 		{sources{line: "app -k shop.Worker"}, `worker_class: there is no worker class "shop.Worker"; there are auto, sync, gthread, gevent, eventlet, tornado, asgi (--worker-class on the command line)`, "use one of auto, sync, gthread, gevent, eventlet, tornado, asgi"},
 		{sources{line: "app -k flask_sockets.worker"}, `worker_class: there is no worker class "flask_sockets.worker" (--worker-class on the command line)`, "use gevent, and simple-websocket in place of gevent-websocket: it finds the client's socket in the environ"},
 		{sources{line: "app -k gthread --threads 0"}, "threads: a gthread worker needs at least 1 thread (--threads on the command line)", ""},

@@ -85,7 +85,7 @@ var socketSettings = []*Setting{
 		Name: "bind", Section: "Server Socket", Long: []string{"bind"}, Short: "b", Kind: List, Default: []string{"127.0.0.1:8000"},
 		Env: "PORT", fromEnv: onPort, Shown: "127.0.0.1:8000, or 0.0.0.0:$PORT",
 		Meta: "ADDRESS", State: Implemented, check: checkBind,
-		Help: "where to listen: HOST:PORT, [IPV6]:PORT, unix:PATH or fd://N; may be given several times",
+		Help: "where to listen: HOST:PORT, [IPV6]:PORT, unix:PATH or fd://N, after http:// or https:// if need be; may be given several times",
 	},
 	{
 		Name: "backlog", Section: "Server Socket", Long: []string{"backlog"}, Kind: Int, Default: 2048, Meta: "INT", State: Implemented,

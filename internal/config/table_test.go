@@ -32,7 +32,7 @@ func gunicornSettings(t *testing.T) []gunicornSetting {
 }
 
 // ours are the settings that Gunicorn does not have.
-var ours = append(append(oursAtTheEdge, oursOfASGI...), "idle_timeout", "max_lifetime", "max_memory", "prefetch", "python", "queue_limit", "queue_timeout", "request_timeout", "surge", "syslog_format", "verbose")
+var ours = append(append(oursAtTheEdge, oursOfASGI...), "hsts", "https_redirect", "tls_min_version", "idle_timeout", "max_lifetime", "max_memory", "prefetch", "python", "queue_limit", "queue_timeout", "request_timeout", "surge", "syslog_format", "verbose")
 
 func TestTableHasEverySettingOfGunicorn(t *testing.T) {
 	want := slices.Clone(ours)
@@ -81,7 +81,9 @@ func TestTableHasTheDefaultsOfGunicorn(t *testing.T) {
 		"proxy_allow_ips":     "['127.0.0.1', '::1']",
 		"uwsgi_allow_ips":     "['127.0.0.1', '::1']",
 		"forwarder_headers":   "['SCRIPT_NAME', 'PATH_INFO']",
-		"http_protocols":      "['h1']",
+		"http_protocols":      "['h2', 'h1']", // which nothing has to be installed for
+		"certfile":            "[]",           // there may be several
+		"keyfile":             "[]",
 		"secure_scheme_headers": "{'X-FORWARDED-PROTO': 'https', 'X-FORWARDED-PROTOCOL': 'ssl', " +
 			"'X-FORWARDED-SSL': 'on'}",
 	}
