@@ -22,16 +22,20 @@ def encode_status(status):
 
 def encode_headers(headers):
     """A list of (name, value) as text; ASGIError says what is wrong. The front checks them again."""
+    if type(headers) is not list:
+        headers = _listed(headers)
     try:
-        if type(headers) is not list:
-            headers = list(headers)
         return [PAIRS[pair] for pair in headers]    # most are the same again and again
-    except KeyError:
-        return _encode(headers)
+    except (KeyError, TypeError):
+        pass            # new ones, or lists
+    return _encode(headers)
+
+
+def _listed(headers):
+    try:
+        return list(headers)
     except TypeError as error:
-        if type(headers) is list:
-            return _encode(headers)     # of lists
-        raise _odd(error)
+        raise _odd(error) from None
 
 
 def _encode(headers):
@@ -49,7 +53,7 @@ def _encode(headers):
                     PAIRS.clear()
                 PAIRS[bytes(name), bytes(value)] = pair
     except (TypeError, ValueError, AttributeError) as error:
-        raise _odd(error)
+        raise _odd(error) from None
     return pairs
 
 

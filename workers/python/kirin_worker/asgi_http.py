@@ -147,6 +147,8 @@ class Exchange:
         kind = message["type"]
         if self.gone:
             raise ClientDisconnected()
+        if self.state == DONE:
+            return          # the specification has what follows the last part ignored
         if kind == "http.response.body":
             if self.state == BEGUN and self.trailers is None and not message.get("more_body"):
                 body = message.get("body", b"")
@@ -190,10 +192,8 @@ class Exchange:
             await self.hold(body, last)
         elif self.state == STREAMING:
             await self.push(body)
-        elif self.state == WAITING:
-            raise ASGIError("http.response.body was sent before http.response.start")
         else:
-            raise ASGIError("http.response.body was sent after the last one")
+            raise ASGIError("http.response.body was sent before http.response.start")
         if last and self.state == STREAMING and self.trailers is None:
             await self.conclude()
 
@@ -322,7 +322,7 @@ class Exchange:
 
     async def trail(self, message):
         """Trailers; the last of them end the response."""
-        if self.trailers is None or self.state == DONE:
+        if self.trailers is None:
             raise ASGIError("http.response.trailers was sent, but http.response.start did not announce any")
         self.trailers += encode_headers(message.get("headers", ()))
         if message.get("more_trailers", False):

@@ -168,14 +168,20 @@ class Responses(ASGICase):
             with self.subTest(target):
                 self.fails(target, message)
 
+    def test_a_mistake_has_a_short_traceback(self):
+        self.fails("/odd_headers", "headers must be pairs of byte strings")
+        self.assertNotIn("During handling", self.worker.log())
+
     def test_mistake_in_a_stream(self):
         response = self.get("/raise_in_stream")
         self.assertEqual((response.status, response.body, response.whole), ("200", b"x", False))
         self.worker.wait_log("RuntimeError: in stream")
 
     def test_more_than_the_last_part(self):
+        """It is ignored."""
         self.assertEqual(self.body("/too_much"), b"x")
-        self.worker.wait_log("http.response.body was sent after the last one")
+        self.wait_app_log("too much")
+        self.assertNotIn("/too_much", self.worker.log())
 
 
 class Disconnect(ASGICase):

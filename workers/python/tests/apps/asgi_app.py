@@ -197,6 +197,8 @@ async def twice(scope, receive, send):
 async def too_much(scope, receive, send):
     await answer(send, b"x")
     await part(send, b"y", False)
+    await start(send)
+    LOG.append("too much")
 
 
 async def body_first(scope, receive, send):
