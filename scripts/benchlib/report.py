@@ -38,11 +38,11 @@ def memory_table(results):
     return rows
 
 
-def idle_table(results):
+def idle_table(results, key="idle"):
     rows = [["server", "connections kept", "KiB each, front", "KiB each, all processes"]]
     for name, of in results.items():
-        if "idle" in of:
-            r = of["idle"]
+        if key in of:
+            r = of[key]
             front = "%.1f" % r["kib"] if r["kib"] >= 0.05 else ""   # uvicorn's workers hold them, not its first process
             rows.append([SERVERS[name].about + note(r), "%.0f" % r["held"], front, "%.1f" % r["kib_all"]])
     return rows
@@ -52,7 +52,7 @@ def tables(results):
     """Return (title, rows) of everything that was measured."""
     found = []
     for key, scenario in SCENARIOS.items():
-        rows = scenario_table(results, key) if scenario.how != "idle" else idle_table(results)
+        rows = idle_table(results, key) if scenario.how in ("idle", "ws-idle") else scenario_table(results, key)
         found.append((scenario.about, rows))
     found.insert(1, ("memory (PSS)", memory_table(results)))
     return [(title, rows) for title, rows in found if len(rows) > 1]
@@ -125,7 +125,7 @@ BARS = [
     own("a worker of kirin's at rest, MiB", 16, "hello-32", lambda r: r["worker"]),
     rps(6, "gunicorn-gthread", "kirin-gthread"), rps(4, "gunicorn-gevent", "kirin-gevent"),
     rps(1.1, "uvicorn", "kirin-asgi"), cpu(0.75, "uvicorn", "kirin-asgi"),
-    rps(1.05, "uvicorn", "kirin-asgi", "fastapi"),
+    rps(1.05, "uvicorn", "kirin-asgi", "fastapi"), rps(1, "uvicorn", "kirin-asgi", "ws"),
 ]
 
 
