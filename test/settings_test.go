@@ -90,7 +90,6 @@ func TestConfigFileMistakes(t *testing.T) {
 		"syntax":         {"workers = \n", 2, []string{`gunicorn\.conf\.py`, "syntax"}},
 		"wrong type":     {"workers = 'many'\n", 2, []string{"workers", "many", `gunicorn\.conf\.py`}},
 		"exits":          {"import sys\nsys.exit(3)\n", 2, []string{`gunicorn\.conf\.py`}},
-		"a hook":         {"def post_fork(server, worker):\n    pass\n", 2, []string{"post_fork"}},
 		"bad class name": {"worker_class = 'gevnt'\n", 2, []string{"gevnt"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,7 +19,8 @@ type process struct {
 	watchdog watchdog
 	done     chan struct{} // closed when it has ended
 	ready    atomic.Bool   // it has said READY=1
-	expected bool          // somebody asked for its end
+	onEnd    func(number, pid int)
+	expected bool // somebody asked for its end
 }
 
 // String is the process as the log calls it.

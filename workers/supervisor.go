@@ -34,6 +34,8 @@ type Command struct {
 	Stdout     *os.File            // nil means the supervisor's own
 	Stderr     *os.File
 	Watchdog   time.Duration // WATCHDOG_USEC; 0: none
+	// Started and Ended are called with each process that has started, and that has ended; nil: nobody wants to know. They must not block.
+	Started, Ended func(number, pid int)
 }
 
 // A Supervisor starts worker processes where there is no systemd, and speaks systemd's contract to them: the listening socket
@@ -113,7 +115,7 @@ func (l *commandLauncher) Fate(ctx context.Context, number int) string {
 func (s *Supervisor) start(number int, c *Command, listener *os.File) (*process, error) {
 	p := &process{
 		number: number, cmd: c.build(s.notify.path, number, listener), done: make(chan struct{}),
-		watchdog: watchdog{limit: c.Watchdog, patience: s.patience},
+		watchdog: watchdog{limit: c.Watchdog, patience: s.patience}, onEnd: c.Ended,
 	}
 	result := make(chan error, 1)
 	select {
@@ -123,6 +125,9 @@ func (s *Supervisor) start(number int, c *Command, listener *os.File) (*process,
 	}
 	if err := <-result; err != nil {
 		return nil, c.startError(err)
+	}
+	if c.Started != nil {
+		c.Started(number, p.cmd.Process.Pid)
 	}
 	return p, nil
 }
@@ -220,6 +225,9 @@ func (s *Supervisor) spawnLoop() {
 func (s *Supervisor) reap(p *process) {
 	p.cmd.Wait()
 	close(p.done)
+	if p.onEnd != nil {
+		p.onEnd(p.number, p.cmd.Process.Pid)
+	}
 	s.mu.Lock()
 	delete(s.processes, p.cmd.Process.Pid)
 	expected := p.expected || !p.ready.Load() // who waits for HELLO tells of one that was never ready

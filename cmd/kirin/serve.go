@@ -45,6 +45,7 @@ type server struct {
 	engine   *front.Server
 	sockets  *socketSet
 	pidfile  *pidfile
+	hooks    *hookHost // nil: no hook is the server's
 	reloads  chan reloadOrder
 	serving  func() // tells that we serve; nil: nobody is to be told
 	wg       sync.WaitGroup
@@ -100,7 +101,10 @@ func (s *server) serve(ctx context.Context, cfg *config.Config) error {
 
 // start brings everything up, in the order in which mistakes are cheapest to find. On an error, release undoes it.
 func (s *server) start(ctx context.Context, cfg *config.Config) error {
-	steps := []func(context.Context, *config.Config) error{s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.bind, s.startWorkers, s.settle, s.open}
+	steps := []func(context.Context, *config.Config) error{
+		s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.startHooks, s.bind, s.startWorkers, s.settle,
+		s.open, s.whenReady,
+	}
 	for _, step := range steps {
 		if err := step(ctx, cfg); err != nil {
 			return err

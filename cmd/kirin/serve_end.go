@@ -42,6 +42,7 @@ func (s *server) release() {
 	if s.crew != nil {
 		s.crew.close()
 	}
+	s.hooks.end()
 	if s.sockets != nil {
 		s.sockets.close()
 	}
@@ -87,6 +88,7 @@ func passOn(signals chan os.Signal, pid int) (ended bool) {
 // was done, and the status to exit with.
 func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done bool, exit int) {
 	s.log.Info("handing over to a new process")
+	s.hooks.call(ctx, "pre_exec", hookCall{})
 	follows := s.notify.Socket == "" // somebody may follow our pid: stay in its place
 	starting, stopped := endedBySignal(ctx, signals)
 	successor, err := s.handover.Start(starting, activation.StartOptions{Sockets: s.sockets.all(), Keep: follows, Sibling: !follows})

@@ -48,7 +48,11 @@ func (s *server) takeIn(ctx context.Context) error {
 	}
 	o, err := s.frontOptions(cfg)
 	if err == nil {
+		err = s.reloadHooks(ctx, cfg)
+	}
+	if err == nil {
 		err = s.roll(ctx, cfg)
+		s.hooks.settle(err)
 	}
 	if err != nil {
 		s.sockets.revert()
@@ -57,6 +61,7 @@ func (s *server) takeIn(ctx context.Context) error {
 	if err := s.changeCerts(cfg); err != nil { // which were good a moment ago
 		s.log.Warn(err.Error())
 	}
+	s.workersChanged(cfg.Workers, s.config().Workers)
 	s.front.Configure(o)
 	s.accept(added, cfg)
 	s.sockets.dropOld()
@@ -106,6 +111,7 @@ func (s *server) scale(by int) {
 		}
 	}
 	s.log.Info(fmt.Sprintf("%d workers wanted", n))
+	s.workersChanged(n, s.pool.Status().Wanted)
 	s.pool.Scale(n, bound)
 	s.tellStatus()
 }

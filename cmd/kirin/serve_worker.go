@@ -37,6 +37,7 @@ type crew interface {
 type ownCrew struct {
 	log   *slog.Logger
 	logs  *logSet
+	hooks *hookHost
 	super *workers.Supervisor
 }
 
@@ -45,7 +46,7 @@ func newOwnCrew(s *server) (crew, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ownCrew{s.log, s.logs, super}, nil
+	return &ownCrew{s.log, s.logs, s.hooks, super}, nil
 }
 
 func (c *ownCrew) launcher(ctx context.Context, cfg *config.Config) (workers.Launcher, io.Closer, error) {
@@ -58,7 +59,10 @@ func (c *ownCrew) launcher(ctx context.Context, cfg *config.Config) (workers.Lau
 		runtime.Close()
 		return nil, nil, err
 	}
-	l := &runtimeLauncher{Launcher: c.super.Launcher(command), runtime: runtime}
+	if !cfg.Preload { // else the parent forks, and has the hooks of that
+		command.Started, command.Ended = c.hooks.started, c.hooks.childExit
+	}
+	l := &runtimeLauncher{Launcher: c.super.Launcher(command), runtime: runtime, hooks: c.hooks}
 	if cfg.Preload {
 		parent := c.super.ParentLauncher(command)
 		l.Launcher, l.parent = parent, parent
@@ -74,7 +78,8 @@ func (c *ownCrew) living() []int { return nil }
 type runtimeLauncher struct {
 	workers.Launcher
 	parent  *workers.ParentLauncher // nil: each worker has a process of its own
-	mu      sync.RWMutex            // held by launches; protects the fields below
+	hooks   *hookHost
+	mu      sync.RWMutex // held by launches; protects the fields below
 	runtime *python.Runtime
 	closed  bool
 }
@@ -84,6 +89,9 @@ func (l *runtimeLauncher) Launch(ctx context.Context, number int) (*net.UnixConn
 	defer l.mu.RUnlock()
 	if l.closed {
 		return nil, errors.New("this version of the application has been replaced")
+	}
+	if l.parent == nil {
+		l.hooks.call(ctx, "pre_fork", hookCall{Age: number})
 	}
 	return l.Launcher.Launch(ctx, number)
 }

@@ -88,6 +88,8 @@ type Config struct {
 	CheckConfig, PrintConfig bool
 	Verbose                  bool // and the sources with it
 
+	Hooks []string // of File, sorted
+
 	// Warnings are lines for the user about things that were passed over.
 	Warnings []string
 	// Notes are lines for the log about values that change nothing.
@@ -106,7 +108,7 @@ func (m *merge) config() (*Config, error) {
 			Mend: "name the module and the callable in it, for example: kirin run app:app",
 		}
 	}
-	c := &Config{values: m.values, earlier: m.earlier, Warnings: m.warnings, Notes: m.sortedNotes()}
+	c := &Config{values: m.values, earlier: m.earlier, Warnings: m.warnings, Notes: m.sortedNotes(), Hooks: m.hooked}
 	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.telemetry, m.pythonLogging, m.requests, m.secure}
 	for _, step := range steps {
 		if err := step(c); err != nil {

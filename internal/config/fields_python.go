@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -84,8 +85,12 @@ func (c *Config) pythonArgs() []string {
 		}
 		args = append(args, "--logging="+string(text))
 	}
-	if c.Conf != "" {
-		args = append(args, "--conf="+c.Conf)
+	hooks := c.WorkerHooks()
+	if len(hooks) > 0 {
+		args = append(args, "--hooks="+strings.Join(hooks, ","))
+	}
+	if conf := cmp.Or(c.Conf, c.File); c.Conf != "" || len(hooks) > 0 {
+		args = append(args, "--conf="+conf)
 	}
 	if c.Statsd != nil {
 		args = append(args, "--statsd="+c.Statsd.ForWorkers())

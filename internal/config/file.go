@@ -102,6 +102,8 @@ func (m *merge) hooks(names []string, source Source) error {
 			if m.tolerate(err) != nil {
 				return err
 			}
+		case ok:
+			m.hooked = append(m.hooked, name)
 		}
 	}
 	return nil

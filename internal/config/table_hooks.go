@@ -38,7 +38,7 @@ var hookSettings = []*Setting{
 	hook("worker_exit", "server, worker", "in a worker, as it ends"),
 	hook("nworkers_changed", "server, new_value, old_value", "when the number of workers changes"),
 	hook("on_exit", "server", "before the server ends"),
-	hook("ssl_context", "config, default_ssl_context_factory", "to make the TLS context"),
+	planned(hook("ssl_context", "config, default_ssl_context_factory", "to make the TLS context")),
 }
 
 var dirtySettings = []*Setting{
@@ -84,10 +84,15 @@ var dirtyHookSettings = []*Setting{
 // hook is the row of a server hook: called with these arguments, at this moment.
 func hook(name, arguments, moment string) *Setting {
 	return &Setting{
-		Name: name, Section: "Server Hooks", Kind: Hook,
+		Name: name, Section: "Server Hooks", Kind: Hook, State: Implemented,
 		Shown: "def " + name + "(" + arguments + ")",
 		Help:  "called " + moment,
 	}
+}
+
+func planned(s *Setting) *Setting {
+	s.State = Planned
+	return s
 }
 
 func dirtyHook(name, arguments, moment string) *Setting {

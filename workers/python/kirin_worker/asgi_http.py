@@ -62,6 +62,9 @@ class Exchange:
             self.finish()
             if server.options.access is not None:
                 server.options.access(self.scope, self.status, self.headers, self.sent, began)
+            if server.options.after is not None:
+                self.conn.flush()
+                server.options.after(self.scope, self.status, self.headers, self.sent)
 
     # receive
 

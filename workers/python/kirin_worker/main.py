@@ -26,7 +26,10 @@ def main(arguments):
     if command == "conf":
         from .conf import main as conf
         return conf(rest)
-    sys.stderr.write("kirin_worker: unknown command %r (serve, conf)\n" % command)
+    if command == "hooks":
+        from .server_hooks import main as hooks
+        return hooks(rest)
+    sys.stderr.write("kirin_worker: unknown command %r (serve, conf, hooks)\n" % command)
     return USAGE
 
 
@@ -37,7 +40,9 @@ def serve(arguments):
         options = opts.parse(arguments)
         log = logs.Log(options.log_fd, options.log_level, journal)
         log.statsd = options.statsd
-        log.connect(options.identifier, os.environ.pop("KIRIN_WORKER", ""))
+        worker = os.environ.pop("KIRIN_WORKER", "")
+        options.age = opts.age_of(worker)
+        log.connect(options.identifier, worker)
         listener = systemd.listener()
         notifier = systemd.notifier()
     except WorkerError as error:
@@ -52,7 +57,7 @@ def serve(arguments):
     try:
         kind, app, reloader = load_all(options, log, signals)
     except WorkerError as error:
-        return refuse(error, early, listener, options, log)
+        return abandon(error, early, listener, options, log)
     if options.preload:
         birth = Parent(listener, notifier, signals, options, log).run(early)
         if birth is None:
@@ -61,10 +66,14 @@ def serve(arguments):
         kind.after_fork(options)
         set_title("worker", options)
     try:
-        server = kind(app, listener, options, log, signals)
+        if options.preload:
+            options.hooked.post_fork()
+        server = kind(options.hooked.wrap(app, kind.interface == "asgi"), listener, options, log, signals)
+        options.hooked.post_worker_init(server, app)
         server.open()
     except WorkerError as error:
-        return refuse(error, early, listener, options, log)
+        return abandon(error, early, listener, options, log)
+    signals.interrupted = options.hooked.worker_int
     server.watch = signals.watch = server.make_watch(notifier)
     os.register_at_fork(after_in_child=server.abandon)
     if options.preload:
@@ -94,6 +103,12 @@ def load_all(options, log, signals):
     kind = None if options.kind == "auto" else server_class(options)
     prepare(options)
     prepare_logs(options, log, signals)
+    if options.hooks:
+        from . import hooks
+        options.hooked = hooks.find(options, log)
+        options.after = options.hooked.after()
+    if not options.preload:
+        options.hooked.post_fork()
     app, reloader = application(options, log)
     if kind is None:
         options.kind = found_class(app, options)
@@ -203,10 +218,19 @@ def work(server, early, notifier, log):
         log.info("Worker exiting (pid: %d)" % os.getpid())
         server.signals.quitting = True      # from here on, INT and QUIT have nothing to unwind
         server.watch.stop()                 # for threads of the application's that do not end
+        server.hooks.worker_exit()
         server.leave()
     except Quit:
-        pass
+        server.hooks.worker_exit()
     return 0
+
+
+def abandon(error, early, listener, options, log):
+    """Ends a worker that cannot start; see refuse()."""
+    status = refuse(error, early, listener, options, log)
+    if not options.preload or listener is None:     # a parent is no worker
+        options.hooked.worker_exit()
+    return status
 
 
 def accept_now(listener, wait=0):

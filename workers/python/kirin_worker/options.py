@@ -1,6 +1,7 @@
 """The options of ``serve``: always ``--key=value``, or ``--key`` alone for a switch."""
 
 from .errors import USAGE, WorkerError
+from .hookless import Hookless
 
 CLASSES = ("auto", "sync", "gthread", "gevent", "eventlet", "tornado", "asgi")
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
@@ -78,7 +79,12 @@ class Options:
         self.log_fd = 2
         self.umask = -1                 # -1: as inherited
         self.logging = None             # settings of the loggers, when there are some (pylog)
-        self.conf = ""                  # the gunicorn.conf.py that has objects for them
+        self.conf = ""                  # the gunicorn.conf.py that has objects for them, or hooks
+        self.hooks = []                 # names of server hooks that it has
+        self.after = None               # the hook post_request: told of each exchange that is over
+        self.age = 0                    # this worker's number
+        self.names = None               # what the file has left
+        self.hooked = Hookless()        # the hooks themselves
         self.access = None              # told of each exchange that is over, when Python writes the access log
         self.statsd = None              # counts what is logged
         self.spew = False
@@ -88,6 +94,13 @@ class Options:
         self.reload_extra_files = []
         self.chdir = ""
         self.application = ""           # MODULE:CALLABLE
+
+    def conf_names(self):
+        """The globals of the gunicorn.conf.py, which is run once."""
+        if self.names is None:
+            from .conf import run
+            self.names = run(self.conf)
+        return self.names
 
 
 PARSERS = {
@@ -111,11 +124,18 @@ PARSERS = {
     "logging": ("logging", _logging),
     "conf": ("conf", str),
     "statsd": ("statsd", _statsd),
+    "hooks": ("hooks", _paths),
     "log-level": ("log_level", _level),
     "log-fd": ("log_fd", _count),
     "umask": ("umask", _count),
     "chdir": ("chdir", str),
 }
+
+
+def age_of(worker):
+    """The number in NAME:NUMBER, or 0."""
+    number = worker.rpartition(":")[2]
+    return int(number) if number.isdigit() else 0
 
 
 def parse(arguments):

@@ -43,6 +43,7 @@ class Parent:
         self.options = options
         self.log = log
         self.children = {}          # by pid
+        self.born = 0               # how many there have been
         self.ending = False         # TERM, INT or QUIT: no more children
         self.end_at = float("inf")  # when those that are left are killed, or without any, when we go
         self.next_ping = monotonic()
@@ -95,6 +96,8 @@ class Parent:
     def beget(self, sock):
         """Forks a worker for ``sock``. Its Birth in the child, None here."""
         near, far = os.pipe()
+        self.born += 1
+        self.options.hooked.pre_fork(self.born)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()              # or both of us would write what it holds
         if hasattr(gc, "freeze"):       # what is here now stays shared: no collection touches it
@@ -112,6 +115,7 @@ class Parent:
         os.close(far)
         sock.close()
         os.set_blocking(near, False)
+        self.options.hooked.forked(pid, self.born)
         self.children[pid] = Child(pid, near, 3 * self.notifier.interval)
         self.poller.register(near, POLLIN)
         return None
@@ -128,6 +132,7 @@ class Parent:
         signals = Signals()
         signals.reopen = self.reopen
         signals.install()
+        self.options.hooked.be_born(self.born)
         return Birth(sock, Mouth(far, self.notifier.interval), signals)
 
     def refuse(self, sock, text):
@@ -227,6 +232,7 @@ class Parent:
             self.log.error("worker (pid %d) ended: %s" % (child.pid, end))
         if not self.ending:
             self.be_left(child.left, now)
+        self.options.hooked.child_exit(child.pid)
 
     def be_left(self, how, now):
         """A child has gone. When a front wanted it so and it was the last, we go too, unless another is wanted soon."""

@@ -51,7 +51,7 @@ def prepare(options, log):
         return None
     cfg = settings(options)
     if options.conf:
-        from_conf(cfg, options.conf)
+        from_conf(cfg, options)
     try:
         logger = find(cfg.logger_class)(cfg)
     except WorkerError:
@@ -98,13 +98,13 @@ class Finder:
         return spec
 
 
-def from_conf(cfg, source):
+def from_conf(cfg, options):
     """What of a gunicorn.conf.py has no form in JSON: a class of its own, objects in logconfig_dict."""
-    from .conf import run
     try:
-        names = run(source)
+        names = options.conf_names()
     except BaseException as error:
-        raise WorkerError("%s cannot be read by the worker: %s: %s" % (source, type(error).__name__, error), USAGE)
+        raise WorkerError("%s cannot be read by the worker: %s: %s"
+                          % (options.conf, type(error).__name__, error), USAGE)
     for name in ("logger_class", "logconfig_dict"):
         if name in names:
             setattr(cfg, name, names[name])

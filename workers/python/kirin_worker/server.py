@@ -63,6 +63,7 @@ class Server:
         self.begun = 0              # requests that were begun
         self.runners = []           # one for each thread that runs requests
         self.watch = None
+        self.hooks = options.hooked
         self.orphan = False         # this is a forked child of the application's
         self.announced = allocate_lock()    # taken for good when STATUS stopping is sent
         self.poller = poll()

@@ -25,6 +25,7 @@ class Signals:
         self.handlers = ((SIGTERM, self._stop), (SIGINT, self._quit), (SIGQUIT, self._quit),
                          (SIGUSR1, self._reopen))
         self.reopen = None          # what opens log files anew
+        self.interrupted = None     # called for INT and QUIT, before anything else
         self.masks = {}             # by thread: the signal mask from before a fork
         self.near, self.far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self.near.setblocking(False)
@@ -78,6 +79,8 @@ class Signals:
         self.quitting = True
         self.watch.quit()
         self.wake()
+        if self.interrupted is not None:
+            self.interrupted()
         if self.unwinding:
             raise Quit()
 

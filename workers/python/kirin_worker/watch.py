@@ -33,6 +33,7 @@ class Watch:
         self.server = server
         self.log = log
         self.notifier = notifier
+        self.hooks = server.hooks
         self.timeout = options.timeout
         self.graceful = options.graceful_timeout
         self.alarm = allocate_lock()
@@ -167,6 +168,7 @@ class Watch:
         """Has the supervisor send SIGABRT, on which faulthandler writes where the code stands, unless that is one entry
         of the journal already.
         """
+        self.hooks.worker_abort()
         if self.log.native is not None:
             self.log.error(format_stacks())
             self.log.native.sync()

@@ -85,6 +85,7 @@ class Runner:
         self.thread = 0         # for the journal: where it works
         self.note = log.native and log.native.note      # tells the journal what it works on
         self.access = options.access    # logs what is over
+        self.after = options.after      # a hook for that
 
     def run(self, conn, request, now):
         """Runs one request, begun at ``now``, to its end. Responses are posted; some are sent already."""
@@ -119,6 +120,9 @@ class Runner:
         exchange.finish()
         if self.access is not None:
             self.access(environ, exchange.status, exchange.headers if exchange.status else [], exchange.sent, now)
+        if self.after is not None:
+            conn.flush()                # the client need not wait for it
+            self.after(environ, exchange.status, exchange.headers if exchange.status else [], exchange.sent)
         self.clock = 0.0
         self.environ = None
         if kind:

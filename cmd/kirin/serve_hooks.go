@@ -1,0 +1,332 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kirin-server/kirin/internal/config"
+)
+
+// hookHost is a process of the application's interpreter that holds the configuration file, and runs the hooks that Gunicorn's master would: no
+// user's code runs in this one. A nil host has no hooks.
+type hookHost struct {
+	log     *slog.Logger
+	process *exec.Cmd
+	conn    net.Conn
+	answers *bufio.Reader
+	exits   sync.WaitGroup // calls of child_exit that are under way
+
+	mu      sync.Mutex // held for an order and its answer; protects the fields below
+	names   []string   // hooks of the file
+	before  []string   // those of the file before the last reload
+	workers int
+	dead    bool
+	ready   bool // on_exit is to be called
+}
+
+// hookCall is what a hook is called with, beside the server.
+type hookCall struct {
+	Pid    int   `json:"pid,omitempty"`
+	Age    int   `json:"age,omitempty"`
+	Values []any `json:"values,omitempty"`
+}
+
+// hookOrder is a line to the host.
+type hookOrder struct {
+	Do       string         `json:"do"`
+	Hook     string         `json:"hook,omitempty"`
+	Workers  *int           `json:"workers,omitempty"`
+	Conf     string         `json:"conf,omitempty"`
+	Settings map[string]any `json:"settings,omitempty"`
+	LogLevel int            `json:"log_level,omitempty"`
+	hookCall
+}
+
+// hookError is what a hook has raised.
+type hookError struct {
+	Name  string `json:"-"`
+	Text  string `json:"error"`
+	Trace string `json:"trace"`
+	Exit  *int   `json:"exit"` // of sys.exit()
+}
+
+func (e *hookError) Error() string { return fmt.Sprintf("the hook %s failed: %s", e.Name, e.Text) }
+
+// startHooks calls the hooks of the start, by Gunicorn's order. What one of them raises ends the start.
+func (s *server) startHooks(ctx context.Context, cfg *config.Config) error {
+	if s.app != "" {
+		return nil
+	}
+	if err := s.hostHooks(ctx, cfg); err != nil {
+		return err
+	}
+	if err := s.hooks.try(ctx, "nworkers_changed", hookCall{Values: []any{cfg.Workers, nil}}); err != nil {
+		return hookFailed(err)
+	}
+	return hookFailed(s.hooks.try(ctx, "on_starting", hookCall{}))
+}
+
+// hostHooks starts the host when there is none and the file has hooks for it.
+func (s *server) hostHooks(ctx context.Context, cfg *config.Config) (err error) {
+	names := cfg.ServerHooks()
+	if s.hooks == nil && len(names) == 0 {
+		return nil
+	}
+	if s.hooks == nil {
+		if s.hooks, err = s.startHost(ctx, cfg); err != nil {
+			return err
+		}
+		if own, ok := s.crew.(*ownCrew); ok { // a reload has brought the first
+			own.hooks = s.hooks
+		}
+	}
+	return hookFailed(s.hooks.load(ctx, cfg, names))
+}
+
+func (s *server) startHost(ctx context.Context, cfg *config.Config) (*hookHost, error) {
+	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir)
+	if err != nil {
+		return nil, err
+	}
+	defer runtime.Close()
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	cmd := exec.Command(runtime.Path, runtime.Args(3, "hooks", "4")...)
+	cmd.Env = append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...)
+	cmd.ExtraFiles = []*os.File{runtime.File(), theirs}
+	if cmd.Stdout, cmd.Stderr, err = s.hookOutput(cfg); err == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a ^C is for the server to handle
+		err = cmd.Start()
+	}
+	if err != nil {
+		ours.Close()
+		return nil, fmt.Errorf("start the process of the server hooks: %w", err)
+	}
+	return &hookHost{log: s.log, process: cmd, conn: ours, answers: bufio.NewReader(ours)}, nil
+}
+
+func (s *server) hookOutput(cfg *config.Config) (stdout, stderr *os.File, err error) {
+	return s.logs.forWorkers(cfg)
+}
+
+// socketPair gives a connection and its other end, for a child.
+func socketPair() (net.Conn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("start the process of the server hooks: %w", err)
+	}
+	file := os.NewFile(uintptr(fds[0]), "hooks")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		unix.Close(fds[1])
+		return nil, nil, fmt.Errorf("start the process of the server hooks: %w", err)
+	}
+	return conn, os.NewFile(uintptr(fds[1]), "hooks"), nil
+}
+
+// hookFailed makes an exit status of what a hook has raised: that of sys.exit(), or else 1.
+func hookFailed(err error) error {
+	e, ok := err.(*hookError)
+	if !ok {
+		return err
+	}
+	code := exitFailure
+	if e.Exit != nil && *e.Exit != 0 {
+		code = *e.Exit
+	}
+	return &exitError{code: code, err: e, detail: e.Trace}
+}
+
+// whenReady is the last step of the start.
+func (s *server) whenReady(ctx context.Context, _ *config.Config) error {
+	s.hooks.arm()
+	return hookFailed(s.hooks.try(ctx, "when_ready", hookCall{}))
+}
+
+// reloadHooks runs the file anew, and calls its on_reload.
+func (s *server) reloadHooks(ctx context.Context, cfg *config.Config) error {
+	if s.app != "" {
+		return nil
+	}
+	if err := s.hostHooks(ctx, cfg); err != nil {
+		return err
+	}
+	s.hooks.arm()
+	err := s.hooks.try(ctx, "on_reload", hookCall{})
+	if err != nil {
+		s.hooks.revert()
+	}
+	return hookFailed(err)
+}
+
+// workersChanged tells of another number of workers.
+func (s *server) workersChanged(now, before int) {
+	if now != before {
+		s.hooks.setWorkers(now)
+		s.hooks.call(s.life, "nworkers_changed", hookCall{Values: []any{now, before}})
+	}
+}
+
+func (h *hookHost) arm() {
+	if h != nil {
+		h.mu.Lock()
+		h.ready = true
+		h.mu.Unlock()
+	}
+}
+
+func (h *hookHost) setWorkers(n int) {
+	if h != nil {
+		h.mu.Lock()
+		h.workers = n
+		h.mu.Unlock()
+	}
+}
+
+// levels are syslog's numbers of Gunicorn's words.
+var levels = map[string]int{"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+
+// load has the host run the configuration file.
+func (h *hookHost) load(ctx context.Context, cfg *config.Config, names []string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err := h.ask(ctx, "in "+cfg.File, hookOrder{Do: "load", Conf: cfg.File, Settings: cfg.Values(), LogLevel: levels[cfg.LogLevel]})
+	if err == nil {
+		h.before, h.names, h.workers = h.names, names, cfg.Workers
+	}
+	return err
+}
+
+// settle goes back to the file as it was before when a reload has failed.
+func (h *hookHost) settle(err error) {
+	if err != nil {
+		h.revert()
+	}
+}
+
+// revert goes back to the file as it was before the last load.
+func (h *hookHost) revert() {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.names = h.before
+	if err := h.ask(context.Background(), "of before", hookOrder{Do: "revert"}); err != nil {
+		h.log.Error(err.Error())
+	}
+}
+
+// try calls a hook, if the file has it, and gives what it has raised.
+func (h *hookHost) try(ctx context.Context, name string, c hookCall) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !slices.Contains(h.names, name) {
+		return nil
+	}
+	return h.ask(ctx, name, hookOrder{Do: "call", Hook: name, Workers: &h.workers, hookCall: c})
+}
+
+// call calls a hook, and logs what it has raised.
+func (h *hookHost) call(ctx context.Context, name string, c hookCall) {
+	if err := h.try(ctx, name, c); err != nil {
+		text := err.Error()
+		if e, ok := err.(*hookError); ok {
+			text += "\n" + e.Trace
+		}
+		h.log.Error(text)
+	}
+}
+
+// ask sends an order and waits for the answer, as long as ctx. A host that does not answer is given up. The lock is held.
+func (h *hookHost) ask(ctx context.Context, name string, o hookOrder) error {
+	if h.dead {
+		return nil // that has been told
+	}
+	stop := context.AfterFunc(ctx, func() { h.conn.SetDeadline(time.Unix(1, 0)) })
+	line, err := json.Marshal(o)
+	if err == nil {
+		_, err = h.conn.Write(append(line, '\n'))
+	}
+	if err == nil {
+		line, err = h.answers.ReadBytes('\n')
+	}
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		h.dead = true
+		return fmt.Errorf("the process of the server hooks does not answer to %s, and no hook is called any more: %w", name, err)
+	}
+	answer := hookError{Name: name}
+	if err := json.Unmarshal(line, &answer); err != nil {
+		return fmt.Errorf("the answer of the hook %s: %w", name, err)
+	}
+	if answer.Text != "" {
+		return &answer
+	}
+	return nil
+}
+
+// started notes a worker for the hooks' server.WORKERS.
+func (h *hookHost) started(number, pid int) {
+	h.later(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if slices.Contains(h.names, "child_exit") {
+			_ = h.ask(context.Background(), "WORKERS", hookOrder{Do: "started", hookCall: hookCall{Pid: pid, Age: number}}) // the next call tells of an error
+		}
+	})
+}
+
+// childExit tells of a worker that has ended.
+func (h *hookHost) childExit(number, pid int) {
+	h.later(func() { h.call(context.Background(), "child_exit", hookCall{Pid: pid, Age: number}) })
+}
+
+// later performs what nobody waits for but the end.
+func (h *hookHost) later(do func()) {
+	if h != nil {
+		h.exits.Go(do)
+	}
+}
+
+// endTime is how long the hooks of the end may take.
+const endTime = 10 * time.Second
+
+// end calls on_exit, and ends the host.
+func (h *hookHost) end() {
+	if h == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { h.conn.SetDeadline(time.Unix(1, 0)) })()
+	h.exits.Wait()
+	if h.ready {
+		h.call(ctx, "on_exit", hookCall{})
+	}
+	h.conn.Close() // at which it ends
+	timer := time.AfterFunc(time.Second, func() { _ = h.process.Process.Kill() })
+	defer timer.Stop()
+	_ = h.process.Wait() // how it ends is its own affair
+}

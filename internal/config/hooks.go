@@ -1,0 +1,41 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// workerHooks are those that run in a worker, and parentHooks those that run in the parent of forked ones. All others are the server's. It is data.
+var (
+	workerHooks = []string{"post_fork", "post_worker_init", "worker_int", "worker_abort", "worker_exit", "pre_request", "post_request"}
+	parentHooks = []string{"pre_fork", "child_exit"}
+)
+
+// WorkerHooks are the hooks of the file that run in the workers, and in their parent if they are forked.
+func (c *Config) WorkerHooks() []string {
+	return slices.DeleteFunc(slices.Clone(c.Hooks), func(name string) bool {
+		return !slices.Contains(workerHooks, name) && (!c.Preload || !slices.Contains(parentHooks, name))
+	})
+}
+
+// ServerHooks are the hooks of the file that no worker runs.
+func (c *Config) ServerHooks() []string {
+	own := c.WorkerHooks()
+	return slices.DeleteFunc(slices.Clone(c.Hooks), func(name string) bool { return slices.Contains(own, name) })
+}
+
+// Values are the settings that have a form in JSON, by Gunicorn's names, and two more that Gunicorn's hooks know.
+func (c *Config) Values() map[string]any {
+	values := map[string]any{}
+	for name, v := range c.values {
+		if s, ok := Lookup(name); ok && s.Kind != Hook {
+			values[name] = v.v
+		}
+	}
+	values["address"], values["worker_class_str"] = c.Bind, c.WorkerClass
+	module, _, _ := strings.Cut(c.App, ":")
+	if c.ProcName == "" {
+		values["proc_name"] = module
+	}
+	return values
+}
