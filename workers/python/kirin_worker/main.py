@@ -42,6 +42,7 @@ def serve(arguments):
         log.statsd = options.statsd
         worker = os.environ.pop("KIRIN_WORKER", "")
         options.age = opts.age_of(worker)
+        options.own_cgroup = os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())     # systemd.exec(5)
         log.connect(options.identifier, worker)
         listener = systemd.listener()
         notifier = systemd.notifier()

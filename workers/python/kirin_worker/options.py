@@ -71,6 +71,7 @@ class Options:
         self.max_requests_jitter = 0
         self.max_memory = 0             # MiB of this process; 0: no limit
         self.max_lifetime = 0.0
+        self.own_cgroup = False         # systemd has started this process: its control group is this worker's
         self.workers = 1                # for wsgi.multiprocess
         self.pythonpath = []
         self.name = ""                  # for the process title
