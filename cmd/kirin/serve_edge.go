@@ -15,6 +15,9 @@ func edgeOptions(o *front.Options, e *config.Edge) (err error) {
 	o.ProxyAllow, o.ProxyAllowAll = e.ProxyAllow, e.ProxyAllowAll
 	o.ProxyFields, o.ProxyHops = e.ProxyFields, e.ProxyHops
 	o.HealthPath, o.HealthLogged, o.IDHeader = e.HealthPath, e.HealthLog, e.RequestIDHeader
+	if len(e.Compress) > 0 {
+		o.Compress = &front.Compression{Codings: e.Compress, Types: e.CompressTypes, Min: int64(e.CompressMinSize)}
+	}
 	if o.Static, err = openSite(e.Files.Static); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kirin-server/kirin/internal/coding"
 	"github.com/kirin-server/kirin/internal/front"
 )
 
@@ -24,6 +25,10 @@ type Edge struct {
 	RequestIDHeader string // empty: none
 
 	Files Files
+
+	Compress        []string // codings; empty: none
+	CompressTypes   []string
+	CompressMinSize int // bytes
 }
 
 // edge fills that.
@@ -43,7 +48,19 @@ func (m *merge) edge(c *Config) error {
 			Mend:    "say how many proxies there are, or name their networks in forwarded_allow_ips",
 		}
 	}
+	e.Compress, e.CompressTypes, e.CompressMinSize = m.list("compress"), m.list("compress_types"), m.number("compress_min_size")
 	return m.files(c)
+}
+
+// checkCodings wants content codings that there are.
+func checkCodings(v any) (any, error) {
+	list, _ := v.([]string)
+	for _, name := range list {
+		if !slices.Contains([]string{coding.Brotli, coding.Zstd, coding.Gzip}, name) {
+			return nil, fmt.Errorf("there is no coding %q; there are br, zstd and gzip", name)
+		}
+	}
+	return list, nil
 }
 
 // peers are the networks of a list, and whether it is everybody.

@@ -15,6 +15,7 @@ import (
 var oursAtTheEdge = []string{
 	"proxy_headers", "proxy_hops", "health_path", "health_log", "request_id_header",
 	"static", "static_max_age", "static_immutable", "static_index", "static_fallthrough", "internal_files",
+	"compress", "compress_types", "compress_min_size",
 }
 
 func TestEdgeDefaults(t *testing.T) {
@@ -25,6 +26,7 @@ func TestEdgeDefaults(t *testing.T) {
 			Static:   static.Options{Immutable: []string{}},
 			Internal: static.Options{Immutable: []string{}, Private: true},
 		},
+		Compress: []string{}, CompressTypes: got.CompressTypes, CompressMinSize: 1024,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -40,12 +42,14 @@ func TestEdge(t *testing.T) {
 		dir: dir,
 		line: "--proxy-protocol --proxy-allow-from 10.0.0.0/8,* --proxy-headers X-Forwarded-For,x-forwarded-proto --proxy-hops 2 " +
 			"--health-path /healthz --health-log --request-id-header X-Trace " +
-			"--static /static=s --static /=/ --static-max-age 60 --static-immutable /static/a/* --static-index index.html --static-fallthrough --internal-files /p/=s app:app",
+			"--static /static=s --static /=/ --static-max-age 60 --static-immutable /static/a/* --static-index index.html --static-fallthrough --internal-files /p/=s " +
+			"--compress br,gzip --compress-types text/html --compress-min-size 9 app:app",
 	}.mustLoad(t).Edge
 	want := Edge{
 		ProxyProtocol: "auto", ProxyAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxyAllowAll: true,
 		ProxyFields: front.ToldFor | front.ToldProto, ProxyHops: 2,
 		HealthPath: "/healthz", HealthLog: true, RequestIDHeader: "X-Trace",
+		Compress: []string{"br", "gzip"}, CompressTypes: []string{"text/html"}, CompressMinSize: 9,
 		Files: Files{
 			Static: static.Options{
 				Mounts: []static.Mount{{Prefix: "/static/", Dir: dir + "/s"}, {Prefix: "/", Dir: "/"}}, MaxAge: 60,
@@ -79,6 +83,7 @@ func TestEdgeRefuses(t *testing.T) {
 		"--static /static/=/etc/passwd":                                    "not a directory",
 		"--internal-files /p/=nothing":                                     "no such file or directory",
 		"--static-immutable /[":                                            "not a pattern",
+		"--compress deflate":                                               "there is no coding",
 		"--static-index a/b":                                               "not the name of a file",
 		"--proxy-protocol=v3":                                              "v3",
 	} {

@@ -51,4 +51,18 @@ var edgeSettings = []*Setting{
 		State: Implemented, check: checkMounts,
 		Help: "let the application have files of a directory sent by X-Accel-Redirect: /PREFIX/NAME, or X-Sendfile: DIR/NAME; may be given several times",
 	},
+	{
+		Name: "compress", Section: "kirin", Long: []string{"compress"}, Kind: CommaList, Default: []string{}, Meta: "LIST", State: Implemented,
+		check: checkCodings,
+		Help:  "compress the application's responses by these codings, with commas, the preferred one first: br, zstd, gzip; see docs/compression.md on secrets in pages",
+	},
+	{
+		Name: "compress_types", Section: "kirin", Long: []string{"compress-types"}, Kind: CommaList, Meta: "LIST", State: Implemented,
+		Default: []string{"text/*", "application/json", "application/javascript", "application/xml", "application/manifest+json", "image/svg+xml", "application/wasm"},
+		Help:    "media types that are compressed, with commas; text/* is all texts but event streams",
+	},
+	{
+		Name: "compress_min_size", Section: "kirin", Long: []string{"compress-min-size"}, Kind: Int, Default: 1024, Meta: "BYTES", State: Implemented,
+		Help: "the shortest body that is compressed, where its length is known",
+	},
 }

@@ -197,7 +197,7 @@ func (m *memory) respond(r *wire.Response) {
 		if len(c.out) < flushSize { // clients can do without them
 			s.interim(r)
 		}
-	case r.Kind == wire.Complete && len(r.Body) <= inlineMax && !s.o.names(r):
+	case r.Kind == wire.Complete && len(r.Body) <= inlineMax && !s.o.names(r) && !s.o.mayCode(s.x, r):
 		s.final(r)
 		s.over()
 		c.answered()

@@ -37,6 +37,8 @@ type Options struct {
 	Static   *static.Site // files that the front serves; nil: none
 	Internal *static.Site // files that the application may have served, by X-Sendfile and X-Accel-Redirect; nil: none
 
+	Compress *Compression // of the application's responses; nil: none
+
 	HealthPath   string // a path that the front answers: 200 as long as it can serve; empty: none
 	HealthLogged bool   // such requests are in the access log, too
 	IDHeader     string // the field that has a request's id, in the environ and the response; empty: none

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/kirin-server/kirin/internal/coding"
 	"github.com/kirin-server/kirin/internal/http1"
 	"github.com/kirin-server/kirin/internal/logs"
 	"github.com/kirin-server/kirin/internal/websocket"
@@ -27,6 +28,8 @@ type Front struct {
 	buffers sync.Pool
 	refused *logs.Tally // requests for which there was no room in the queue
 	ending  atomic.Bool // the engine is about to end
+
+	encoders coding.Encoders
 }
 
 // New makes a front for pool.
@@ -65,6 +68,10 @@ type service struct {
 	box    *mailbox
 	begun  bool  // a final head has been sent
 	length int64 // the Content-Length that was sent, or -1
+
+	encoder coding.Encoder // of the body that is being sent; nil: it is sent as it is
+	coded   string         // its coding
+	plain   int64          // how long the application has said that this body is, -1: it has not
 
 	head   head     // of the response
 	digits [20]byte // of its length
@@ -394,6 +401,9 @@ func (s *service) final(r *wire.Response) {
 	}
 	if http1.Bodiless(h.status) {
 		length = h.length
+	}
+	if name := s.coding(h, length); name != "" && have >= length && s.finalCoded(name, h, r) {
+		return
 	}
 	s.begin(h, length)
 	if s.x.Method == "HEAD" || http1.Bodiless(h.status) {

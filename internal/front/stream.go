@@ -34,11 +34,20 @@ func (s *service) stream(r *wire.Response) bool {
 	if name := s.trailerNames(r); name != "" && h.length < 0 {
 		h.fields = append(h.fields, Field{Name: "Trailer", Value: name})
 	}
-	s.begin(h, h.length)
+	if name := s.coding(h, h.length); name != "" {
+		s.plain = h.length
+		s.beginCoded(name, h)
+	} else {
+		s.begin(h, h.length)
+	}
 	if s.x.Method == "HEAD" || http1.Bodiless(h.status) {
 		return s.release()
 	}
 	count, ok := s.pump(r.Body, sock)
+	if s.encoder != nil {
+		ok = ok && (s.plain < 0 || s.plain <= int64(len(r.Body))+count) // else it is cut off
+		defer s.endCoded()
+	}
 	if !ok {
 		s.w.Abort()
 		return s.release()
@@ -78,6 +87,10 @@ func (s *service) pump(first []byte, sock net.Conn) (int64, bool) {
 
 // pass writes what Content-Length has room for.
 func (s *service) pass(b []byte) bool {
+	if s.encoder != nil {
+		_, err := s.encoder.Write(b)
+		return err == nil && s.encoder.Flush() == nil
+	}
 	if s.length >= 0 && s.x.Sent+int64(len(b)) > s.length {
 		b = b[:s.length-s.x.Sent]
 	}

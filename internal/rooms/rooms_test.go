@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/http2":     {},
 	"internal/static":    {"internal/coding", "internal/http1"},
 	"internal/front":     {"workers", "workers/wire", "activation", "internal/logs", "internal/http1", "internal/http2", "internal/loop", "internal/websocket", "internal/proxies", "internal/static", "internal/coding"},
-	"internal/config":    {"activation", "units", "workers", "workers/wire", "workers/python", "internal/front", "internal/logs", "internal/static", "internal/certs"},
+	"internal/config":    {"activation", "units", "workers", "workers/wire", "workers/python", "internal/front", "internal/logs", "internal/static", "internal/coding", "internal/certs"},
 	"internal/move":      {"internal/config"},
 	"internal/rooms":     {},
 	"internal/testkit":   {},
