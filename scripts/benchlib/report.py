@@ -126,6 +126,7 @@ BARS = [
     rps(6, "gunicorn-gthread", "kirin-gthread"), rps(4, "gunicorn-gevent", "kirin-gevent"),
     rps(1.1, "uvicorn", "kirin-asgi"), cpu(0.75, "uvicorn", "kirin-asgi"),
     rps(1.05, "uvicorn", "kirin-asgi", "fastapi"), rps(1, "uvicorn", "kirin-asgi", "ws"),
+    rps(0.7, "nginx-static", "kirin-static", "static-1k"), rps(0.7, "nginx-static", "kirin-static", "static-64k"),
 ]
 
 

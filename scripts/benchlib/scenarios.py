@@ -31,6 +31,8 @@ SCENARIOS = {
     "idle": Scenario("idle kept-alive connections", "hello", 10000, "idle", HOLDERS, rounds=1),
     "1k": Scenario("1 KiB responses", "1k"),
     "64k": Scenario("64 KiB responses", "64k"),
+    "static-1k": Scenario("a static file of 1 KiB", "static-1k"),
+    "static-64k": Scenario("a static file of 64 KiB", "static-64k"),
     "post": Scenario("10 KiB POST", "post"),
     "flask": Scenario("Flask, JSON", "flask", quick=True, rounds=99),
     "fastapi": Scenario("FastAPI, JSON", "fastapi"),

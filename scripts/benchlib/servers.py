@@ -42,6 +42,8 @@ APPLICATIONS = {
     "hello": App(b"Hello, World!\n", HELLO_MODULES),
     "1k": App(b"x" * 1024, both("one_kib"), "/1k"),
     "64k": App(b"x" * 65536, both("sixty_four_kib"), "/64k"),
+    "static-1k": App(b"x" * 1024, {"static": (HELLO, "hello:app")}, "/static/1k"),
+    "static-64k": App(b"x" * 65536, {"static": (HELLO, "hello:app")}, "/static/64k"),
     "post": App(b"10240", both("post"), post=10240),
     "flask": App(b'{"colour":"red","number":7}\n', {"wsgi": (APPS, "flask_app:app")}, "/item/7?colour=red"),
     "echo": App(b"echo\n", {"asgi": (APPS, "asgi:echo")}),
@@ -108,6 +110,16 @@ http {{
     }}
 }}
 """
+# The same without an application. Two processes are what kirin's front may take of this machine's processors, too.
+NGINX_STATIC = NGINX[:NGINX.index("    upstream")] + """    server {{
+        listen {addr} backlog=2048;
+        location /static/ {{
+            alias {work}/;
+        }}
+    }}
+}}
+"""
+STATIC = {"1k": "x" * 1024, "64k": "x" * 65536}
 SERVERS = {
     "kirin": Server("`kirin run`, 2 workers", kirin()),
     "kirin-gthread": Server("`kirin run`, gthread, 2 × 16 threads", kirin(*THREADS)),
@@ -130,6 +142,10 @@ SERVERS = {
         "nginx, 2 workers, and Gunicorn, gthread, 2 × 16 threads",
         [["/usr/sbin/nginx", "-p", "{work}", "-c", "{work}/nginx.conf", "-e", "stderr"],
          gunicorn(*THREADS, bind="unix:{work}/gunicorn.sock")], front_tree=True, files={"nginx.conf": NGINX}),
+    "kirin-static": Server("`kirin run --static`", kirin("--static", "/static/={work}"), "static", files=STATIC),
+    "nginx-static": Server(
+        "nginx, 2 workers", [["/usr/sbin/nginx", "-p", "{work}", "-c", "{work}/nginx.conf", "-e", "stderr"]], "static",
+        front_tree=True, files={"nginx.conf": NGINX_STATIC, **STATIC}),
     "floor": Server("a bare epoll loop in C, one process", [["{floor}", "{host}", "{port}"]], "floor"),
 }
 
