@@ -14,6 +14,9 @@ func (m *merge) process(c *Config) error {
 	c.App, c.Python, c.File = m.text("wsgi_app"), m.text("python"), m.fileName
 	c.Backlog = m.number("backlog")
 	c.Env = m.list("raw_env")
+	if len(m.environ) > 0 {
+		c.Env = append(m.environ, c.Env...) // the last one wins
+	}
 	c.UID, c.GID = m.owner("user", os.Geteuid()), m.owner("group", os.Getegid())
 	c.Umask, c.UmaskSet = m.number("umask"), m.values["umask"].source.Origin != FromDefault
 	c.PIDFile = optionalPath(c.Chdir, m.text("pidfile"))

@@ -35,6 +35,7 @@ type FileResult struct {
 	Hooks     []string                   `json:"hooks"`     // globals that are functions and named as a hook is
 	Callables map[string]string          `json:"callables"` // other functions and classes: name and dotted name
 	NotJSON   map[string]string          `json:"not_json"`  // globals without a form in JSON: name and type
+	Environ   map[string]string          `json:"environ"`   // what it has set in the environment
 	Error     string                     `json:"error"`     // the file raised: the last line of the traceback
 	Traceback string                     `json:"traceback"`
 }
@@ -78,6 +79,9 @@ func (m *merge) readFile(ctx context.Context, spec FileSpec) error {
 	source := Source{Origin: FromFile, Name: spec.Name()}
 	if result.Error != "" {
 		return &Error{Source: source, Problem: result.Error, Detail: result.Traceback}
+	}
+	for _, name := range slices.Sorted(maps.Keys(result.Environ)) {
+		m.environ = append(m.environ, name+"="+result.Environ[name])
 	}
 	if err := m.hooks(result.Hooks, source); err != nil {
 		return err

@@ -6,6 +6,7 @@ Which of the names is a setting is for the caller to know. One object is printed
     hooks      [name, ...]     callables that are named as one of Gunicorn's hooks
     callables  {name: dotted}  other functions and classes
     not_json   {name: type}    what is none of these
+    environ    {name: value}   what it has set in the environment, which Gunicorn's workers would inherit
     error      str             instead of all that: what the file raised, and where
     traceback  str
 """
@@ -46,8 +47,11 @@ def read(source):
     sys.argv = ["kirin"]
     from .shim import install
     install()
+    before = dict(os.environ)
     try:
-        return describe(run(source))
+        found = describe(run(source))
+        found["environ"] = {name: value for name, value in os.environ.items() if before.get(name) != value}
+        return found
     except BaseException as error:
         told = application_part(error.__traceback__) or isinstance(error, SyntaxError)
         return {"error": explain(error, source), "traceback": format_error(error) if told else ""}

@@ -85,6 +85,10 @@ class Conf(unittest.TestCase):
         result, _ = self.read("", "python:nowhere")
         self.assertEqual(result["error"], "ModuleNotFoundError: No module named 'nowhere'")
 
+    def test_environment(self):
+        result = self.read("import os\nos.environ['SHOP'] = 'open'\n")[0]
+        self.assertEqual(result["environ"], {"SHOP": "open"})
+
     def test_prints_go_to_stderr(self):
         result, errors = self.read(
             "import os, sys\nprint('printed')\nos.write(1, b'written\\n')\nos.system('echo a child')\n"
