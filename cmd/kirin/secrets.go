@@ -42,7 +42,7 @@ func (s secrets) read(path string, files []string) ([]byte, error) {
 	if s.credentials == "" && s.kept == "" || s.direct(files) {
 		return os.ReadFile(path)
 	}
-	name := config.CredentialName(path)
+	name, missing := config.CredentialName(path), false
 	for _, dir := range []string{s.kept, s.credentials} {
 		if dir == "" {
 			continue
@@ -51,8 +51,12 @@ func (s secrets) read(path string, files []string) ([]byte, error) {
 		if err == nil && string(data) != config.NoCredential {
 			return data, nil
 		}
+		missing = missing || err == nil
 	}
 	data, err := os.ReadFile(path)
+	if missing && err != nil {
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("systemd found no such file when it started this unit")}
+	}
 	if err != nil && !filepath.IsAbs(path) {
 		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("there is no such credential: write LoadCredential=" + path + ":/THE/FILE in [Front], or an absolute path")}
 	}
