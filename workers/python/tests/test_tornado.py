@@ -87,6 +87,7 @@ class Served(ServedCase):
 
     def test_client_gone(self):
         ident = self.wire.request("/sleep?30")
+        self.get("/")
         self.wire.send(CANCEL, [ident])
         self.assertEqual(self.wire.expect(RESPONSE)[:3], (ident, END, 0))
         self.notes("gone")
