@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type path struct {
 	gone    context.CancelFunc
 	over    chan int64
 	status  int
+	p       *Passage
 }
 
 func newPath(t *testing.T) *path {
@@ -32,6 +34,7 @@ func newPath(t *testing.T) *path {
 	ctx, cancel := context.WithCancel(t.Context())
 	g := &path{t: t, client: client, in: bufio.NewReader(client), app: app, leaving: make(chan struct{}), gone: cancel, over: make(chan int64, 1)}
 	p := &Passage{Client: front, Read: front, Worker: ours, Stall: patience, Ending: nil, Leaving: g.leaving, Context: ctx}
+	g.p = p
 	go func() {
 		var n int64
 		n, g.status = p.Run()
@@ -129,7 +132,13 @@ func TestPassageLeaves(t *testing.T) {
 	}
 	g.hear(g.in, string(frame[:600]))
 	close(g.leaving)
-	g.say(g.app, frame[600:])
+	for told := false; !told; { // by now it waits for the end of the frame
+		g.p.mu.Lock()
+		told = g.p.bye != 0
+		g.p.mu.Unlock()
+		runtime.Gosched()
+	}
+	g.say(g.app, append(bytes.Clone(frame[600:]), frame...))
 	g.hear(g.in, string(frame[600:]))
 	g.hear(g.in, "\x88\x02\x03\xf4") // 1012
 	g.say(g.app, frame)
