@@ -4,8 +4,8 @@
 # shellcheck disable=SC2034 # the scripts that source this file use them
 TEST_PACKAGES=(
     python3 python3-flask python3-django python3-fastapi python3-starlette python3-tornado python3-falcon python3-bottle
-    python3-pyramid python3-cherrypy3 python3-wsproto python3-websockets python3-uvloop python3-gevent python3-eventlet pypy3
-    python3-prometheus-client
+    python3-pyramid python3-cherrypy3 python3-wsproto python3-websockets python3-uvloop python3-gevent
+    python3-gevent-websocket python3-eventlet pypy3 python3-prometheus-client
     shellcheck pyflakes3 pycodestyle
     gcc libc6-dev wrk curl git nginx-light haproxy ca-certificates
     systemd dbus iproute2 procps util-linux

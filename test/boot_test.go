@@ -171,7 +171,7 @@ func TestUsage(t *testing.T) {
 		"--workers many hello:app":               "many",
 		"--workers -1 hello:app":                 "-1",
 		"--worker-class gevnt hello:app":         "gevent",
-		"--worker-class shop.Mine hello:app":     "there are auto, sync, gthread, gevent, eventlet, tornado, asgi",
+		"--worker-class shop.Mine hello:app":     "there are auto, sync, gthread, gevent, gevent-websocket, eventlet, tornado, asgi",
 		"--certfile x --keyfile y hello:app":     "certfile|keyfile",
 		"--statsd-host localhost:8125 hello:app": "statsd",
 		"--chdir /no/such/folder hello:app":      "/no/such/folder",

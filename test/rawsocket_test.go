@@ -129,6 +129,21 @@ func upgradeEnds(t *testing.T, o options) {
 	}
 }
 
+// TestGeventWebSocket wants gevent-websocket's class for Gunicorn, by its name in people's files, to open WebSockets.
+func TestGeventWebSocket(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, options{App: "gevent_ws:app", Args: args("-k geventwebsocket.gunicorn.workers.GeventWebSocketWorker")})
+	wantBody(t, s.Get("/"), 200, "no socket\n")
+	if out, err := rawClient(s, "/echo", "nocodes").CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	s.Trace.Wait(t, 1, "closed", "by", "the", "client")
+	c := s.Dial()
+	c.Send("GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 5\r\n\r\n")
+	wantStatus(t, c.Response("GET"), 400)
+	wantBody(t, c.Get("/"), 200, "no socket\n")
+}
+
 // TestRawSocketTakesItsTime wants a connection that was upgraded to have no time limit, and one whose worker dies to end.
 func TestRawSocketTakesItsTime(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,7 @@ import (
 )
 
 // classNames are the worker classes by kirin's own names.
-var classNames = []string{"auto", "sync", "gthread", "gevent", "eventlet", "tornado", "asgi"}
+var classNames = []string{"auto", "sync", "gthread", "gevent", "gevent-websocket", "eventlet", "tornado", "asgi"}
 
 func classList() string { return strings.Join(classNames, ", ") }
 
@@ -40,22 +40,23 @@ var workerClasses = map[string]string{
 	"egg:gunicorn#eventlet":                       "eventlet",
 	"gunicorn.workers.geventlet":                  "eventlet",
 	"gunicorn.workers.geventlet.EventletWorker":   "eventlet",
-	"tornado":                                     "tornado",
-	"egg:gunicorn#tornado":                        "tornado",
-	"gunicorn.workers.gtornado":                   "tornado",
-	"gunicorn.workers.gtornado.TornadoWorker":     "tornado",
-	"gthread":                                     "gthread",
-	"threads":                                     "gthread",
-	"egg:gunicorn#threads":                        "gthread",
-	"egg:gunicorn#gthread":                        "gthread",
-	"gunicorn.workers.gthread":                    "gthread",
-	"gunicorn.workers.gthread.ThreadWorker":       "gthread",
+	"gevent-websocket":                            "gevent-websocket",
+	"geventwebsocket.gunicorn.workers.GeventWebSocketWorker": "gevent-websocket",
+	"flask_sockets.worker":                    "gevent-websocket",
+	"tornado":                                 "tornado",
+	"egg:gunicorn#tornado":                    "tornado",
+	"gunicorn.workers.gtornado":               "tornado",
+	"gunicorn.workers.gtornado.TornadoWorker": "tornado",
+	"gthread":                                 "gthread",
+	"threads":                                 "gthread",
+	"egg:gunicorn#threads":                    "gthread",
+	"egg:gunicorn#gthread":                    "gthread",
+	"gunicorn.workers.gthread":                "gthread",
+	"gunicorn.workers.gthread.ThreadWorker":   "gthread",
 }
 
 // foreignClasses begin the names of classes for Gunicorn that other packages have, each with what serves the same applications.
 var foreignClasses = []struct{ name, mend string }{
-	{"geventwebsocket.", geventWebSocket},
-	{"flask_sockets.", geventWebSocket},
 	{"uvicorn.workers.", "use asgi"},
 	{"uvicorn_worker.", "use asgi"},
 	{"sanic.worker.", "use asgi: an application of Sanic's is one of ASGI"},
@@ -63,8 +64,6 @@ var foreignClasses = []struct{ name, mend string }{
 	{"meinheld.", "use gevent or gthread, which serve the same applications"},
 	{"egg:meinheld#", "use gevent or gthread, which serve the same applications"},
 }
-
-const geventWebSocket = "use gevent, and simple-websocket in place of gevent-websocket: it finds the client's socket in the environ"
 
 // A classError is an unknown worker class, and what to use in its place.
 type classError struct{ text, mend string }

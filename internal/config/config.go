@@ -18,7 +18,7 @@ type Config struct {
 	Backlog int      // listen(2)
 
 	Workers           int    // may be 0
-	WorkerClass       string // auto, sync, gthread, gevent, eventlet, tornado or asgi
+	WorkerClass       string // auto, sync, gthread, gevent, gevent-websocket, eventlet, tornado or asgi
 	Threads           int    // at least 1; 1 for sync
 	WorkerConnections int    // requests at once of one worker with a loop, at least 1
 	MaxRequests       int    // 0: workers are not replaced

@@ -9,7 +9,7 @@ var workerSettings = []*Setting{
 	{
 		Name: "worker_class", Section: "Worker Processes", Long: []string{"worker-class"}, Short: "k", Kind: Class, Default: "auto",
 		Meta: "CLASS", State: Implemented, Choices: classNames, check: checkWorkerClass,
-		Help: "sync (one request at a time in each worker), gthread (threads), gevent or eventlet (green threads), tornado, asgi (event loops); auto: asgi or tornado for an application of theirs, else sync",
+		Help: "sync (one request at a time in each worker), gthread (threads), gevent or eventlet (green threads), gevent-websocket (with wsgi.websocket), tornado, asgi (event loops); auto: asgi or tornado for an application of theirs, else sync",
 	},
 	{
 		Name: "threads", Section: "Worker Processes", Long: []string{"threads"}, Kind: Int, Default: 1, Meta: "INT", State: Implemented,

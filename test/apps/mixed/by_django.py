@@ -5,6 +5,7 @@ import time
 
 import django
 from django.conf import settings
+from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 
@@ -44,3 +45,5 @@ urlpatterns = [
     path("wait", wait),
     path("async/wait", wait_async),
 ]
+
+app = get_wsgi_application()

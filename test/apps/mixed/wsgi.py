@@ -1,16 +1,11 @@
-"""All WSGI frameworks in one application, each below its name."""
+"""All WSGI frameworks in one application, or those that MIXED names, each below its name."""
 
+import os
 import time
+from importlib import import_module
 
-from django.core.wsgi import get_wsgi_application
-
-from mixed import by_bottle, by_cherrypy, by_django, by_falcon, by_flask, by_pyramid
-
-assert by_django
-APPS = {
-    "flask": by_flask.app, "django": get_wsgi_application(), "bottle": by_bottle.app, "falcon": by_falcon.app,
-    "pyramid": by_pyramid.app, "cherrypy": by_cherrypy.app,
-}
+NAMES = os.environ.get("MIXED", "flask django bottle falcon pyramid cherrypy").split()
+APPS = {name: import_module("mixed.by_" + name).app for name in NAMES}
 
 
 def app(environ, start_response):

@@ -18,6 +18,9 @@ class Green(Parallel):
     timed = False       # it is the hub that must not stand still
 
     def __init__(self, app, listener, options, log, signals):
+        if options.websockets:
+            from .gevent_websocket import wrap
+            app = wrap(app)
         self.kit = KITS[options.kind]()
         self.slots = options.worker_connections
         self.thread = get_ident()

@@ -124,8 +124,10 @@ def server_class(options):
     if options.kind == "asgi":
         from .asgi import ASGI
         return ASGI
-    if options.kind in ("gevent", "eventlet"):
+    if options.kind in ("gevent", "gevent-websocket", "eventlet"):
         from . import green, green_kits
+        options.websockets = options.kind == "gevent-websocket"
+        options.kind = options.kind.partition("-")[0]
         green_kits.patch(options.kind)
         return green.Green
     if options.kind == "tornado":

@@ -3,7 +3,7 @@
 from .errors import USAGE, WorkerError
 from .hookless import Hookless
 
-CLASSES = ("auto", "sync", "gthread", "gevent", "eventlet", "tornado", "asgi")
+CLASSES = ("auto", "sync", "gthread", "gevent", "gevent-websocket", "eventlet", "tornado", "asgi")
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
@@ -59,6 +59,7 @@ class Options:
 
     def __init__(self):
         self.kind = "sync"              # --class
+        self.websockets = False         # wsgi.websocket, as gevent-websocket has it
         self.threads = 1                # slots of gthread
         self.worker_connections = 1000  # slots of a class with a loop
         self.asgi_loop = "auto"         # or asyncio, uvloop
