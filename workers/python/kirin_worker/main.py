@@ -69,7 +69,7 @@ def serve(arguments):
     try:
         if options.preload:
             options.hooked.post_fork()
-        server = kind(options.hooked.wrap(app, kind.interface == "asgi"), listener, options, log, signals)
+        server = kind(kind.hooked(app, options.hooked), listener, options, log, signals)
         options.hooked.post_worker_init(server, app)
         server.open()
     except WorkerError as error:
@@ -116,7 +116,7 @@ def load_all(options, log, signals):
         kind = server_class(options)
     elif options.kind != "asgi":
         refuse_other(app, options)
-    return kind, app, reloader
+    return kind.serving(app), app, reloader
 
 
 def server_class(options):
@@ -133,7 +133,7 @@ def server_class(options):
     if options.kind == "tornado":
         from . import tornado_server
         tornado_server.prepare(options)
-        return tornado_server.Maker()
+        return tornado_server.Tornado
     if options.kind == "gthread":
         from .gthread import GThread
         return GThread

@@ -83,6 +83,16 @@ class Server:
         return Watch(self, self.options, self.log, notifier)
 
     @classmethod
+    def serving(cls, app):
+        """The class of server for ``app``, which has been loaded."""
+        return cls
+
+    @classmethod
+    def hooked(cls, app, hooks):
+        """``app`` with the hooks on requests before it."""
+        return hooks.wrap(app, cls.interface == "asgi")
+
+    @classmethod
     def after_fork(cls, options):
         """In a child that preload.py has forked, before there is a server."""
 

@@ -44,19 +44,24 @@ def is_tornados(app):
     return httputil is not None and isinstance(app, httputil.HTTPServerConnectionDelegate)
 
 
-class Maker:
-    """What has the place of a class of server: which one it is depends on the application."""
+class InTornado(ASGI):
+    """What both have: Tornado's loop."""
 
-    def __call__(self, app, listener, options, log, signals):
-        kind = Tornado if is_tornados(app) else TornadoWSGI
-        return kind(app, listener, options, log, signals)
+    upgrades = True
 
-    @staticmethod
-    def after_fork(options):
+    @classmethod
+    def serving(cls, app):
+        return Tornado if is_tornados(app) else TornadoWSGI
+
+    @classmethod
+    def after_fork(cls, options):
         """A loop of the child's own, since the parent's is shared with every other child."""
         from tornado.ioloop import IOLoop
         asyncio.set_event_loop(new_loop(options.asgi_loop))
         IOLoop.current()
+
+    def make_loop(self, options):
+        return asyncio.get_event_loop_policy().get_event_loop()
 
 
 def complain(loop, context):
@@ -65,13 +70,13 @@ def complain(loop, context):
         loop.default_exception_handler(context)
 
 
-class Tornado(ASGI):
+class Tornado(InTornado):
     """Serves a tornado.web.Application by its own interface for servers, tornado.httputil."""
 
-    upgrades = True
-
-    def make_loop(self, options):
-        return asyncio.get_event_loop_policy().get_event_loop()
+    @classmethod
+    def hooked(cls, app, hooks):
+        """pre_request is for WSGI; Gunicorn's class does not call it either."""
+        return app
 
     def exchange(self, conn, request):
         from .tornado_http import TornadoExchange
@@ -113,20 +118,18 @@ class Tornado(ASGI):
         return "%s (%s %s)" % (task.get_name(), request.method, request.uri)
 
 
-class TornadoWSGI(ASGI):
+class TornadoWSGI(InTornado):
     """Serves a WSGI callable in the loop, which turns between two requests."""
 
     interface = "wsgi"
     timed = True
+    upgrades = False        # it would hold up the loop
 
     def __init__(self, app, listener, options, log, signals):
         ASGI.__init__(self, app, listener, options, log, signals)
         self.slots = 1
         self.runner = Runner(app, options, log)
         self.runners.append(self.runner)
-
-    def make_loop(self, options):
-        return asyncio.get_event_loop_policy().get_event_loop()
 
     def busy(self):
         return sum(1 for runner in self.runners if runner.environ is not None)
