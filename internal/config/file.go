@@ -99,13 +99,12 @@ func (m *merge) hooks(names []string, source Source) error {
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		s, ok := Lookup(name)
 		switch {
-		case ok && s.inert():
-			m.notes[name] = s.note(source)
-		case ok && s.State == Planned:
-			err := &Error{Setting: name, Source: source, Problem: "this hook is not implemented yet", Mend: "take it out of the file"}
-			if m.tolerate(err) != nil {
+		case ok && s.Refused:
+			if err := m.tolerate(s.refuse(source)); err != nil {
 				return err
 			}
+		case ok && s.inert():
+			m.notes[name] = s.note(source)
 		case ok:
 			m.hooked = append(m.hooked, name)
 		}

@@ -100,7 +100,7 @@ func TestFileRefused(t *testing.T) {
 		{file(map[string]string{"on_exit": `"shop.hooks.on_exit"`}), "on_exit: a hook is a function in the configuration file (gunicorn.conf.py)", ""},
 		{file(map[string]string{"python": `"py"`}), "python: this cannot be set in the file (gunicorn.conf.py)", "use --python; a variable of your own needs another name"},
 		{file(map[string]string{"config": `{}`}), "config: this cannot be set in the file (gunicorn.conf.py)", "use --config; a variable of your own needs another name"},
-		{&FileResult{Hooks: []string{"when_ready", "ssl_context"}}, "ssl_context: this hook is not implemented yet (gunicorn.conf.py)", "take it out of the file"},
+		{&FileResult{Hooks: []string{"when_ready", "ssl_context"}}, "ssl_context: this cannot be had (gunicorn.conf.py)", "TLS is the front's, where no Python runs: say it by certfile, keyfile, ca_certs, cert_reqs, ciphers and tls_min_version"},
 		{&FileResult{NotJSON: map[string]string{"bind": "set", "mine": "set"}}, "bind: a value of type set cannot be used (gunicorn.conf.py)", ""},
 		{&FileResult{Callables: map[string]string{"workers": "conf.workers"}}, "workers: a function is not a value of this setting (gunicorn.conf.py)", ""},
 		{&FileResult{Error: "NameError: name 'x' is not defined", Traceback: "Traceback ..."}, "gunicorn.conf.py: NameError: name 'x' is not defined", ""},

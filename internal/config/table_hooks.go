@@ -38,7 +38,8 @@ var hookSettings = []*Setting{
 	hook("worker_exit", "server, worker", "in a worker, as it ends"),
 	hook("nworkers_changed", "server, new_value, old_value", "when the number of workers changes"),
 	hook("on_exit", "server", "before the server ends"),
-	planned(hook("ssl_context", "config, default_ssl_context_factory", "to make the TLS context")),
+	refused(hook("ssl_context", "config, default_ssl_context_factory", "to make the TLS context"),
+		"TLS is the front's, where no Python runs: say it by certfile, keyfile, ca_certs, cert_reqs, ciphers and tls_min_version"),
 }
 
 var dirtySettings = []*Setting{
@@ -90,8 +91,9 @@ func hook(name, arguments, moment string) *Setting {
 	}
 }
 
-func planned(s *Setting) *Setting {
-	s.State = Planned
+// refused is the row of something that cannot be had, and whose absence would show.
+func refused(s *Setting, note string) *Setting {
+	s.State, s.Refused, s.Note = NotApplicable, true, note
 	return s
 }
 

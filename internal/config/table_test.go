@@ -106,7 +106,7 @@ func TestTableHasTheDefaultsOfGunicorn(t *testing.T) {
 // protocol, the control socket and the dirty workers.
 func TestNotApplicableAreFew(t *testing.T) {
 	want := []string{
-		"worker_tmp_dir", "protocol", "uwsgi_allow_ips", "control_socket", "control_socket_mode", "control_socket_disable",
+		"worker_tmp_dir", "protocol", "uwsgi_allow_ips", "control_socket", "control_socket_mode", "control_socket_disable", "ssl_context",
 		"dirty_apps", "dirty_workers", "dirty_timeout", "dirty_threads", "dirty_graceful_timeout",
 		"on_dirty_starting", "dirty_post_fork", "dirty_worker_init", "dirty_worker_exit",
 	}
