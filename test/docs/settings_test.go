@@ -15,11 +15,11 @@ var (
 	flagName = regexp.MustCompile("`(?:kirin run )?(--[a-z][a-z0-9_-]*)")
 )
 
-// strangers are words in the pages that look like a setting and are somebody else's: sd_notify's, journald's, Docker's,
+// strangers are words in the pages that look like a setting and are somebody else's: sd_notify's, journald's, Docker's, certbot's,
 // uvicorn's; or kirin's without being one (--verbose).
 var strangers = strings.Fields(`
 	--verbose KEY READY STATUS STOPPING WATCHDOG MAINPID SystemMaxUse MaxRetentionSec
-	--cap-drop --cpus --init --stop-timeout --security-opt --memory --read-only --tmpfs
+	--webroot --cap-drop --cpus --init --stop-timeout --security-opt --memory --read-only --tmpfs
 	--lifespan --limit-concurrency --loop --proxy-headers --timeout-keep-alive --http11-socket
 `)
 
