@@ -51,6 +51,7 @@ var elsewhere = map[string]string{
 	"docs/asgi.md":        "the tests of the ASGI workers",
 	"docs/benchmarks.md":  "made by scripts/bench",
 	"docs/classes.md":     "the tests of the classes of workers",
+	"docs/compression.md": "the tests of compressed responses",
 	"docs/design.md":      "has no commands",
 	"docs/gunicorn.md":    "has no commands",
 	"docs/hooks.md":       "the tests of the hooks",
