@@ -59,6 +59,7 @@ var edgeSettings = []*Setting{
 	{
 		Name: "compress_types", Section: "kirin", Long: []string{"compress-types"}, Kind: CommaList, Meta: "LIST", State: Implemented,
 		Default: []string{"text/*", "application/json", "application/javascript", "application/xml", "application/manifest+json", "image/svg+xml", "application/wasm"},
+		Shown:   "text/*, application/json, application/javascript, application/xml, application/manifest+json, image/svg+xml, application/wasm",
 		Help:    "media types that are compressed, with commas; text/* is all texts but event streams",
 	},
 	{
