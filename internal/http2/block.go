@@ -16,7 +16,6 @@ type headBlock struct {
 	limit  int // bytes, as RFC 9113 §6.5.2 counts them
 	size   int
 	fields []hpack.HeaderField
-	raw    []byte // when it comes in several frames
 }
 
 // emit keeps a field that there is room for.
