@@ -4,12 +4,14 @@ import os
 import socket
 import tempfile
 import unittest
+from types import SimpleNamespace
 
 import _socket
 
 from kirin_worker.options import Options
 from kirin_worker.server import Server, retirement
 from kirin_worker.signals import Signals
+from kirin_worker.systemd import Notifier
 from tests.front import DRAIN, HELLO, Wire
 
 
@@ -34,6 +36,7 @@ class Welcome(unittest.TestCase):
         signals = Signals()
         self.addCleanup(signals.close)
         self.server = Idle(listener, Options(), None, signals)
+        self.server.watch = SimpleNamespace(notifier=Notifier())
         self.addCleanup(lambda: [conn.close() for conn in self.server.connections.values()])
 
     def connect(self):
