@@ -128,5 +128,5 @@ func TestSocketForTLS(t *testing.T) {
 	if r := h.Try("systemctl", "start", "kirin@shop.service"); r.Status == 0 {
 		t.Error("the front was started")
 	}
-	h.WaitJournal(box.Query{Unit: "kirin@shop.service"}, "why", box.Says("http://127.0.0.1:8000 is named https, but TLS is not implemented yet"))
+	h.WaitJournal(box.Query{Unit: "kirin@shop.service"}, "why", box.Says(`https://127\.0\.0\.1:8000 is for TLS \(FileDescriptorName=https\), and there is no certificate: set CertFile= and KeyFile=`))
 }
