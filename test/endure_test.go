@@ -17,7 +17,7 @@ import (
 func slowImport(t *testing.T, version string) string {
 	t.Helper()
 	dir := loadApp(t, version)
-	write(t, filepath.Join(dir, "load.py"), "import time\ntime.sleep(1.5)\n"+appFile(t, "load.py"))
+	write(t, filepath.Join(dir, "load.py"), "import time\ntime.sleep(4)\n"+appFile(t, "load.py"))
 	return dir
 }
 
@@ -42,7 +42,7 @@ func TestSlowImport(t *testing.T) {
 			testkit.Eventually(t, "another worker serves", func() bool { return s.Get("/").Header.Get("X-Worker") != first })
 			l.Wait(100)
 			r := unharmed(t, s, l)
-			if r.LongestGap > time.Second {
+			if r.LongestGap > 3*time.Second {
 				t.Errorf("nobody was answered for %v", r.LongestGap)
 			}
 		})
@@ -216,7 +216,7 @@ func TestSlowHeads(t *testing.T) {
 	for range 20 {
 		start := time.Now()
 		wantStatus(t, s.Get("/"), 200)
-		if d := time.Since(start); d > 2*time.Second {
+		if d := time.Since(start); d > 20*time.Second { // before the heads' time is over
 			t.Errorf("took %v", d)
 		}
 	}

@@ -36,7 +36,7 @@ var wsgiFrameworks = []string{"flask", "django", "bottle", "falcon", "pyramid", 
 func mixedCount(t *testing.T) int {
 	text := os.Getenv("KIRIN_TEST_MIXED")
 	if text == "" {
-		return 2000
+		return 600
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
