@@ -20,7 +20,7 @@ func TestAppStartFails(t *testing.T) {
 		t.Errorf("it took %v", d)
 	}
 	s.WaitJournal(box.Query{Unit: appFront}, "why", box.Says("error: .*not today"))
-	s.WaitProperty(appFront, "NRestarts", func(n string) bool { return n == "2" })
+	s.WaitProperty(appFront, "NRestarts", func(n string) bool { return n != "0" && n != "1" })
 	least := 2 * time.Second
 	if s.Show(appFront, "RestartSteps")["RestartSteps"] != "" { // systemd 254 or later: the pauses grow
 		least = 250 * time.Millisecond
