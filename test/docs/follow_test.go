@@ -61,6 +61,7 @@ var elsewhere = map[string]string{
 	"docs/preload.md":     "the tests of preload_app",
 	"docs/protocol.md":    "for those who write a worker",
 	"docs/proxies.md":     "the tests with nginx, HAProxy and Caddy",
+	"docs/performance.md": "figures, no commands",
 	"docs/reliability.md": "made by scripts/reliability",
 	"docs/settings.md":    "made from the table in internal/config",
 	"docs/signals.md":     "the tests of the signals",
