@@ -45,7 +45,7 @@ func TestReadDir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.id != "ISC" || l.notice != "Made by us." || l.text != strings.TrimSpace(isc) {
+	if l.expression() != "ISC" || l.notice != "Made by us." || l.text != strings.TrimSpace(isc) {
 		t.Errorf("%+v", l)
 	}
 	m := module{path: "example.org/m", version: "v1.0.0", licence: l}
@@ -68,15 +68,32 @@ func TestReadDirRefuses(t *testing.T) {
 		"a hint":  {"COPYING": "This is licensed like Perl.\n"},
 	} {
 		if l, err := recognise(t).readDir(folder(t, files)); err == nil {
-			t.Errorf("%s: %q", name, l.id)
+			t.Errorf("%s: %q", name, l.ids)
 		}
 	}
 }
 
-func TestExpression(t *testing.T) {
-	of := func(id string) module { return module{licence: licence{id: id}} }
+// TestSeveralLicences: a file with the licences of several hands has all of them.
+func TestSeveralLicences(t *testing.T) {
+	own, err := os.ReadFile("../../LICENSE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := recognise(t).readDir(folder(t, map[string]string{"LICENSE": isc + "\n------------------\n\nFiles: other/*\n\n" + string(own)}))
+	if err != nil || l.expression() != "Apache-2.0 AND ISC" {
+		t.Fatalf("%q, %v", l.ids, err)
+	}
 	var b bytes.Buffer
-	p := &program{own: of("MIT"), modules: []module{of("MPL-2.0"), of("MIT"), of("Apache-2.0"), of("MPL-2.0")}}
+	writeFiles(&b, module{path: "example.org/m", version: "v1.0.0", licence: l})
+	if !strings.Contains(b.String(), "\nLicense: Apache-2.0 and ISC\n Copyright (c) 2020 A. Person\n") {
+		t.Errorf("the texts are not in\n%.300s", &b)
+	}
+}
+
+func TestExpression(t *testing.T) {
+	of := func(ids ...string) module { return module{licence: licence{ids: ids}} }
+	var b bytes.Buffer
+	p := &program{own: of("MIT"), modules: []module{of("MPL-2.0"), of("MIT"), of("Apache-2.0", "MIT"), of("MPL-2.0")}}
 	if err := writeExpression(&b, p); err != nil || b.String() != "MIT AND Apache-2.0 AND MPL-2.0\n" {
 		t.Errorf("%q, %v", &b, err)
 	}

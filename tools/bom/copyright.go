@@ -25,11 +25,11 @@ Comment: The modules below are linked into /usr/bin/kirin; their paths are those
 Files: *
 Copyright: the kirin authors
 License: %s
-`, p.own.path, p.own.licence.id)
-	used := map[string]bool{p.own.licence.id: true}
+`, p.own.path, p.own.licence.expression())
+	used := map[string]bool{p.own.licence.expression(): true}
 	for _, m := range p.modules {
 		writeFiles(w, m)
-		used[m.licence.id] = true
+		used[m.licence.expression()] = true
 	}
 	for _, id := range slices.Sorted(maps.Keys(used)) {
 		if place, ok := common[id]; ok {
@@ -45,8 +45,8 @@ func writeFiles(w io.Writer, m module) {
 	if m.path == standard {
 		files, name = "vendor/go/*", "the standard library of Go "+m.version
 	}
-	fmt.Fprintf(w, "\nFiles: %s\nCopyright: %s\nLicense: %s\n", files, holders(m), m.licence.id)
-	if _, ok := common[m.licence.id]; !ok {
+	fmt.Fprintf(w, "\nFiles: %s\nCopyright: %s\nLicense: %s\n", files, holders(m), strings.Join(m.licence.ids, " and "))
+	if _, ok := common[m.licence.expression()]; !ok {
 		io.WriteString(w, indent(m.licence.text))
 	}
 	fmt.Fprintf(w, "Comment: %s\n", name)
@@ -91,7 +91,7 @@ func writeLicences(w io.Writer, p *program) error {
 		if name == standard {
 			name = "the standard library of Go"
 		}
-		fmt.Fprintf(w, "%s\n%s %s (%s)\n%s\n\n%s\n\n", rule, name, m.version, m.licence.id, rule, m.licence.text)
+		fmt.Fprintf(w, "%s\n%s %s (%s)\n%s\n\n%s\n\n", rule, name, m.version, m.licence.expression(), rule, m.licence.text)
 		if m.licence.notice != "" {
 			fmt.Fprintf(w, "NOTICE:\n%s\n\n", m.licence.notice)
 		}
@@ -101,13 +101,15 @@ func writeLicences(w io.Writer, p *program) error {
 
 // writeExpression writes all licences as one SPDX expression, the program's own first.
 func writeExpression(w io.Writer, p *program) error {
-	ids := []string{p.own.licence.id}
+	ids := slices.Clone(p.own.licence.ids)
 	used := map[string]bool{}
 	for _, m := range p.modules {
-		used[m.licence.id] = true
+		for _, id := range m.licence.ids {
+			used[id] = true
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(used)) {
-		if id != p.own.licence.id {
+		if !slices.Contains(p.own.licence.ids, id) {
 			ids = append(ids, id)
 		}
 	}

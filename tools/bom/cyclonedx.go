@@ -35,7 +35,7 @@ func component(m module, kind cdx.ComponentType) cdx.Component {
 	}
 	c := cdx.Component{
 		BOMRef: ref, PackageURL: ref, Type: kind, Name: m.path, Version: m.version,
-		Licenses: &cdx.Licenses{{License: &cdx.License{ID: m.licence.id}}},
+		Licenses: &cdx.Licenses{choice(m.licence)},
 	}
 	if m.sum != "" {
 		c.Properties = &[]cdx.Property{{Name: "go:sum", Value: m.sum}}
@@ -44,6 +44,14 @@ func component(m module, kind cdx.ComponentType) cdx.Component {
 		c.Name = "kirin"
 	}
 	return c
+}
+
+// choice is one licence by its name, or several as an expression.
+func choice(l licence) cdx.LicenseChoice {
+	if len(l.ids) == 1 {
+		return cdx.LicenseChoice{License: &cdx.License{ID: l.ids[0]}}
+	}
+	return cdx.LicenseChoice{Expression: l.expression()}
 }
 
 // epoch is the time that reproducible builds agree on (reproducible-builds.org/specs/source-date-epoch).

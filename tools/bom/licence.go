@@ -13,7 +13,7 @@ import (
 
 // licence is a licence file that was recognised.
 type licence struct {
-	id         string   // SPDX identifier
+	ids        []string // of SPDX, sorted
 	text       string   // word for word
 	copyrights []string // the lines that claim it
 	notice     string   // the text of NOTICE, or empty
@@ -30,7 +30,7 @@ func newClassifier() (*classifier, error) {
 // sure is the confidence from which on a licence counts as recognised.
 const sure = 0.95
 
-// read reads a licence file, which must hold one licence.
+// read reads a licence file. One that holds several licences has parts from several hands, and all of them count.
 func (c *classifier) read(path string) (licence, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -44,11 +44,14 @@ func (c *classifier) read(path string) (licence, error) {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	if len(ids) != 1 {
-		return licence{}, fmt.Errorf("%s: one licence is wanted, and recognised are %q: see what it is", path, ids)
+	if len(ids) == 0 {
+		return licence{}, fmt.Errorf("%s: no licence is recognised: see what it is", path)
 	}
-	return licence{id: ids[0], text: strings.TrimSpace(string(text)), copyrights: claims(string(text))}, nil
+	return licence{ids: ids, text: strings.TrimSpace(string(text)), copyrights: claims(string(text))}, nil
 }
+
+// expression is the licences as SPDX writes them.
+func (l licence) expression() string { return strings.Join(l.ids, " AND ") }
 
 var (
 	claim = regexp.MustCompile(`(?im)^[\s*#/]*(copyright +(?:\(c\)|©|\d{4}).*)$`)
