@@ -88,6 +88,9 @@ func TestSeveralLicences(t *testing.T) {
 	if !strings.Contains(b.String(), "\nLicense: Apache-2.0 and ISC\n Copyright (c) 2020 A. Person\n") {
 		t.Errorf("the texts are not in\n%.300s", &b)
 	}
+	if !strings.Contains(b.String(), "in full: /usr/share/common-licenses/Apache-2.0\n") || strings.Contains(b.String(), "END OF TERMS") {
+		t.Errorf("the text that every Debian system has is in\n%s", &b)
+	}
 }
 
 func TestExpression(t *testing.T) {

@@ -47,12 +47,19 @@ func writeFiles(w io.Writer, m module) {
 	}
 	fmt.Fprintf(w, "\nFiles: %s\nCopyright: %s\nLicense: %s\n", files, holders(m), strings.Join(m.licence.ids, " and "))
 	if _, ok := common[m.licence.expression()]; !ok {
-		io.WriteString(w, indent(m.licence.text))
+		io.WriteString(w, indent(shortened(m.licence.text)))
 	}
 	fmt.Fprintf(w, "Comment: %s\n", name)
 	if m.licence.notice != "" {
 		io.WriteString(w, indent("NOTICE:\n"+m.licence.notice))
 	}
+}
+
+var apache = regexp.MustCompile(`(?s)[ \t]*Apache License\s+Version 2\.0, January 2004.*?limitations under the License\.`)
+
+// shortened is a text of several licences without the one that every Debian system has.
+func shortened(text string) string {
+	return apache.ReplaceAllLiteralString(text, "The Apache License, Version 2.0, in full: "+common["Apache-2.0"])
 }
 
 var lead = regexp.MustCompile(`(?i)^copyright +(\(c\) *|© *)?`)
