@@ -30,12 +30,7 @@ func runUsage() string {
 		b.WriteString(flagHelp(s))
 	}
 	b.WriteString("\nOther options:\n" + entry("  -h, --help", "this help") + entry("  -v, --version", "the version"))
-	b.WriteString(flagList("Taken, and of no effect; kirin settings says why", func(s *config.Setting) bool {
-		return !s.Works() && s.State != config.Planned
-	}))
-	b.WriteString(flagList("Gunicorn's options that are not implemented yet (they are refused)", func(s *config.Setting) bool {
-		return s.State == config.Planned
-	}))
+	b.WriteString(inertFlags())
 	return b.String()
 }
 
@@ -76,18 +71,15 @@ func defaultHelp(s *config.Setting) string {
 	return value
 }
 
-// flagList names the flags of some settings under a heading; none: nothing.
-func flagList(heading string, among func(*config.Setting) bool) string {
+// inertFlags names the flags that have no effect.
+func inertFlags() string {
 	var flags []string
 	for _, s := range config.Settings() {
-		if len(s.Long) > 0 && among(s) {
+		if len(s.Long) > 0 && !s.Works() {
 			flags = append(flags, "--"+s.Long[0])
 		}
 	}
-	if len(flags) == 0 {
-		return ""
-	}
-	return "\n" + heading + ":\n  " + strings.Join(wrap(strings.Join(flags, " "), helpWidth-2), "\n  ") + "\n"
+	return "\nTaken, and of no effect; kirin settings says why:\n  " + strings.Join(wrap(strings.Join(flags, " "), helpWidth-2), "\n  ") + "\n"
 }
 
 // entry sets a left part beside its explanation.

@@ -217,7 +217,7 @@ func (m *merge) tolerate(err error) error {
 func (m *merge) accept(s *Setting, raw any, source Source) error {
 	v, err := s.Parse(raw)
 	plain := err == nil && reflect.DeepEqual(v, s.Default)
-	if !plain && (s.State == Planned || s.Refused) {
+	if !plain && s.Refused {
 		return s.refuse(source)
 	}
 	if class, ok := errors.AsType[*classError](err); ok {

@@ -34,7 +34,6 @@ there are a few of kirin's own. ` + "`kirin settings`" + ` prints this table. Th
 - *better*: what it is for is done in another way, which the last column tells.
 - *systemd's*: under systemd a directive of a unit does it, and the last column names it; ` + "`kirin run`" + ` does it itself.
 - *not applicable*: there is nothing in kirin that it could act on, and the last column says why.
-- *not yet*: known, and nothing so far. A value other than the default is an error (exit status 2).
 
 A value that changes nothing is accepted and noted in the log, with the reason.
 
@@ -71,9 +70,6 @@ func (s *Setting) description() string {
 	text := sentence(s.Help)
 	if s.Note != "" {
 		text += " " + sentence(s.Note)
-	}
-	if s.State == Planned && s.Mend != "" {
-		text += " Instead: " + s.Mend + "."
 	}
 	return text
 }

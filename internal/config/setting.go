@@ -35,7 +35,6 @@ type Setting struct {
 	Meta     string // what help calls the value
 	Help     string // one line
 	State    State
-	Mend     string   // what to do instead, for a Planned setting
 	Note     string   // for Better, Systemd and NotApplicable: how, by which directive, or why; a clause without a full stop
 	Inert    bool     // a value changes nothing; one that is not the default is noted in the log
 	Refused  bool     // a value that is not the default is refused, with Note as the reason

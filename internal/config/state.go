@@ -11,8 +11,7 @@ type State int
 
 // The states. Where one says "Gunicorn's", the meaning, the default, the type and what is refused are Gunicorn's own.
 const (
-	// Planned settings are known and do nothing yet: any value but the default is refused.
-	Planned State = iota
+	_ State = iota // a row has to say its state
 	// Implemented settings are Gunicorn's, or kirin's own.
 	Implemented
 	// Better settings have what they are for done in another way; the row's Note says how.
@@ -26,7 +25,7 @@ const (
 // String is the state in a word or two, for tables.
 func (s State) String() string {
 	return map[State]string{
-		Planned: "not yet", Implemented: "implemented", Better: "better", Systemd: "systemd's", NotApplicable: "not applicable",
+		Implemented: "implemented", Better: "better", Systemd: "systemd's", NotApplicable: "not applicable",
 	}[s]
 }
 
@@ -34,7 +33,7 @@ func (s State) String() string {
 func (s *Setting) inert() bool { return s.Inert || s.State == NotApplicable }
 
 // Works reports whether a value changes something.
-func (s *Setting) Works() bool { return s.State != Planned && !s.inert() }
+func (s *Setting) Works() bool { return !s.inert() }
 
 // note says what has become of a value that changes nothing, for the log.
 func (s *Setting) note(source Source) string {
@@ -43,10 +42,7 @@ func (s *Setting) note(source Source) string {
 
 // refuse is the error of a value that cannot be honoured and whose absence would show.
 func (s *Setting) refuse(source Source) error {
-	if s.Refused {
-		return &Error{Setting: s.Name, Source: source, Problem: "this cannot be had", Mend: s.Note}
-	}
-	return &Error{Setting: s.Name, Source: source, Problem: "this setting is not implemented yet", Mend: s.Mend}
+	return &Error{Setting: s.Name, Source: source, Problem: "this cannot be had", Mend: s.Note}
 }
 
 // sortedNotes are the notes in the order of the settings' names.

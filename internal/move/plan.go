@@ -72,7 +72,7 @@ func (p *Plan) Left() []string { return p.left }
 // setting sets the key of a setting, if kirin has it; else what it was for is left.
 func (p *Plan) setting(name, from string, v any) {
 	s, ok := config.Lookup(name)
-	if !ok || s.State == config.Planned || s.AppKey() == "" {
+	if !ok || s.AppKey() == "" {
 		p.leave(from, "kirin has no such setting yet")
 		return
 	}
@@ -84,8 +84,8 @@ func (p *Plan) setting(name, from string, v any) {
 
 // has reports whether kirin has a setting of that name.
 func has(name string) bool {
-	s, ok := config.Lookup(name)
-	return ok && s.State != config.Planned
+	_, ok := config.Lookup(name)
+	return ok
 }
 
 // Text is the application file.
