@@ -88,7 +88,7 @@ func (r *appReader) directive(to *[]units.Directive, a assignment, source Source
 		return
 	}
 	if a.name == "FileDescriptorName" && a.value == "https" && a.section == "Socket" {
-		r.wrong(source, a.name, "TLS is not implemented yet", "remove it")
+		r.wrong(source, a.name, "which addresses are for TLS is said in [App]", "write https:// before the address in Bind=")
 		return
 	}
 	*to = append(*to, units.Directive{Name: a.name, Value: a.value})
