@@ -56,9 +56,8 @@ func (a Addr) String() string {
 }
 
 // ParseAddr reads a value of Gunicorn's bind: HOST:PORT, HOST, :PORT, [IPV6]:PORT, unix:PATH, unix://PATH or fd://N, the first four
-// also after tcp://. Beyond Gunicorn, http:// or https://
-// before any of them says whether it speaks TLS. The port is 8000 and the host 0.0.0.0 when it is not there. Beyond Gunicorn, unix:@NAME is an abstract socket
-// (unix(7)). What Gunicorn would take for something unexpected, such as a bare number for a host, is an error that says what to write.
+// also after tcp://. The port is 8000 and the host 0.0.0.0 when it is not there. Beyond Gunicorn, unix:@NAME is an abstract socket
+// (unix(7)), and http:// or https:// before any address says whether it speaks TLS. What Gunicorn would take for something unexpected, such as a bare number for a host, is an error that says what to write.
 func ParseAddr(s string) (Addr, error) {
 	scheme, rest := cutScheme(s)
 	a, err := parseAddr(rest)

@@ -139,11 +139,8 @@ func (s *service) openSocket(fields []Field, subprotocol string) (net.Conn, io.R
 }
 
 func (s *service) handshakeFields(subprotocol string) (fields []Field) {
-	if subprotocol != "" {
-		fields = append(fields, Field{Name: "Sec-WebSocket-Protocol", Value: subprotocol})
-	}
-	if text := s.x.handshake.Extensions(); text != "" {
-		fields = append(fields, Field{Name: "Sec-WebSocket-Extensions", Value: text})
+	for name, value := range s.x.handshake.Fields(subprotocol) {
+		fields = append(fields, Field{Name: name, Value: value})
 	}
 	return fields
 }

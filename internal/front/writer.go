@@ -180,7 +180,7 @@ func (w *writer) end() ending {
 		return ends
 	}
 	if w.framing == http1.InChunks && !w.aborted {
-		w.out = http1.AppendLast(w.out, w.trailers)
+		w.out = http1.AppendLastChunk(w.out, w.trailers)
 	}
 	failed := w.Flush() != nil
 	switch {

@@ -129,7 +129,7 @@ func TestChunksBothWays(t *testing.T) {
 		want = append(want, part...)
 		b = AppendChunk(b, part)
 	}
-	b = AppendLastChunk(b, []Field{{"X-Digest", "1"}, {"Y", ""}})
+	b = AppendLastChunk(b, AppendFields(nil, []Field{{"X-Digest", "1"}, {"Y", ""}}))
 	if body, rest, done, e := unchunk(t, string(b), 100); body != string(want) || rest != "" || !done || e != nil {
 		t.Errorf("%d bytes of %d, rest %q, done %v, %v", len(body), len(want), rest, done, e)
 	}

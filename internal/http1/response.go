@@ -111,13 +111,8 @@ func AppendChunkSize(b []byte, size int64) []byte {
 	return append(strconv.AppendInt(b, size, 16), "\r\n"...)
 }
 
-// AppendLastChunk ends a chunked body, with trailers if there are any.
-func AppendLastChunk(b []byte, trailers []Field) []byte {
-	return AppendLast(b, AppendFields(nil, trailers))
-}
-
-// AppendLast ends a chunked body with the lines of its trailers, as [AppendFields] writes them.
-func AppendLast(b, trailers []byte) []byte {
+// AppendLastChunk ends a chunked body with the lines of its trailers, as [AppendFields] writes them.
+func AppendLastChunk(b, trailers []byte) []byte {
 	return append(append(append(b, "0\r\n"...), trailers...), "\r\n"...)
 }
 

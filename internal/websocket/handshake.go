@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"encoding/base64"
+	"iter"
 	"net/http"
 	"strings"
 
@@ -70,12 +71,16 @@ func (h *Handshake) options(field func(name string) string) {
 // deflateAccepted is the extension as it is accepted.
 const deflateAccepted = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
-// Extensions is what the response says of them, empty when there is none.
-func (h *Handshake) Extensions() string {
-	if h.deflate {
-		return deflateAccepted
+// Fields are those by which a response says what was chosen, whatever the version of HTTP: name and value.
+func (h *Handshake) Fields(subprotocol string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		if subprotocol != "" && !yield("Sec-WebSocket-Protocol", subprotocol) {
+			return
+		}
+		if h.deflate {
+			yield("Sec-WebSocket-Extensions", deflateAccepted)
+		}
 	}
-	return ""
 }
 
 // asksDeflate looks whether the client would compress messages, each by itself.
@@ -104,11 +109,8 @@ func (h *Handshake) Plain() { h.deflate = false }
 func (h *Handshake) AppendResponse(b []byte, subprotocol string) []byte {
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	b = append(append(b, accept(h.key)...), "\r\n"...)
-	if subprotocol != "" {
-		b = append(append(append(b, "Sec-WebSocket-Protocol: "...), subprotocol...), "\r\n"...)
-	}
-	if h.deflate {
-		b = append(b, "Sec-WebSocket-Extensions: "+deflateAccepted+"\r\n"...)
+	for name, value := range h.Fields(subprotocol) {
+		b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
 	}
 	return b
 }
