@@ -49,6 +49,9 @@ type server struct {
 	reloads  chan reloadOrder
 	serving  func() // tells that we serve; nil: nobody is to be told
 	wg       sync.WaitGroup
+	voice    context.Context // ends with life, or when a successor is to be heard
+	silence  context.CancelFunc
+	telling  sync.WaitGroup // what ends with voice
 
 	mu        sync.Mutex // protects the fields below
 	cfg       *config.Config
@@ -77,6 +80,7 @@ func serve(ctx context.Context, load func(context.Context) (*config.Config, erro
 func newServer(cfg *config.Config, newCrew func(*server) (crew, error)) *server {
 	s := &server{cfg: cfg, newCrew: newCrew, reloads: make(chan reloadOrder, 1)}
 	s.life, s.end = context.WithCancel(context.Background())
+	s.voice, s.silence = context.WithCancel(s.life)
 	return s
 }
 
@@ -213,7 +217,7 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 		return err
 	}
 	s.accept(s.sockets.all(), cfg)
-	s.wg.Go(s.sayLive)
+	s.telling.Go(s.sayLive)
 	s.wg.Go(s.sayMetrics)
 	if s.serving != nil {
 		s.serving()

