@@ -218,7 +218,7 @@ func TestBlockedLoop(t *testing.T) {
 		t.Run(class, func(t *testing.T) {
 			t.Parallel()
 			m := mixes[class]
-			s := testkit.Start(t, options{App: m.app, Args: args(m.flags + " --timeout 2")})
+			s := testkit.Start(t, options{App: m.app, Args: args(m.flags + " --timeout 2 --queue-timeout 120")})
 			wantStatus(t, s.Get("/spin"), 504)
 			for _, pattern := range want {
 				s.Err.Wait(t, pattern)

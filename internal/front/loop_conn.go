@@ -236,6 +236,9 @@ func (c *loopConn) Expired(q *loop.Queue) {
 		c.mem.loop.service.slow()
 		c.mem.loop.service.over()
 		c.answered()
+	case q == c.shard.idles && c.hasInput(): // it has come since the loop last looked, so it came in time
+		c.readable = true
+		c.advance()
 	default:
 		c.close()
 	}

@@ -20,6 +20,7 @@ type upload struct {
 	until  time.Time // of ReadSoon; zero: for as long as the stall time-out allows
 
 	whole  atomic.Bool // the whole body has been read
+	broken atomic.Bool // nobody can tell where it ends
 	closed atomic.Bool
 }
 
@@ -33,11 +34,15 @@ var errClosed = errors.New("nobody wants the body any more")
 func (u *upload) expect(c *conn, length int64, ask bool) {
 	u.c, u.left, u.chunks, u.ask, u.until = c, length, http1.Chunks{}, ask, time.Time{}
 	u.whole.Store(length == 0)
+	u.broken.Store(false)
 	u.closed.Store(false)
 }
 
 // over says whether the whole body has been read, and the next request follows.
 func (u *upload) over() bool { return u.whole.Load() }
+
+// goesOn says whether the client may still be sending a body that would have an end.
+func (u *upload) goesOn() bool { return !u.over() && !u.broken.Load() }
 
 // finish says that somebody else has read the whole body, or that there is none.
 func (u *upload) finish() {
@@ -114,6 +119,7 @@ func (u *upload) readChunks(p []byte) (n int, err error) {
 		size, err := u.chunks.Framing(m.buf[m.start:m.end])
 		m.start += size
 		if err != nil {
+			u.broken.Store(true)
 			return n, err
 		}
 	}

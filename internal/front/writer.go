@@ -216,10 +216,10 @@ func (w *writer) linger() {
 	}
 	w.c.phase.Store(int32(idling)) // the end of the server need not wait for it
 	idle, end := min(w.c.server.stall, lingerTimeout), time.Now()
-	if w.c.mem.upload.over() {
-		end = end.Add(idle)
-	} else {
+	if w.c.mem.upload.goesOn() {
 		end = end.Add(max(idle, drainTimeout))
+	} else {
+		end = end.Add(idle)
 	}
 	for buf := make([]byte, spoolPiece); ; {
 		w.c.SetReadDeadline(earlier(time.Now().Add(idle), end))

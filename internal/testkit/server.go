@@ -178,6 +178,7 @@ func (s *Server) newClient() *http.Client {
 		Transport: &http.Transport{
 			DialContext:        func(context.Context, string, string) (net.Conn, error) { return s.dial() },
 			DisableCompression: true,
+			IdleConnTimeout:    time.Second, // less than keepalive: a POST that meets the end of a connection is not sent again
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
