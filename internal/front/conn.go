@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -163,8 +164,11 @@ func (c *conn) next(wait time.Duration) (ok bool) {
 		} else if c.phase.Load() != int32(fresh) {
 			c.phase.Store(int32(idling))
 		}
-		if c.fill() != nil {
-			return false
+		if err := c.fill(); err != nil {
+			if !began.IsZero() || !errors.Is(err, os.ErrDeadlineExceeded) || !hasInput(c.Conn) {
+				return false
+			}
+			c.setHeadDeadline() // it has come since we last looked, so it came in time
 		}
 	}
 }

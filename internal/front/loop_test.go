@@ -72,6 +72,21 @@ func testLoopIdle(t *testing.T, on path) {
 	})
 }
 
+// TestLoopIdleRace: a request that comes at the very end of the time for it is served. The loop, which had found nothing, is late itself.
+func TestLoopIdleRace(t *testing.T) {
+	r := start(t, setup{path: oneLoop, serve: hello})
+	c := r.dial().send(request("GET", "/"))
+	c.answer("GET").want(t, 200, "*")
+	r.wantStage(resting, 1)
+	r.onLoops(func(on *loopConn) {
+		c.send(request("GET", "/"))
+		on.Expired(on.shard.idles)
+	})
+	c.answer("GET").want(t, 200, "*")
+	r.onLoops(func(on *loopConn) { on.Expired(on.shard.idles) })
+	c.wantEnd()
+}
+
 // TestLoopHalfClosed: who only ends its own direction gets a quick answer still, and the end behind it.
 func TestLoopHalfClosed(t *testing.T) { eachLoopPath(t, testLoopHalfClosed) }
 
