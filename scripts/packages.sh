@@ -7,7 +7,7 @@ TEST_PACKAGES=(
     python3-pyramid python3-cherrypy3 python3-wsproto python3-websockets python3-uvloop python3-gevent
     python3-gevent-websocket python3-eventlet pypy3 python3-prometheus-client
     shellcheck pyflakes3 pycodestyle
-    gcc libc6-dev wrk slowhttptest nghttp2-client openssl curl git nginx-light haproxy ca-certificates
+    gcc libc6-dev wrk slowhttptest nghttp2-client openssl curl git nginx-light haproxy caddy ca-certificates
     systemd dbus iproute2 procps util-linux
     postgresql python3-psycopg2 gunicorn python3-pastedeploy python3-venv python3-yaml jq
     lintian rpmlint rpm cpio dnf createrepo-c apt-utils gnupg polkitd
@@ -15,7 +15,7 @@ TEST_PACKAGES=(
 )
 # shellcheck disable=SC2034
 BENCH_PACKAGES=(
-    python3 gunicorn uwsgi-core uwsgi-plugin-python3 wrk procps gcc libc6-dev nginx-light
+    python3 gunicorn uwsgi-core uwsgi-plugin-python3 wrk nghttp2-client openssl procps gcc libc6-dev nginx-light
     python3-uvicorn python3-uvloop python3-httptools python3-gevent python3-flask python3-fastapi
 )
 

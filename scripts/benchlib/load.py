@@ -1,16 +1,17 @@
-"""The load: wrk, a constant rate (native/rate.c), and idle connections. Latencies are in milliseconds."""
+"""The load: wrk, h2load, a constant rate (native/rate.c), and idle connections. Latencies are in milliseconds."""
 
 import contextlib
 import os
 import re
 import resource
 import selectors
-import socket
+import ssl
 import subprocess
+import tempfile
 import time
 
 from . import native
-from .servers import BenchError, request
+from .servers import BenchError, connect, request
 
 SCRIPT = os.path.join(native.HERE, "load.lua")
 ERRORS = ("connect", "read", "write", "status", "timeout", "lost")
@@ -50,9 +51,33 @@ def run(command):
 def wrk(addr, app, seconds, connections, close=False):
     """Ask as fast as answers come on so many connections, or on a new one each time."""
     words = ["close"] if close else ["post", str(app.post)] if app.post else []
-    url = "http://%s%s" % (addr, app.path)
+    url = "http%s://%s%s" % ("s" if app.tls else "", addr, app.path)
     return parse_wrk(run(["wrk", "-t1", "-c%d" % connections, "-d%ds" % seconds, "--timeout", "4s", "-s", SCRIPT,
                           url, "--"] + words))
+
+
+def h2load(addr, app, seconds, connections, streams=10):
+    """Ask in HTTP/2 as fast as answers come, with so many streams on each connection."""
+    with tempfile.NamedTemporaryFile("r") as log:
+        out = run(["h2load", "-t1", "-c%d" % connections, "-m%d" % streams, "-D%d" % seconds, "--log-file=" + log.name,
+                   "https://%s%s" % (addr, app.path)])
+        return parse_h2load(out, log, seconds)
+
+
+def parse_h2load(out, log, seconds):
+    """Return the figures from what h2load printed, and from its log, which has status and microseconds of each."""
+    m = re.search(r"^requests: .* (\d+) failed, (\d+) errored, (\d+) timeout$", out, re.M)
+    rows = [line.split("\t") for line in log]
+    if not m or not rows:
+        raise BenchError("h2load printed no figures:\n" + out)
+    times = sorted(int(row[2]) for row in rows)
+    values = {name: times[min(len(times) - 1, int(len(times) * part))]
+              for name, part in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))}
+    values.update(requests=len(rows), status=sum(row[1] != "200" for row in rows))
+    values.update(read=int(m.group(1)), timeout=int(m.group(3)))
+    found = figures(values)
+    found["rps"] = found["requests"] / seconds
+    return found
 
 
 def constant_rate(binary, addr, app, seconds, connections, rate):
@@ -107,8 +132,8 @@ def still_open(sockets):
     for one in sockets:
         one.setblocking(False)
         try:
-            one.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
+            one.recv(1)     # nothing more is to come
+        except (BlockingIOError, ssl.SSLWantReadError):
             count += 1
         except OSError:
             pass
@@ -118,7 +143,6 @@ def still_open(sockets):
 @contextlib.contextmanager
 def kept_connections(addr, app, count, seconds=4, message=None):
     """Open connections, ask once on each, and yield them and how many had their answer within some seconds."""
-    host, port = addr.split(":")
     answer = app.answer if message is None else b""
     message, sockets, answered = message or request(app, keep=True), [], 0
     with contextlib.ExitStack() as stack:
@@ -126,7 +150,7 @@ def kept_connections(addr, app, count, seconds=4, message=None):
         for start in range(0, count, 500):
             some = []
             for _ in range(min(500, count - start)):
-                some.append(stack.enter_context(socket.create_connection((host, int(port)), timeout=10)))
+                some.append(stack.enter_context(connect(addr, app)))
                 some[-1].sendall(message)
             answered += read_all(some, len(answer), max(0.2, end - time.monotonic()))
             sockets += some

@@ -127,6 +127,8 @@ BARS = [
     rps(1.1, "uvicorn", "kirin-asgi"), cpu(0.75, "uvicorn", "kirin-asgi"),
     rps(1.05, "uvicorn", "kirin-asgi", "fastapi"), rps(1, "uvicorn", "kirin-asgi", "ws"),
     rps(0.7, "nginx-static", "kirin-static", "static-1k"), rps(0.7, "nginx-static", "kirin-static", "static-64k"),
+    rps(1, "nginx-tls-gunicorn", "kirin-tls", "tls"), rps(1, "nginx-tls-gunicorn", "kirin-tls", "tls-new"),
+    rps(1, "nginx-tls-gunicorn", "kirin-tls", "h2"),
 ]
 
 

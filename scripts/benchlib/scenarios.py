@@ -14,7 +14,7 @@ class Scenario:
     about: str
     app: str
     connections: int = 32
-    how: str = "wrk"        # or "close", "rate", "idle", "ws", "ws-idle"
+    how: str = "wrk"        # or "close", "h2", "rate", "idle", "ws", "ws-idle"
     servers: tuple = ()     # those that it makes sense for; none: all that serve the application
     quick: bool = False     # --quick runs it, too
     rounds: int = 2         # at most
@@ -29,6 +29,11 @@ SCENARIOS = {
     "rate-70": Scenario("hello at 70 % of its peak", "hello", how="rate", quick=True, rounds=99),
     "close": Scenario("hello, a new connection for each request", "hello", how="close"),
     "idle": Scenario("idle kept-alive connections", "hello", 10000, "idle", HOLDERS, rounds=1),
+    # The first of its application: what a load has grown would take them in.
+    "tls-idle": Scenario("idle kept-alive connections with TLS", "hello-tls", 2000, "idle", rounds=1),
+    "tls": Scenario("hello over TLS, 32 connections", "hello-tls"),
+    "tls-new": Scenario("TLS handshakes: hello, a new connection for each request", "hello-tls", how="close"),
+    "h2": Scenario("hello in HTTP/2, 32 connections of 10 streams", "hello-tls", how="h2"),
     "1k": Scenario("1 KiB responses", "1k"),
     "64k": Scenario("64 KiB responses", "64k"),
     "static-1k": Scenario("a static file of 1 KiB", "static-1k"),
@@ -54,6 +59,8 @@ class Bench:
         if how == "rate":
             return load.constant_rate(self.binaries["rate"], self.server.addr, self.app, seconds,
                                       scenario.connections, 0.7 * self.find_peak())
+        if how == "h2":
+            return load.h2load(self.server.addr, self.app, seconds, scenario.connections)
         if how == "ws":
             return load.web_sockets(self.binaries["ws"], self.server.addr, self.app, seconds, scenario.connections)
         return load.wrk(self.server.addr, self.app, seconds, scenario.connections, close=how == "close")

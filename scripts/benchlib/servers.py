@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -31,6 +32,7 @@ class App:
     modules: dict               # kind of server: (folder, MODULE:CALLABLE)
     path: str = "/"
     post: int = 0               # bytes of a request body; 0: a GET
+    tls: bool = False           # it is asked over TLS
 
 
 def both(name):
@@ -40,6 +42,7 @@ def both(name):
 HELLO_MODULES = {"wsgi": (HELLO, "hello:app"), "asgi": (APPS, "asgi:hello"), "floor": ("", "")}
 APPLICATIONS = {
     "hello": App(b"Hello, World!\n", HELLO_MODULES),
+    "hello-tls": App(b"Hello, World!\n", {"tls": (HELLO, "hello:app")}, tls=True),
     "1k": App(b"x" * 1024, both("one_kib"), "/1k"),
     "64k": App(b"x" * 65536, both("sixty_four_kib"), "/64k"),
     "static-1k": App(b"x" * 1024, {"static": (HELLO, "hello:app")}, "/static/1k"),
@@ -87,6 +90,7 @@ http {{
     sendfile on;
     tcp_nopush on;
     keepalive_timeout 75s;
+    keepalive_requests 1000000000;
     client_body_temp_path {work}/body;
     proxy_temp_path {work}/proxy;
     fastcgi_temp_path {work}/fastcgi;
@@ -119,6 +123,17 @@ NGINX_STATIC = NGINX[:NGINX.index("    upstream")] + """    server {{
     }}
 }}
 """
+# In front of Gunicorn again, with TLS as nginx has it by default; and alone, with an answer of its own.
+CERTIFIED = ("--certfile", "{work}/cert.pem", "--keyfile", "{work}/key.pem")
+NGINX_TLS = NGINX.replace("listen {addr}", "listen {addr} ssl http2").replace("    upstream", """\
+    ssl_certificate {work}/cert.pem;
+    ssl_certificate_key {work}/key.pem;
+    ssl_session_cache shared:tls:10m;
+    upstream""")
+NGINX_TLS_FLOOR = re.sub(r"location / {{.*?}}", """location / {{
+            return 200 "Hello, World!\\n";
+        }}""", NGINX_TLS, flags=re.S)
+NGINX_COMMAND = ["/usr/sbin/nginx", "-p", "{work}", "-c", "{work}/nginx.conf", "-e", "stderr"]
 STATIC = {"1k": "x" * 1024, "64k": "x" * 65536}
 SERVERS = {
     "kirin": Server("`kirin run`, 2 workers", kirin()),
@@ -140,12 +155,18 @@ SERVERS = {
     "gunicorn-gevent": Server("Gunicorn, gevent, 2 workers", [gunicorn("--worker-class", "gevent")]),
     "nginx-gunicorn": Server(
         "nginx, 2 workers, and Gunicorn, gthread, 2 × 16 threads",
-        [["/usr/sbin/nginx", "-p", "{work}", "-c", "{work}/nginx.conf", "-e", "stderr"],
-         gunicorn(*THREADS, bind="unix:{work}/gunicorn.sock")], front_tree=True, files={"nginx.conf": NGINX}),
+        [NGINX_COMMAND, gunicorn(*THREADS, bind="unix:{work}/gunicorn.sock")], front_tree=True,
+        files={"nginx.conf": NGINX}),
     "kirin-static": Server("`kirin run --static`", kirin("--static", "/static/={work}"), "static", files=STATIC),
     "nginx-static": Server(
-        "nginx, 2 workers", [["/usr/sbin/nginx", "-p", "{work}", "-c", "{work}/nginx.conf", "-e", "stderr"]], "static",
-        front_tree=True, files={"nginx.conf": NGINX_STATIC, **STATIC}),
+        "nginx, 2 workers", [NGINX_COMMAND], "static", front_tree=True, files={"nginx.conf": NGINX_STATIC, **STATIC}),
+    "kirin-tls": Server("`kirin run --certfile`, 2 workers", kirin(*CERTIFIED), "tls"),
+    "nginx-tls-gunicorn": Server(
+        "nginx, 2 workers, and Gunicorn, gthread, 2 × 16 threads",
+        [NGINX_COMMAND, gunicorn(*THREADS, bind="unix:{work}/gunicorn.sock")], "tls", front_tree=True,
+        files={"nginx.conf": NGINX_TLS}),
+    "nginx-tls": Server("nginx, 2 workers, a constant", [NGINX_COMMAND], "tls", front_tree=True,
+                        files={"nginx.conf": NGINX_TLS_FLOOR}),
     "floor": Server("a bare epoll loop in C, one process", [["{floor}", "{host}", "{port}"]], "floor"),
 }
 
@@ -197,10 +218,24 @@ def handshake(app):
     return "\r\n".join(lines + ["", ""]).encode()
 
 
+def connect(addr, app):
+    """Return a new connection to a server, with TLS where the application is asked so. No certificate is checked."""
+    host, port = addr.split(":")
+    connection = socket.create_connection((host, int(port)), timeout=10)
+    if not app.tls:
+        return connection
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        return context.wrap_socket(connection)
+    except OSError:
+        connection.close()
+        raise
+
+
 def ask(addr, app):
     """Ask once on a connection of its own, and return the whole answer."""
-    host, port = addr.split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as s:
+    with connect(addr, app) as s:
         s.sendall(request(app))
         pieces = []
         while not pieces or pieces[-1]:
@@ -243,6 +278,13 @@ def stop(processes):
             process.wait()
 
 
+def certify(folder):
+    """Write a certificate, as most sites have it now (ECDSA, P-256), and its key."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "30", "-subj", "/CN=bench", "-keyout", folder + "/key.pem", "-out", folder + "/cert.pem"],
+                   stderr=subprocess.DEVNULL, check=True)
+
+
 def write_files(files, folder, words):
     for name, text in files.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
@@ -261,6 +303,8 @@ def running(name, app, binaries):
         words = dict(binaries, addr=addr, host=addr.split(":")[0], port=addr.split(":")[1], folder=folder,
                      module=module, work=work, user="user root;" if os.geteuid() == 0 else "")
         write_files(server.files, work, words)
+        if server.kind == "tls":
+            certify(work)
         processes = []
         try:
             for command in server.commands:

@@ -95,7 +95,7 @@ class Command(unittest.TestCase):
         self.assertTrue(bench["chosen"](args, "kirin", "hello-32"))
         self.assertTrue(bench["chosen"](args, "uwsgi", "flask"))
         self.assertFalse(bench["chosen"](args, "kirin-gthread", "hello-32"))
-        self.assertEqual((args.rounds, args.minutes), (3, 25))
+        self.assertEqual((args.rounds, args.minutes), (3, 27))
 
     def test_a_name_that_means_nothing(self):
         said = io.StringIO()

@@ -29,6 +29,30 @@ class Wrk(unittest.TestCase):
             load.parse_wrk("unable to connect to 127.0.0.1:1 Connection refused\n")
 
 
+H2LOAD = """starting benchmark...
+finished in 2.10s, 1500.00 req/s, 50.00KB/s
+requests: 3200 total, 3250 started, 3200 done, 3000 succeeded, %d failed, %d errored, %d timeout
+status codes: 3000 2xx, 0 3xx, 0 4xx, 0 5xx
+"""
+
+
+class H2Load(unittest.TestCase):
+    LOG = ["1700000000\t200\t%d\n" % n for n in range(1, 1001)]
+
+    def test_figures(self):
+        found = load.parse_h2load(H2LOAD % (0, 0, 0), self.LOG, 2)
+        self.assertEqual(found, {"requests": 1000, "rps": 500.0, "p50": 0.501, "p99": 0.991, "p999": 1.0, "errors": {}})
+
+    def test_errors_are_kept(self):
+        found = load.parse_h2load(H2LOAD % (7, 7, 2), self.LOG + ["1700000000\t503\t5\n"], 2)
+        self.assertEqual(found["errors"], {"read": 7, "status": 1, "timeout": 2})
+
+    def test_no_figures(self):
+        for out, log in (("no protocol was selected", self.LOG), (H2LOAD % (0, 0, 0), [])):
+            with self.assertRaisesRegex(BenchError, "no figures"):
+                load.parse_h2load(out, log, 2)
+
+
 class Rate(unittest.TestCase):
     def test_lost_requests_are_an_error(self):
         found = load.figures(load.numbers("requests=90 lost=10 p50=62 p99=6144 p999=10664 max=11803"))

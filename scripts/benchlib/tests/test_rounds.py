@@ -13,7 +13,7 @@ def figures(rps, others=0.0, errors=None):
     return {"rps": rps, "p99": 1e3 / rps, "others": others, "errors": errors or {}}
 
 
-def options(chosen=lambda name, key: True, count=3, minutes=25.0):
+def options(chosen=lambda name, key: True, count=3, minutes=27.0):
     return rounds.Options(list(SERVERS), list(SCENARIOS), count, 3, 1, minutes, chosen)
 
 

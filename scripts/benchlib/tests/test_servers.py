@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import ssl
 import tempfile
 import threading
 import unittest
@@ -26,14 +27,15 @@ class WorkerClass(unittest.TestCase):
 
 
 @contextlib.contextmanager
-def answering(answer):
-    """Answer one connection so, and yield where."""
+def answering(answer, context=None):
+    """Answer one connection so, over TLS where there is a context, and yield where."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
 
         def serve():
-            with listener.accept()[0] as s:
+            connection = listener.accept()[0]
+            with context.wrap_socket(connection, server_side=True) if context else connection as s:
                 s.recv(65536)
                 s.sendall(answer)
         thread = threading.Thread(target=serve)
@@ -57,6 +59,16 @@ class Verify(unittest.TestCase):
                        b"HTTP/1.1 500 Oh\r\n\r\nright"):
             with self.subTest(answer=answer), self.assertRaisesRegex(BenchError, "unexpected answer"):
                 self.verify(answer)
+
+
+class Secure(unittest.TestCase):
+    def test_is_asked_over_tls(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.TemporaryDirectory() as folder:
+            servers.certify(folder)
+            context.load_cert_chain(folder + "/cert.pem", folder + "/key.pem")
+        with answering(b"HTTP/1.1 200 OK\r\n\r\nright", context) as addr:
+            servers.verify(addr, App(b"right", {}, tls=True))
 
 
 class Floor(unittest.TestCase):
