@@ -101,17 +101,35 @@ func parseRequest(fields []hpack.HeaderField, large, connect bool) (*Request, er
 
 // pseudo reads the pseudo-fields, each once and before all others (RFC 9113 §8.3).
 func (r *Request) pseudo(fields []hpack.HeaderField) (n int, err error) {
-	seen := map[string]bool{}
+	var seen [5]bool
+	into := [...]*string{&r.Method, &r.Scheme, &r.Authority, &r.Path, &r.Protocol}
 	for ; n < len(fields) && strings.HasPrefix(fields[n].Name, ":"); n++ {
 		name, value := fields[n].Name, fields[n].Value
-		into := map[string]*string{":method": &r.Method, ":scheme": &r.Scheme, ":authority": &r.Authority, ":path": &r.Path, ":protocol": &r.Protocol}[name]
-		if into == nil || seen[name] || !httpguts.ValidHeaderFieldValue(value) {
+		i := pseudoField(name)
+		if i < 0 || seen[i] || !httpguts.ValidHeaderFieldValue(value) {
 			return n, fmt.Errorf("the pseudo-field %.30q is not valid", name)
 		}
-		seen[name] = true
-		*into = value
+		seen[i] = true
+		*into[i] = value
 	}
 	return n, nil
+}
+
+// pseudoField numbers those of requests; others are -1.
+func pseudoField(name string) int {
+	switch name {
+	case ":method":
+		return 0
+	case ":scheme":
+		return 1
+	case ":authority":
+		return 2
+	case ":path":
+		return 3
+	case ":protocol":
+		return 4
+	}
+	return -1
 }
 
 // checkField checks a field by RFC 9113 §8.2.

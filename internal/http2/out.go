@@ -2,6 +2,7 @@ package http2
 
 import (
 	"encoding/binary"
+	"runtime"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -105,12 +106,19 @@ func (c *Conn) speakLocked() {
 	})
 }
 
-// flushLocked writes, unless somebody does.
+// flushLocked writes, unless somebody does. Other streams that have an answer as well are let before: workers answer several at once, and
+// what is gathered takes one record of TLS and one system call.
 func (c *Conn) flushLocked() {
-	if !c.flushing {
-		c.flushing = true
-		c.writeLocked()
+	if c.flushing || len(c.out) == 0 {
+		return
 	}
+	c.flushing = true
+	if c.running > 1 && len(c.out) < writeFrame {
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+	}
+	c.writeLocked()
 }
 
 // writeLocked writes until nothing is left. The lock is given up meanwhile.
