@@ -70,26 +70,32 @@ func (w *streamWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// WriteFile sends a part of a file.
+// WriteFile sends a part of a file. Nothing is read before the client has a window for it, so that one that takes nothing holds no memory.
 func (w *streamWriter) WriteFile(f *os.File, offset, count int64) (sent int64, err error) {
 	if w.none {
 		return count, nil
 	}
 	part := io.NewSectionReader(f, offset, count)
-	buf := make([]byte, min(count, filePiece))
-	for sent < count {
-		n, err := part.Read(buf)
-		if n > 0 {
-			n, werr := w.Write(buf[:n])
-			if sent += int64(n); werr != nil {
-				return sent, werr
-			}
+	for sent < count && err == nil {
+		var n int
+		w.st.SetWriteDeadline(time.Now().Add(w.c.server.stall))
+		if n, err = w.st.Room(int(min(count-sent, filePiece))); err == nil {
+			n, err = w.writePiece(part, n)
 		}
-		if err != nil && sent < count {
-			return sent, io.ErrUnexpectedEOF // the file has shrunk
-		}
+		sent += int64(n)
 	}
-	return sent, nil
+	w.broken = w.broken || err != nil
+	return sent, err
+}
+
+// writePiece sends n bytes of a file, for which there was room.
+func (w *streamWriter) writePiece(part io.Reader, n int) (int, error) {
+	piece := w.c.server.pieces.Get().(*[filePiece]byte)
+	defer w.c.server.pieces.Put(piece)
+	if _, err := io.ReadFull(part, piece[:n]); err != nil {
+		return 0, io.ErrUnexpectedEOF // the file has shrunk
+	}
+	return w.Write(piece[:n])
 }
 
 // filePiece is how much of a file is read at a time.

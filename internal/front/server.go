@@ -25,6 +25,8 @@ type Server struct {
 	date      dateClock
 	memory    sync.Pool // of *memory
 	streams   http2Memories
+	corks     corks
+	pieces    sync.Pool      // of *[filePiece]byte
 	wg        sync.WaitGroup // of the connections
 	conns     atomic.Int64
 	last      atomic.Bool   // every answer is the last of its connection
@@ -59,6 +61,7 @@ func NewServer(f *Front, o Options) *Server {
 		loops: o.Loops, mostHandshakes: maxHandshakes, open: map[*conn]struct{}{}, multiplexed: map[*conn]struct{}{}, over: make(chan struct{}),
 	}
 	s.memory.New = func() any { return &memory{buf: make([]byte, headBuffer)} }
+	s.pieces.New = func() any { return new([filePiece]byte) }
 	s.turn = sync.NewCond(&s.mu)
 	s.last.Store(o.KeepAlive <= 0)
 	return s

@@ -24,7 +24,7 @@ func (s *Server) ServeTLS(l net.Listener, cfg *tls.Config) error { return s.serv
 
 // secure makes c a connection with TLS, before anything is read.
 func (c *conn) secure(cfg *tls.Config) {
-	c.wire = newWireConn(c.Conn, &c.phase)
+	c.wire = newWireConn(c.Conn, &c.phase, &c.server.corks)
 	c.tls = tls.Server(c.wire, cfg)
 	c.Conn = secureConn{c.tls, c.wire}
 }
@@ -33,6 +33,21 @@ func (c *conn) secure(cfg *tls.Config) {
 type secureConn struct {
 	*tls.Conn
 	wire *wireConn
+}
+
+// oneRecord is what crypto/tls sends in one record for sure: its first records are as small as a segment of TCP.
+const oneRecord = 1024
+
+// Write sends the records of p at once.
+func (c secureConn) Write(p []byte) (n int, err error) {
+	if len(p) <= oneRecord {
+		return c.Conn.Write(p)
+	}
+	err = c.wire.together(func() error {
+		n, err = c.Conn.Write(p)
+		return err
+	})
+	return n, err
 }
 
 // CloseWrite says that nothing more comes, in TLS's way and in TCP's.

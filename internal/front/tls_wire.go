@@ -25,16 +25,34 @@ type wireConn struct {
 	n       int
 	err     error
 
+	corks *corks
+
 	mu     sync.Mutex // protects the fields below
-	corked bool
-	out    []byte
+	corked int        // calls of together
+	out    *[]byte    // of corks; nil: nothing is gathered
 }
 
 // corkSize is how much is gathered at most.
 const corkSize = 64 << 10
 
-func newWireConn(nc net.Conn, phase *atomic.Int32) *wireConn {
-	w := &wireConn{Conn: nc, phase: phase, resting: fresh}
+// corks are memory to gather in, which no connection keeps.
+type corks struct{ sync.Pool }
+
+func (p *corks) get() *[]byte {
+	if b, ok := p.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
+}
+
+func (p *corks) put(b *[]byte) {
+	if *b = (*b)[:0]; cap(*b) <= 2*corkSize {
+		p.Pool.Put(b)
+	}
+}
+
+func newWireConn(nc net.Conn, phase *atomic.Int32, corks *corks) *wireConn {
+	w := &wireConn{Conn: nc, phase: phase, resting: fresh, corks: corks}
 	if sc, ok := nc.(syscall.Conn); ok {
 		w.raw, _ = sc.SyscallConn()
 		w.try = w.tryRead
@@ -101,36 +119,40 @@ func (w *wireConn) tryRead(fd uintptr) (done bool) {
 func (w *wireConn) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.corked {
+	if w.corked == 0 {
 		return w.Conn.Write(p)
 	}
-	w.out = append(w.out, p...)
-	if len(w.out) < corkSize {
+	if w.out == nil {
+		w.out = w.corks.get()
+	}
+	*w.out = append(*w.out, p...)
+	if len(*w.out) < corkSize {
 		return len(p), nil
 	}
 	return len(p), w.flushLocked()
 }
 
 func (w *wireConn) flushLocked() error {
-	var err error
-	if len(w.out) > 0 {
-		_, err = w.Conn.Write(w.out)
+	if w.out == nil {
+		return nil
 	}
-	if w.out = w.out[:0]; cap(w.out) > keptBuffer {
-		w.out = nil
-	}
+	_, err := w.Conn.Write(*w.out)
+	w.corks.put(w.out)
+	w.out = nil
 	return err
 }
 
 // together has what write writes go out at once.
 func (w *wireConn) together(write func() error) error {
 	w.mu.Lock()
-	w.corked = true
+	w.corked++
 	w.mu.Unlock()
 	err := write()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.corked = false
+	if w.corked--; w.corked > 0 {
+		return err
+	}
 	return errors.Join(err, w.flushLocked())
 }
 

@@ -216,12 +216,13 @@ func (w *writer) linger() {
 	}
 	w.c.phase.Store(int32(idling)) // the end of the server need not wait for it
 	idle, end := min(w.c.server.stall, lingerTimeout), time.Now()
+	size := headBuffer // nothing is to come
 	if w.c.mem.upload.goesOn() {
-		end = end.Add(max(idle, drainTimeout))
+		end, size = end.Add(max(idle, drainTimeout)), spoolPiece
 	} else {
 		end = end.Add(idle)
 	}
-	for buf := make([]byte, spoolPiece); ; {
+	for buf := make([]byte, size); ; {
 		w.c.SetReadDeadline(earlier(time.Now().Add(idle), end))
 		if _, err := w.c.Conn.Read(buf); err != nil {
 			return

@@ -2,6 +2,8 @@ package http2
 
 import (
 	"encoding/binary"
+	"errors"
+	"os"
 	"runtime"
 	"time"
 
@@ -139,4 +141,28 @@ func (c *Conn) writeLocked() {
 		c.drained.Broadcast()
 	}
 	c.flushing = false
+}
+
+// Room waits until the client takes something, by the deadline of writes, and says how much, most at most. There may be less by the time that
+// it is written, which waits then.
+func (s *Stream) Room(most int) (int, error) {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		switch room := min(int64(most), s.send, c.send); {
+		case s.err != nil || c.err != nil:
+			return 0, errors.Join(s.err, c.err)
+		case s.ended:
+			return 0, errEnded
+		case room > 0:
+			return int(room), nil
+		case s.writing.late() != nil:
+			return 0, os.ErrDeadlineExceeded
+		}
+		c.flushLocked()
+		if min(s.send, c.send) <= 0 && s.err == nil {
+			c.waitLocked(&s.writing)
+		}
+	}
 }
