@@ -4,9 +4,11 @@ import asyncio
 import os
 import sys
 from _thread import get_ident
+from time import monotonic
 
 from . import asgi_scope
 from .asgi_http import BEGUN, Exchange
+from .asgi_spare import Spare, possible
 from .asgi_ws import Socket
 from .calls import is_double_callable, single_callable
 from .errors import WorkerError
@@ -15,7 +17,8 @@ from .log import APP_ERROR
 from .loopwatch import LoopWatch
 from .pipe import Pipe
 from .server import Server
-from .wire import WEBSOCKET
+from .wire import INLINE, MAX_BATCH, WEBSOCKET
+from .wsgi import LATE
 
 PARTING = 5.0       # seconds for the tasks that are left when the loop ends
 TICK = 0.005        # seconds that the head of a response waits for its body, at least; twice as long at most
@@ -35,12 +38,13 @@ def new_loop(kind):
 
 
 class ASGI(Server):
-    """The loop reads and hands on; each request is a task. Responses of one turn share a write."""
+    """The loop reads and hands on; a request that has to wait is a task. Responses of one turn share a write."""
 
     interface = "asgi"
     timed = False       # a request may take as long as it wants, it is the loop that must not stand still
     cancelled = asyncio.CancelledError
     upgrades = False    # WebSockets are messages
+    spares = True       # see asgi_spare
 
     def __init__(self, app, listener, options, log, signals):
         self.loop = self.make_loop(options)
@@ -51,22 +55,20 @@ class ASGI(Server):
         self.slots = options.worker_connections
         self.lifespan = Lifespan(self.app, self.loop, options.asgi_lifespan, log)
         self.tasks = {}         # Exchange of each task
+        self.spare = None       # a task for the next request
+        self.stepping = None    # Exchange whose first step is under way
+        self.serving = None     # the connection whose requests are being begun
         self.unflushed = set()  # connections with responses of this turn
         self.fresh = []         # exchanges whose response has begun of late
         self.older = []         # and those a tick before
         self.ticking = False
+        # Whether each request is told of: to a hook, a log, or the fields of an entry.
+        self.noting = options.access is not None or options.after is not None or log.native is not None
         signals.unwinding = False
         Server.__init__(self, listener, options, log, signals)
-        self.task = self.task_factory()
 
     def make_loop(self, options):
         return new_loop(options.asgi_loop)
-
-    def task_factory(self):
-        """What makes a task of a coroutine; where it can, the first step is taken at once (Python 3.12)."""
-        if sys.version_info >= (3, 12):
-            return lambda coro: asyncio.Task(coro, loop=self.loop, eager_start=True)
-        return self.loop.create_task
 
     def make_watch(self, notifier):
         return LoopWatch(self, self.options, self.log, notifier)
@@ -109,8 +111,13 @@ class ASGI(Server):
 
     def current(self):
         """(connection, id, request line, scope) of the request whose task is running right now; None for none."""
-        exchange = self.tasks.get(asyncio.current_task(self.loop))
+        exchange = self.of_task(asyncio.current_task(self.loop))
         return None if exchange is None else self.about(exchange)
+
+    def of_task(self, task):
+        """The Exchange of a task, None for another's."""
+        spare = self.spare
+        return self.stepping if spare is not None and task is spare.task else self.tasks.get(task)
 
     @staticmethod
     def about(exchange):
@@ -122,14 +129,14 @@ class ASGI(Server):
         return format_tasks(self.loop, self.title)
 
     def title(self, task):
-        """A task's name, and its request."""
-        exchange = self.tasks.get(task)
+        """A task's name, and its request; nothing for a task that waits for one."""
+        exchange = self.of_task(task)
         if exchange is None:
-            return task.get_name()
+            return "" if self.spare is not None and task is self.spare.task else task.get_name()
         return "%s (%s)" % (task.get_name(), asgi_scope.request_line(exchange.scope))
 
     def busy(self):
-        return len(self.tasks)
+        return len(self.tasks) + (self.stepping is not None)
 
     # What an exchange asks for
 
@@ -179,29 +186,72 @@ class ASGI(Server):
                 conn.cancelled.discard(ident)
                 conn.queued[ident].disconnect()
         if conn.gone:
-            for exchange in list(conn.running):
-                exchange.disconnect()
+            self.disconnect(conn)
         elif conn.draining:
             for exchange in list(conn.running):
                 exchange.retire()
         return got
 
+    @staticmethod
+    def disconnect(conn):
+        """The front is gone, and with it every client."""
+        for exchange in list(conn.running):
+            exchange.disconnect()
+
     def serve(self, conn):
-        """Makes a task of each request that was read."""
-        while conn.requests:
-            request = conn.requests.popleft()
-            if request[0] in conn.cancelled:
-                conn.refuse(request)
-                self.flush_soon(conn)
-                continue
-            self.count()
-            exchange = self.exchange(conn, request)
-            conn.running.add(exchange)
-            conn.queued[request[0]] = exchange
-            task = self.task(exchange.run())
-            if not exchange.ended:
-                exchange.task = task
-                self.tasks[task] = exchange
+        """Begins each request that was read. Responses share a write while they are quick."""
+        requests = conn.requests
+        if self.spare is not None and not self.spare.clean():
+            self.drop_spare()
+        self.serving = conn
+        try:
+            while requests:
+                request = requests.popleft()
+                if request[0] in conn.cancelled:
+                    conn.refuse(request)
+                else:
+                    self.count()
+                    self.begin(self.exchange(conn, request))
+                if conn.out and (not requests or self.is_enough(conn)):
+                    conn.flush()
+        finally:
+            self.serving = None
+        if conn.gone:
+            self.disconnect(conn)
+
+    @staticmethod
+    def is_enough(conn):
+        """Whether what was posted has waited long enough for company."""
+        return len(conn.out) >= MAX_BATCH or conn.posted > INLINE or monotonic() - conn.since > LATE
+
+    def begin(self, exchange):
+        """Takes a request's first step, where that is possible. What has to wait becomes a task."""
+        spare = self.spare
+        if spare is None:
+            if not self.spares or not possible(self.loop):
+                exchange.waits(self.loop.create_task(exchange.run()))
+                return
+            spare = self.spare = Spare(self.loop, self.prepare)
+        self.stepping = exchange
+        try:
+            ended = spare.step(exchange.run())
+        finally:
+            self.stepping = None
+        if not ended:
+            self.spare = None
+            exchange.waits(spare.task)
+        elif not spare.clean():
+            self.drop_spare()
+
+    def drop_spare(self):
+        """Lets the spare task end, since it has become some request's own."""
+        self.spare.drop()
+        self.spare = None
+
+    def prepare(self):
+        """Makes the context of a spare task what finish() leaves behind."""
+        if self.log.native is not None:
+            self.log.native.note(None)
 
     def exchange(self, conn, request):
         """What serves a request."""
@@ -209,7 +259,10 @@ class ASGI(Server):
 
     def flush_soon(self, conn):
         """Sends what was posted at the end of this turn of the loop, so that responses share a write."""
-        if len(conn.running) <= 1:
+        if conn is self.serving:
+            if not conn.requests:
+                conn.flush()        # or else serve() will
+        elif len(conn.running) <= 1:
             conn.flush()            # nobody else is at work
         elif conn not in self.unflushed:
             self.unflushed.add(conn)
@@ -237,11 +290,13 @@ class ASGI(Server):
 
     def ended(self, exchange):
         """The application is through with a request."""
+        if self.orphan:
+            os._exit(0)
+        if exchange.task is None:
+            return              # it has not waited
         conn = exchange.conn
         conn.running.discard(exchange)
         self.tasks.pop(exchange.task, None)
-        if self.orphan:
-            os._exit(0)
         if conn.draining:
             self.settle(conn)
             self.check()

@@ -25,7 +25,7 @@ class Exchange:
     """One request and its response. All of it is the loop's thread's."""
 
     # What most requests leave as it is costs them nothing.
-    task = None
+    task = None         # which it has when it has had to wait
     ended = False       # the application has returned
     source = None       # where a body comes from part by part
     left = -1           # bytes of the request body that receive() has to give, -1: not begun
@@ -45,10 +45,20 @@ class Exchange:
         self.conn = conn
         self.ident, self.kind, self.scope, self.body = request
 
+    def waits(self, task):
+        """The application goes on in ``task``, or is to begin there."""
+        self.task = task
+        self.server.tasks[task] = self
+        self.conn.running.add(self)
+        if self.state != DONE:
+            self.conn.queued[self.ident] = self
+        if self.state == BEGUN:
+            self.server.has_begun(self)
+
     async def run(self):
         """Calls the application, and sees that there is a response."""
         server = self.server
-        began = monotonic()
+        began = monotonic() if server.noting else 0.0
         try:
             await server.app(server.complete(self.scope), self.receive, self.send)
         except BaseException as error:
@@ -60,11 +70,19 @@ class Exchange:
                 self.fail(ASGIError("the application returned before its response was complete"))
         finally:
             self.finish()
-            if server.options.access is not None:
-                server.options.access(self.scope, self.status, self.headers, self.sent, began)
-            if server.options.after is not None:
-                self.conn.flush()
-                server.options.after(self.scope, self.status, self.headers, self.sent)
+            if server.noting:
+                self.note(began)
+
+    def note(self, began):
+        """Tells those who want to know of each request, and of none any more."""
+        options, log = self.server.options, self.server.log
+        if options.access is not None:
+            options.access(self.scope, self.status, self.headers, self.sent, began)
+        if options.after is not None:
+            self.conn.flush()
+            options.after(self.scope, self.status, self.headers, self.sent)
+        if log.native is not None:
+            log.native.note(None)
 
     # receive
 
@@ -177,7 +195,8 @@ class Exchange:
         if message.get("trailers"):
             self.announce_trailers()
         self.state = BEGUN
-        self.server.has_begun(self)
+        if self.task is not None:
+            self.server.has_begun(self)
 
     def announce_trailers(self):
         """For who wants them, the body must be chunked (RFC 9112, section 7.1.2)."""
@@ -237,7 +256,8 @@ class Exchange:
         self.state = DONE
         self.sent = size
         conn = self.conn
-        conn.queued.pop(self.ident, None)
+        if self.task is not None:
+            conn.queued.pop(self.ident, None)
         conn.post(response, size)
         self.server.flush_soon(conn)
         if self.heard is not None:

@@ -43,6 +43,13 @@ class Socket:
         self.waiting = []           # a Future for each receive() that waits
         self.closing = None         # (code, reason) of the client's end
         self.answer = None          # status, headers and body of websocket.http.response
+        conn.queued[self.ident] = self
+
+    def waits(self, task):
+        """The application goes on in ``task``."""
+        self.task = task
+        self.server.tasks[task] = self
+        self.conn.running.add(self)
 
     async def run(self):
         """Calls the application, and sees that the connection ends with it."""

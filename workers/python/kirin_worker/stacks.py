@@ -3,6 +3,8 @@
 import asyncio
 from traceback import format_list, format_stack, walk_stack, StackSummary
 
+from .asgi_spare import begun, is_spare
+
 
 def format_tasks(loop, title):
     """Every task of a loop by ``title(task)``, with the stack of its coroutines down to what it waits for.
@@ -31,7 +33,10 @@ def chain(coro):
         frame, inner = inside(coro)
         if frame is None:
             return frames, coro
-        frames.append(frame)
+        if is_spare(frame):
+            inner = begun(frame) or inner
+        else:
+            frames.append(frame)
         coro = inner
     return frames, None
 

@@ -48,6 +48,7 @@ class InTornado(ASGI):
     """What both have: Tornado's loop."""
 
     upgrades = True
+    spares = False      # a handler has a task of its own, whatever we do
 
     @classmethod
     def serving(cls, app):
