@@ -3,14 +3,19 @@
 
 usage: gotest.py GO-TEST-ARGUMENT...
 
-Prints a line for each package and, in full, what a failed test printed. Writes
+Prints a line for each package, with its slowest tests, and, in full, what a
+failed test printed; in the end once more which failed, and where. Writes
 "PASSED FAILED" to the file named by $COUNTS.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
+
+SLOW = 60  # seconds: a package that takes longer says which tests did
+WHERE = re.compile(r"^ *\w+_test\.go:\d+: ")
 
 
 class Tally:
@@ -21,6 +26,8 @@ class Tally:
         self.failed = 0
         self.of_package = {}  # package: [passed, failed]
         self.output = {}  # (package, test or ""): lines
+        self.took = {}  # package: [(seconds, test)]
+        self.failures = []  # lines
 
     def event(self, ev):
         # A package that does not build is reported under ImportPath, with no Package.
@@ -38,15 +45,22 @@ class Tally:
         counts = self.of_package.setdefault(package, [0, 0])
         if not test:
             self.package_finished(package, action, elapsed, counts)
-        elif action == "pass":
+            return
+        if "/" not in test:
+            self.took.setdefault(package, []).append((elapsed, test))
+        if action == "pass":
             counts[0] += 1
             self.passed += 1
             self.output.pop(key, None)
         else:
             counts[1] += 1
             self.failed += 1
-            print("FAIL: %s %s%s" % (package, test, " (skipped)" if action == "skip" else ""))
-            print("".join(self.output.pop(key, [])), end="", flush=True)
+            title = "FAIL: %s %s%s" % (package, test, " (skipped)" if action == "skip" else "")
+            lines = self.output.pop(key, [])
+            print(title)
+            print("".join(lines), end="", flush=True)
+            self.failures.append(title)
+            self.failures += ["%.200s" % line.rstrip() for line in lines if WHERE.match(line)][:5]
 
     def package_finished(self, package, action, elapsed, counts):
         if action == "fail" and counts[1] == 0:  # it did not build, or the process died
@@ -57,6 +71,9 @@ class Tally:
                 print("".join(self.output.pop(key)), end="")
         if counts[0] or counts[1]:
             print("%s: %d passed, %d failed (%.1f s)" % (package, counts[0], counts[1], elapsed), flush=True)
+        if elapsed > SLOW:
+            slowest = sorted(self.took.get(package, []), reverse=True)[:5]
+            print("  slowest: " + ", ".join("%s %.0f s" % (test, seconds) for seconds, test in slowest), flush=True)
 
 
 def main():
@@ -71,6 +88,8 @@ def main():
             continue
         tally.event(ev)
     status = proc.wait()
+    if tally.failures:
+        print("once more, what failed:", *tally.failures, sep="\n", flush=True)
     if status and not tally.failed:
         tally.failed = 1
     if "COUNTS" in os.environ:
