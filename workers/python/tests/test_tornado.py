@@ -230,7 +230,7 @@ class WSGIEnds(WorkerCase):
 
     def test_cancelled_before_it_begins(self):
         _, wire = self.served()
-        first, second = wire.batch(["/sleep?0.5", "/"])
+        first, second = wire.batch(["/sleep?2", "/"])
         wire.send(CANCEL, [second])
         self.assertEqual(wire.answer(first).status, "200 OK")
         self.assertEqual(wire.expect(RESPONSE)[:2], (second, 4))
