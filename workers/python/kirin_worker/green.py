@@ -1,9 +1,16 @@
-"""The ``gevent`` and ``eventlet`` classes: each request in a green thread of its own."""
+"""The ``gevent`` and ``eventlet`` classes: each request in a green thread of its own, as far as it can tell.
+
+A new green thread has CPython map memory for its stack, which takes longer than a short request. So one that has not
+let others work, and on which the application has hung nothing, takes the next request.
+"""
 
 import os
 import sys
 from _thread import get_ident
+from collections import deque
+from contextvars import copy_context
 from time import monotonic
+from weakref import getweakrefcount
 
 from .green_kits import KITS, greenlets
 from .loopwatch import LoopWatch
@@ -27,6 +34,10 @@ class Green(Parallel):
         self.over = self.kit.event()
         self.readers = {}           # by descriptor
         self.idle = []              # runners
+        self.todo = deque()         # (connection, number, request) that no green thread has taken
+        self.resting = []           # green threads that wait for something to do
+        self.roused = False         # one of them is about to look
+        self.unbroken = None        # the green thread that has run since the hub has last given it the word
         self.unflushed = set()      # connections with responses of this turn
         self.working = {}           # by connection and id: the green thread, and its runner
         self.asked = None           # what the watch wants called
@@ -76,15 +87,67 @@ class Green(Parallel):
     # Requests
 
     def serve(self, conn):
-        """Gives each request that was read a green thread."""
+        """Has green threads take what was read."""
         while conn.requests:
             request = conn.requests.popleft()
-            self.kit.spawn(self.work, conn, self.hand(conn, request), request)
+            self.todo.append((conn, self.hand(conn, request), request))
+        self.rouse()
 
-    def work(self, conn, serial, request):
-        """The life of a request's green thread."""
+    def rouse(self):
+        """Sees to it that somebody looks at what is to be done as soon as the hub turns."""
+        if self.todo and not self.roused:
+            self.roused = True
+            self.kit.soon(self.resume)
+
+    def resume(self):
+        """Gives a green thread the word; for the hub, since a new one refers to who has made it."""
+        if not self.resting:
+            self.kit.spawn(self.work)
+            return
+        self.unbroken = thread = self.resting.pop()
+        thread.switch()
+        self.unbroken = None            # it rests again, or waits for something
+
+    def work(self):
+        """The life of a green thread for requests."""
+        thread = self.kit.current()
+        self.kit.soon(self.resume)
+        while self.rest(thread) and self.work_off(thread):
+            pass
+
+    def rest(self, thread):
+        """Waits for something to do."""
+        self.resting.append(thread)
+        try:
+            self.kit.rest()
+        finally:
+            if thread in self.resting:      # somebody has killed it
+                self.resting.remove(thread)
+        self.roused = False
+        return True
+
+    def work_off(self, thread):
+        """Runs requests while there are any. False when the last has made the green thread its own."""
+        before = self.traces(thread)
+        context = copy_context()
+        while self.todo:
+            taken = self.todo.popleft()
+            self.rouse()                # for the rest, should this one wait
+            context.copy().run(self.attend, thread, *taken)
+            if thread is not self.unbroken or before is None or self.traces(thread) != before:
+                return False
+        return True
+
+    def traces(self, thread):
+        """What tells whether something was hung on a green thread: a local, a time-out, a link. None: nothing does."""
+        if not hasattr(sys, "getrefcount"):
+            return None
+        return sys.getrefcount(thread), getweakrefcount(thread), len(thread.__dict__), self.kit.links(thread)
+
+    def attend(self, thread, conn, serial, request):
+        """Runs one request."""
         runner = self.idle.pop() if self.idle else self.hire()
-        self.working[conn, request[0]] = (self.kit.current(), runner, monotonic())
+        self.working[conn, request[0]] = (thread, runner, monotonic())
         try:
             self.handle(runner, conn, serial, request)
         finally:
@@ -168,6 +231,6 @@ class Green(Parallel):
         """A green thread's name, and its request."""
         from .stacks import local
         name = getattr(found, "name", None) or repr(found)
-        runner = local(frame, Green.work.__code__, "runner")
+        runner = local(frame, Green.attend.__code__, "runner")
         environ = None if runner is None else runner.environ
         return name if environ is None else "%s (%s)" % (name, request_line(environ))

@@ -13,6 +13,8 @@ class GeventKit:
         self.spawn = spawn
         self.kill = self.throw = kill
         self.current = getcurrent
+        self.rest = lambda: get_hub().switch()
+        self.links = lambda thread: thread.has_links()
         self.soon = lambda call, *args: get_hub().loop.run_callback(call, *args)
         self.event = Event
         self.wait_read = wait_read
@@ -54,6 +56,8 @@ class EventletKit:
         self.spawn = greenthread.spawn
         self.kill = self.throw = greenthread.kill
         self.current = greenthread.getcurrent
+        self.rest = lambda: hubs.get_hub().switch()
+        self.links = lambda thread: bool(thread._exit_funcs)
         self.soon = lambda call, *args: hubs.get_hub().schedule_call_global(0, call, *args)
         self.event = EventletEvent
         self.wait_read = lambda fd: hubs.trampoline(fd, read=True)

@@ -52,6 +52,47 @@ class Green:
         self.fails("/raises", "Error")
 
 
+class Alone:
+    """A request meets nothing that another one has left on its green thread."""
+
+    application = "green_app:app"
+    kind = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.options = ("--class=" + cls.kind, "--worker-connections=100")
+        super().setUpClass()
+
+    def all(self, *targets):
+        idents = self.wire.batch(targets)
+        answers = [self.wire.answer() for _ in idents]
+        found = {answer.ident: answer.body.decode() for answer in answers}
+        self.assertEqual({answer.status for answer in answers}, {"200 OK"}, self.worker.log())
+        return [found[ident] for ident in idents]
+
+    def test_nothing_stays(self):
+        for path, nothing in (("local", "None"), ("attribute", "None"), ("var", "nothing"), ("keep", "False")):
+            with self.subTest(path):
+                self.assertEqual(self.all(*["/%s?%d" % (path, n) for n in range(4)]), [nothing] * 4)
+                self.assertEqual(self.all("/%s?4" % path), [nothing])
+
+    def test_context_of_one_that_waits(self):
+        self.assertEqual(self.all("/var?a", "/sleep?0.01", "/sleep?0.02", "/var?b"),
+                         ["nothing", "nothing 0.01", "nothing 0.02", "nothing"])
+
+    def test_end(self):
+        self.all("/link")
+        end, found = time.monotonic() + 30, ""
+        while "ended" not in found:
+            self.assertLess(time.monotonic(), end)
+            found = self.all("/log")[0]
+
+    def test_late_exception(self):
+        """It is for a request that is over."""
+        self.all("/late?" + self.kind, "/var?a")
+        self.assertEqual(self.all("/sleep?0.2", "/sleep?0.2"), ["nothing 0.2"] * 2)
+
+
 class Ends:
     """How both end."""
 
@@ -128,10 +169,16 @@ if sys.implementation.name == "cpython":
     class Gevent(Green, ServedCase):
         kind = "gevent"
 
+    class GeventAlone(Alone, ServedCase):
+        kind = "gevent"
+
     class GeventEnds(Ends, WorkerCase):
         kind = "gevent"
 
     class Eventlet(Green, ServedCase):
+        kind = "eventlet"
+
+    class EventletAlone(Alone, ServedCase):
         kind = "eventlet"
 
     class EventletEnds(Ends, WorkerCase):
