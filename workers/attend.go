@@ -231,6 +231,8 @@ func (p *Pool) handle(l *link, f *wire.Frame, now time.Time) error {
 	switch f.Type {
 	case wire.TypeResponse:
 		return wire.ParseResponses(f, &l.response, func(r *wire.Response) error { return p.answer(l, r, now) })
+	case wire.TypeMessages:
+		return wire.ParseMessages(f.Payload, func(m *wire.Message) error { return p.said(l, m) })
 	case wire.TypeStatus:
 		return p.status(l, f.Payload)
 	case wire.TypeHello, wire.TypeRequest, wire.TypeCancel, wire.TypeDrain:

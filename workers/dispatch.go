@@ -1,6 +1,10 @@
 package workers
 
-import "time"
+import (
+	"time"
+
+	"github.com/kirin-server/kirin/workers/wire"
+)
 
 const (
 	// quick is how short a worker's requests must be of late for one more to be sent ahead of time.
@@ -272,7 +276,7 @@ func (d *dispatcher) choose(r *Request) *worker {
 			return w
 		}
 	}
-	if best == nil && r.Safe && r.File == nil && len(r.Body) == 0 {
+	if best == nil && r.Safe && r.File == nil && len(r.Body) == 0 && r.Kind != wire.Multiplexed {
 		return d.chooseAhead()
 	}
 	return best

@@ -3,6 +3,7 @@ package workers
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -33,10 +34,11 @@ type link struct {
 // outbox is what one write will carry.
 type outbox struct {
 	frames []byte
-	fds    []int // to be closed after the write
-	begun  int   // where the open REQUEST frame begins
-	count  int   // requests in it; 0: none is open
-	files  int   // descriptors that belong to it
+	fds    []int     // to be closed after the write
+	open   wire.Type // of the frame that is open: REQUEST or MESSAGES
+	begun  int       // where it begins
+	count  int       // requests or messages in it; 0: none is open
+	files  int       // descriptors that belong to it
 }
 
 func (o *outbox) reset() {
@@ -45,32 +47,29 @@ func (o *outbox) reset() {
 
 // take puts a request into the outbox. A socket is for workers that know it: the pool may have changed from ASGI to WSGI meanwhile.
 func (l *link) take(r *Request) error {
-	if (r.Kind == wire.Streamed || r.Kind == wire.WebSocket) && l.hello.Interface != ASGI {
+	if (r.Kind == wire.Streamed || r.Kind == wire.WebSocket || r.Kind == wire.Multiplexed) && l.hello.Interface != ASGI {
 		return fmt.Errorf("worker %d serves %s, and a request waits for one that serves asgi", l.member.number, l.hello.Interface)
 	}
-	return l.out.request(r, l.hello.Upgrades)
+	return l.out.request(r, &l.hello)
 }
 
-// request adds a request. A worker that cannot be given a client's bytes gets it without their socket.
-func (o *outbox) request(r *Request, upgrades bool) error {
-	kind, file := r.Kind, r.File
-	if kind == wire.Raw && !upgrades {
-		kind, file = wire.Whole, nil
+// request adds a request.
+func (o *outbox) request(r *Request, hello *wire.Hello) error {
+	kind, file, err := way(r, hello)
+	if err != nil {
+		return err
 	}
-	if o.count > 0 && (len(o.frames)-o.begun > maxBatch || o.files == wire.MaxDescriptors) {
+	if o.files == wire.MaxDescriptors {
 		o.endFrame()
 	}
 	if file != nil {
-		fd, err := duplicate(r)
+		fd, err := duplicate(kind, file)
 		if err != nil {
 			return fmt.Errorf("pass a request body on: %w", err)
 		}
 		o.fds = append(o.fds, fd)
 	}
-	if o.count == 0 {
-		o.begun = len(o.frames)
-		o.frames = wire.BeginRequests(o.frames)
-	}
+	o.begin(wire.TypeRequest)
 	if file != nil {
 		o.files++
 	}
@@ -79,10 +78,48 @@ func (o *outbox) request(r *Request, upgrades bool) error {
 	return nil
 }
 
+// way is how a worker gets a request. One that cannot be given a client's bytes gets it without their socket, and one that knows of no
+// messages in frames a WebSocket with a socket of its own.
+func way(r *Request, hello *wire.Hello) (wire.RequestKind, *os.File, error) {
+	switch {
+	case r.Kind == wire.Raw && !hello.Upgrades:
+		return wire.Whole, nil, nil
+	case r.Kind == wire.Multiplexed && !hello.Messages:
+		r.paired = true
+		file, err := r.Socket()
+		return wire.WebSocket, file, err
+	}
+	r.paired = false
+	return r.Kind, r.File, nil
+}
+
+// message adds what is to be said of a WebSocket.
+func (o *outbox) message(m *wire.Message) {
+	o.begin(wire.TypeMessages)
+	o.frames = wire.AppendMessage(o.frames, m)
+	o.count++
+}
+
+// begin has a frame of a type open that is not too long yet.
+func (o *outbox) begin(t wire.Type) {
+	if o.count > 0 && (o.open != t || len(o.frames)-o.begun > maxBatch) {
+		o.endFrame()
+	}
+	if o.count > 0 {
+		return
+	}
+	o.open, o.begun = t, len(o.frames)
+	if t == wire.TypeMessages {
+		o.frames = wire.BeginMessages(o.frames)
+	} else {
+		o.frames = wire.BeginRequests(o.frames)
+	}
+}
+
 // duplicate duplicates a request's descriptor, since its owner may close it before the write, and rewinds a file for the worker.
-func duplicate(r *Request) (int, error) {
-	fd := int(r.File.Fd())
-	if r.Kind <= wire.Spooled {
+func duplicate(kind wire.RequestKind, file *os.File) (int, error) {
+	fd := int(file.Fd())
+	if kind <= wire.Spooled {
 		if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
 			return -1, err
 		}
@@ -91,10 +128,15 @@ func duplicate(r *Request) (int, error) {
 }
 
 func (o *outbox) endFrame() {
-	if o.count > 0 {
+	switch {
+	case o.count == 0:
+		return
+	case o.open == wire.TypeMessages:
+		o.frames = wire.EndMessages(o.frames, o.begun, o.count)
+	default:
 		o.frames = wire.EndRequests(o.frames, o.begun, o.count, o.files)
-		o.count, o.files = 0, 0
 	}
+	o.count, o.files = 0, 0
 }
 
 func (o *outbox) cancel(id uint32) {

@@ -26,7 +26,7 @@ func TestWriteAfterTheEnd(t *testing.T) {
 			r, _ := ask(true)
 			r.id, r.File, r.Size = 2, memfd(t, "body"), 4
 			defer r.File.Close()
-			if err := o.request(r, false); err != nil {
+			if err := o.request(r, &wire.Hello{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -59,7 +59,7 @@ func TestOutbox(t *testing.T) {
 			r.File, r.Size = memfd(t, "body"), 4
 			defer r.File.Close()
 		}
-		if err := o.request(r, false); err != nil {
+		if err := o.request(r, &wire.Hello{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -95,7 +95,7 @@ func TestOutboxSplits(t *testing.T) {
 	for id := range uint32(40) {
 		r, _ := ask(true)
 		r.id, r.Body = id+1, big
-		if err := o.request(r, false); err != nil {
+		if err := o.request(r, &wire.Hello{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestOutboxOfManyDescriptors(t *testing.T) {
 	for id := range uint32(count) {
 		r, _ := ask(true)
 		r.id, r.File, r.Size = id+1, memfd(t, "body"), 4
-		if err := o.request(r, false); err != nil {
+		if err := o.request(r, &wire.Hello{}); err != nil {
 			t.Fatal(err)
 		}
 		r.File.Close()

@@ -18,10 +18,15 @@ type Request struct {
 	Reply   Responder
 
 	Interface string // that Environ is for; empty means wsgi
+	// Socket makes the worker's end of a socket, for a WebSocket that is wire.Multiplexed and a worker that knows of no messages in frames.
+	// It may be called again, by any goroutine, under the pool's lock, and gives the same one then.
+	Socket func() (*os.File, error)
+
 	// Encode makes Environ for another interface: the workers may have changed theirs meanwhile. It may be called by any goroutine
 	// until the request has ended; nil leaves Environ as it is.
 	Encode func(iface string) []byte
 
+	paired   bool // Socket was asked for, see Paired
 	state    state
 	worker   *worker
 	id       uint32
@@ -43,6 +48,9 @@ func (r *Request) Worker() int { return r.number }
 // Home is where the response comes from that Respond is called with: what the pool's Poller has said of the place, nil when there is
 // none.
 func (r *Request) Home() any { return r.home }
+
+// Paired says whether the worker has got a socket in place of messages in frames. It is to be asked by the Reply.
+func (r *Request) Paired() bool { return r.paired }
 
 // state is where a request stands.
 type state uint8

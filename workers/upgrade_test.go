@@ -19,7 +19,7 @@ func TestOutboxOfUpgrades(t *testing.T) {
 		r.id, r.Kind, r.File = 1, wire.Raw, memfd(t, "")
 		defer r.File.Close()
 		var o outbox
-		if err := o.request(r, upgrades); err != nil {
+		if err := o.request(r, &wire.Hello{Upgrades: upgrades}); err != nil {
 			t.Fatal(err)
 		}
 		(&link{conn: front}).send(&o)

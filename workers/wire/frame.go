@@ -19,6 +19,7 @@ const (
 	TypeCancel                   // front to worker: ids that nobody waits for
 	TypeDrain                    // front to worker: finish and go
 	TypeStatus                   // worker to front: what changed
+	TypeMessages                 // both ways: a batch of what is said of WebSockets
 )
 
 const (

@@ -130,6 +130,35 @@ func FuzzParseRequests(f *testing.F) {
 	})
 }
 
+func FuzzParseMessages(f *testing.F) {
+	seed(f, "messages")
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var all []Message
+		err := ParseMessages(payload, func(m *Message) error {
+			all = append(all, *m)
+			return nil
+		})
+		if !mustParse(t, err) {
+			return
+		}
+		b := BeginMessages(nil)
+		for i := range all {
+			b = AppendMessage(b, &all[i])
+		}
+		i := 0
+		err = ParseMessages(EndMessages(b, 0, len(all))[HeaderSize:], func(m *Message) error {
+			if !sameMessage(&all[i], m) {
+				t.Fatalf("%+v came back as %+v", all[i], m)
+			}
+			i++
+			return nil
+		})
+		if err != nil || i != len(all) {
+			t.Fatalf("%d of %d messages came back: %v", i, len(all), err)
+		}
+	})
+}
+
 // checkEnviron walks an environ, and encodes it again when it holds strings only.
 func checkEnviron(t *testing.T, environ []byte) {
 	b := AppendDict(nil)

@@ -16,6 +16,9 @@ var parsers = map[string]func(*Frame) error{
 	"requests": func(f *Frame) error {
 		return ParseRequests(f, func(Request) {})
 	},
+	"messages": func(f *Frame) error {
+		return ParseMessages(f.Payload, func(*Message) error { return nil })
+	},
 	"responses": func(f *Frame) error {
 		return ParseResponses(f, new(Response), func(*Response) error { return nil })
 	},
@@ -37,6 +40,13 @@ func samples() map[string][]Frame {
 	b := AppendRequest(BeginRequests(nil), &Request{ID: 1, Environ: environ(), Body: []byte("body")})
 	b = AppendRequest(b, &Request{ID: 2, Environ: environ(), File: os.Stdin, Size: 1 << 33})
 	add("requests", EndRequests(b, 0, 2, 1))
+	b = AppendRequest(BeginRequests(nil), &Request{ID: 3, Environ: environ(), Kind: Multiplexed})
+	add("requests", EndRequests(b, 0, 1, 0))
+	b = BeginMessages(nil)
+	for i := range messages {
+		b = AppendMessage(b, &messages[i])
+	}
+	add("messages", EndMessages(b, 0, len(messages)))
 	for _, r := range responses() {
 		add("responses", AppendResponses(nil, r))
 	}
@@ -162,7 +172,7 @@ func TestMalformed(t *testing.T) {
 		{"responses", "an end with a body of bytes", list(tuple(one, kind(End), one, none, "s\x00\x00\x00\x00"))},
 		{"responses", "an end of −1 bytes", list(tuple(one, kind(End), one, none, minus))},
 		{"responses", "deep nesting", list(tuple(one, kind(Returned), strings.Repeat("[\x01\x00\x00\x00", 1<<16)))},
-		{"requests", "kind 5", list(tuple(one, "i\x05\x00\x00\x00", dict(), none))},
+		{"requests", "kind 6", list(tuple(one, "i\x06\x00\x00\x00", dict(), none))},
 		{"requests", "an environ that is a list", list(tuple(one, zero, empty, none))},
 		{"requests", "a size below 0", list(tuple(one, one, dict(), minus))},
 		{"requests", "id 0", list(tuple(zero, zero, dict(), none))},
@@ -178,6 +188,16 @@ func TestMalformed(t *testing.T) {
 		{"status", "overtime an int", dict(text("overtime"), one)},
 		{"status", "overtime of strs", dict(text("overtime"), list(str))},
 		{"status", "overtime 0", dict(text("overtime"), list(one, zero))},
+		{"messages", "a dict", dict()},
+		{"messages", "a message of two", list(tuple(one, one))},
+		{"messages", "id 0", list(tuple(zero, one, str))},
+		{"messages", "kind 3", list(tuple(one, "i\x03\x00\x00\x00", str))},
+		{"messages", "kind 257", list(tuple(one, "i\x01\x01\x00\x00", str))},
+		{"messages", "a text that is None", list(tuple(one, one, none))},
+		{"messages", "a text that is too long", list(tuple(one, one, text(strings.Repeat("x", MessagePart+1))))},
+		{"messages", "a close with a str", list(tuple(one, "i\x08\x00\x00\x00", str))},
+		{"messages", "a credit of −1", list(tuple(one, "i\x09\x00\x00\x00", minus))},
+		{"messages", "a credit of bytes", list(tuple(one, "i\x09\x00\x00\x00", "s\x00\x00\x00\x00"))},
 		{"cancel", "a dict", dict()},
 		{"cancel", "id 0", list(zero)},
 		{"cancel", "id 2³¹", list(beyond)},

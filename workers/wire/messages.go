@@ -12,6 +12,7 @@ type Hello struct {
 	Started   int64  // when the process did, in µs of CLOCK_MONOTONIC (clock_gettime(2)); 0: it does not say
 	Untimed   bool   // no time limit for a request: the worker watches over its event loop instead
 	Upgrades  bool   // a request that asks for another protocol may come as [Raw]
+	Messages  bool   // a WebSocket may come as [Multiplexed]
 	Error     string // why the application cannot be served: a line, then perhaps a traceback
 	Exit      int    // the exit status that follows an Error
 }
@@ -30,6 +31,9 @@ func AppendHello(b []byte, h Hello) []byte {
 	}
 	b = appendBool(AppendStr(b, "timed"), !h.Untimed)
 	b = appendBool(AppendStr(b, "upgrades"), h.Upgrades)
+	if h.Messages {
+		b = appendBool(AppendStr(b, "messages"), true)
+	}
 	if h.Error != "" {
 		b = AppendStr(AppendStr(b, "error"), h.Error)
 		b = AppendInt(AppendStr(b, "exit"), int64(h.Exit))
@@ -59,6 +63,8 @@ func ParseHello(payload []byte) (Hello, error) {
 			h.Untimed = d.int() == 0
 		case "upgrades":
 			h.Upgrades = d.int() == 1
+		case "messages":
+			h.Messages = d.int() == 1
 		case "error":
 			h.Error = d.optionalStr()
 		case "exit":
@@ -187,11 +193,12 @@ type RequestKind uint8
 
 // The kinds of REQUEST.
 const (
-	Whole     RequestKind = iota // in the frame
-	Spooled                      // in a file
-	Streamed                     // through a socket, until end of file
-	WebSocket                    // no body: messages both ways through a socket
-	Raw                          // no body: once the worker has accepted, the client's bytes and its answers through a socket
+	Whole       RequestKind = iota // in the frame
+	Spooled                        // in a file
+	Streamed                       // through a socket, until end of file
+	WebSocket                      // no body: messages both ways through a socket
+	Raw                            // no body: once the worker has accepted, the client's bytes and its answers through a socket
+	Multiplexed                    // no body: a WebSocket whose messages both ways are in MESSAGES frames
 	requestKinds
 )
 
@@ -268,6 +275,9 @@ func (d *decoder) request(f *Frame) (Request, bool) {
 		if r.Size = d.int(); r.Size < 0 {
 			d.fail("a request body of %d bytes", r.Size)
 		}
+	case Multiplexed:
+		d.skip()
+		return r, d.err == nil
 	default:
 		d.skip()
 	}

@@ -29,6 +29,7 @@ var hellos = []Hello{
 	{Version: 1, Pid: 4194304, Slots: 1 << 20, Class: "gthread", Interface: "wsgi", Started: 1},
 	{Version: 1, Pid: 2, Slots: 1, Class: "sync", Interface: "wsgi", Started: 1 << 55},
 	{Version: 1, Pid: 2, Slots: 9, Class: "tornado", Interface: "asgi", Untimed: true, Upgrades: true},
+	{Version: 1, Pid: 3, Slots: 9, Class: "asgi", Interface: "asgi", Untimed: true, Messages: true},
 	{Version: 1, Pid: 7, Slots: 1, Class: "sync", Interface: "wsgi", Error: "No module named 'épp'\nTraceback", Exit: 4},
 	{Version: 1, Error: "no slots, but an error", Exit: 3},
 }
