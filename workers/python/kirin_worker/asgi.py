@@ -8,6 +8,7 @@ from time import monotonic
 
 from . import asgi_scope
 from .asgi_http import BEGUN, Exchange
+from .asgi_messages import Messages
 from .asgi_spare import Spare, possible
 from .asgi_ws import Socket
 from .calls import is_double_callable, single_callable
@@ -17,7 +18,7 @@ from .log import APP_ERROR
 from .loopwatch import LoopWatch
 from .pipe import Pipe
 from .server import Server
-from .wire import INLINE, MAX_BATCH, WEBSOCKET
+from .wire import INLINE, MAX_BATCH, MULTIPLEXED, WEBSOCKET
 from .wsgi import LATE
 
 PARTING = 5.0       # seconds for the tasks that are left when the loop ends
@@ -44,6 +45,7 @@ class ASGI(Server):
     timed = False       # a request may take as long as it wants, it is the loop that must not stand still
     cancelled = asyncio.CancelledError
     upgrades = False    # WebSockets are messages
+    messages = True     # and may share the front's connection
     spares = True       # see asgi_spare
 
     def __init__(self, app, listener, options, log, signals):
@@ -177,6 +179,7 @@ class ASGI(Server):
         conn = Server.adopt(self, sock)
         os.set_blocking(conn.fd, True)      # uvloop changes that; a frame that does not fit at once must not be lost
         conn.queued = {}            # by id: the exchanges whose response is not whole
+        conn.on_messages = self.hear
         return conn
 
     def receive(self, conn):
@@ -212,6 +215,8 @@ class ASGI(Server):
                 else:
                     self.count()
                     self.begin(self.exchange(conn, request))
+                if conn.said:
+                    conn.seal()
                 if conn.out and (not requests or self.is_enough(conn)):
                     conn.flush()
         finally:
@@ -253,23 +258,35 @@ class ASGI(Server):
         if self.log.native is not None:
             self.log.native.note(None)
 
+    KINDS = {WEBSOCKET: Socket, MULTIPLEXED: Messages}
+
     def exchange(self, conn, request):
         """What serves a request."""
-        return (Socket if request[1] == WEBSOCKET else Exchange)(self, conn, request)
+        return self.KINDS.get(request[1], Exchange)(self, conn, request)
+
+    @staticmethod
+    def hear(conn, messages):
+        """Hands on what came for WebSockets. Those that have ended are not known any more."""
+        queued = conn.queued
+        for ident, kind, data in messages:
+            exchange = queued.get(ident)
+            if exchange is not None:
+                exchange.hear(kind, data)
 
     def flush_soon(self, conn):
         """Sends what was posted at the end of this turn of the loop, so that responses share a write."""
         if conn is self.serving:
             if not conn.requests:
-                conn.flush()        # or else serve() will
+                self.flush(conn)    # or else serve() will
         elif len(conn.running) <= 1:
-            conn.flush()            # nobody else is at work
+            self.flush(conn)        # nobody else is at work
         elif conn not in self.unflushed:
             self.unflushed.add(conn)
             self.loop.call_soon(self.flush, conn)
 
     def flush(self, conn):
         self.unflushed.discard(conn)
+        conn.seal()
         conn.flush()
 
     def has_begun(self, exchange):

@@ -1,7 +1,8 @@
 """ASGI's websocket scope: one connection through the application.
 
-The front speaks RFC 6455. Whole messages come and go on a stream socket of the connection's own, each behind
-a head of its length and its kind (docs/protocol.md).
+The front speaks RFC 6455. Whole messages come and go on the front's connection (asgi_messages.py), or with a front
+that does without on a stream socket of the WebSocket's own, each behind a head of its length and its kind
+(docs/protocol.md).
 """
 
 from struct import Struct
@@ -22,25 +23,20 @@ CONNECTING, OPEN, ANSWERING, CLOSED = range(4)
 NO_STATUS, ABNORMAL, INTERNAL, RESTART = 1005, 1006, 1011, 1012     # RFC 6455, section 7.4, and IANA's list
 
 
-class Socket:
-    """One WebSocket. All of it is the loop's thread's."""
+class BaseSocket:
+    """What all WebSockets have in common. All of it is the loop's thread's."""
+
+    __slots__ = ("server", "conn", "ident", "scope", "task", "ended", "gone", "state", "connected", "closing", "answer")
 
     def __init__(self, server, conn, request):
         self.server = server
         self.conn = conn
-        self.ident, _, self.scope, (_, fd) = request
-        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
-        sock.setblocking(False)
-        self.pipe = server.pipe(sock)
+        self.ident, _, self.scope, _ = request
         self.task = None
         self.ended = False          # the application has returned
         self.gone = False           # the front is, or it has cancelled
         self.state = CONNECTING
         self.connected = False      # websocket.connect was received
-        self.data = b""             # what was read and not taken yet; a bytearray when it is put together
-        self.at = 0                 # from where on
-        self.reading = False        # the loop tells of what comes
-        self.waiting = []           # a Future for each receive() that waits
         self.closing = None         # (code, reason) of the client's end
         self.answer = None          # status, headers and body of websocket.http.response
         conn.queued[self.ident] = self
@@ -62,6 +58,151 @@ class Socket:
                 raise
         finally:
             await self.finish()
+
+    def lose(self, code, reason=""):
+        """The client has ended the connection."""
+        if self.closing is None:
+            self.closing = (code, reason)
+        self.state = CLOSED
+
+    def disconnect(self):
+        """The front has given the connection up."""
+        if not self.gone:
+            self.gone = True
+            self.lose(ABNORMAL)
+            self.shut()
+            if self.task is not None:
+                self.server.loop.call_later(self.server.options.disconnect_grace, self.cancel)
+
+    def cancel(self):
+        if not self.ended:
+            self.task.cancel()
+
+    # send
+
+    async def send(self, message):
+        """Takes a message of the application's."""
+        kind = message["type"]
+        if self.state == CLOSED:
+            if kind == "websocket.close":
+                return                      # both ends at the same time
+            raise ClientDisconnected()
+        if kind == "websocket.send":
+            await self.write(message)
+        elif kind == "websocket.accept":
+            self.accept(message)
+        elif kind == "websocket.close":
+            self.close(message)
+        elif kind == "websocket.http.response.start":
+            self.start(message)
+        elif kind == "websocket.http.response.body":
+            self.part(message)
+        else:
+            raise ASGIError("%r is not a message that a websocket scope sends" % (kind,))
+
+    def expect(self, state, kind):
+        if self.state != state:
+            raise ASGIError("%s does not belong here" % kind)
+
+    def accept(self, message):
+        self.expect(CONNECTING, "websocket.accept")
+        headers = encode_headers(message.get("headers", ()))
+        if any(name.lower().startswith("sec-websocket-") for name, _ in headers):
+            raise ASGIError("websocket.accept has headers of the handshake; a subprotocol has a key of its own")
+        self.post(ACCEPT, None, headers, message.get("subprotocol"))
+        self.state = OPEN
+        if self.conn.draining:
+            self.retire()
+
+    def close(self, message):
+        """Ends the connection, or refuses it."""
+        if self.state == CONNECTING:
+            self.refuse("403", [], b"")
+            return
+        self.expect(OPEN, "websocket.close")
+        code, reason = message.get("code", 1000), message.get("reason") or ""
+        self.say_close(code, reason)
+        self.closing = (code, reason)
+
+    @staticmethod
+    def close_body(code, reason):
+        """The content of a Close frame."""
+        return code.to_bytes(2, "big") + reason.encode("utf-8")[:123].decode("utf-8", "ignore").encode("utf-8")
+
+    def retire(self):
+        """The worker ends: the client is to connect anew."""
+        if self.state == OPEN:
+            self.say_close(RESTART)
+            self.closing = (RESTART, "")
+            self.retired()
+
+    def refuse(self, status, headers, body):
+        """Answers the handshake with a response."""
+        self.state = CLOSED
+        self.closing = (ABNORMAL, "")
+        self.conn.queued.pop(self.ident, None)
+        self.post(COMPLETE, status, headers, body)
+
+    def start(self, message):
+        self.expect(CONNECTING, "websocket.http.response.start")
+        self.answer = [str(message["status"]), encode_headers(message.get("headers", ())), b""]
+        self.state = ANSWERING
+
+    def part(self, message):
+        self.expect(ANSWERING, "websocket.http.response.body")
+        self.answer[2] += message.get("body", b"")
+        if len(self.answer[2]) > INLINE:
+            raise ASGIError("the body of websocket.http.response is larger than %d bytes" % INLINE)
+        if not message.get("more_body", False):
+            self.refuse(*self.answer)
+
+    def post(self, kind, status, headers, body):
+        self.conn.seal()
+        self.conn.post((self.ident, kind, status, headers, body))
+        self.conn.flush()
+
+    # The end
+
+    def fail(self, error):
+        server = self.server
+        quiet = self.closing is not None and isinstance(error, (OSError, server.cancelled))
+        if not quiet and not server.signals.quitting:
+            server.report(error, self.scope)
+        if self.state in (CONNECTING, ANSWERING):
+            self.refuse("500", [], b"Internal Server Error")
+        elif self.state == OPEN:
+            self.say_close(INTERNAL)
+
+    async def finish(self):
+        """The application has returned, in whatever way."""
+        self.ended = True
+        if self.state in (CONNECTING, ANSWERING):
+            self.refuse("500", [], b"Internal Server Error")
+        elif self.state == OPEN:
+            self.say_close(1000)
+        try:
+            await self.finish_writing()
+        finally:
+            self.shut()
+            if self.conn.queued.pop(self.ident, None) is not None:  # accepted, or cancelled
+                self.post(END, 1, None, 0)
+            self.server.ended(self)
+
+
+class Socket(BaseSocket):
+    """One whose messages come and go on a stream socket of its own."""
+
+    __slots__ = ("pipe", "data", "at", "reading", "waiting")
+
+    def __init__(self, server, conn, request):
+        BaseSocket.__init__(self, server, conn, request)
+        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, request[3][1])
+        sock.setblocking(False)
+        self.pipe = server.pipe(sock)
+        self.data = b""             # what was read and not taken yet; a bytearray when it is put together
+        self.at = 0                 # from where on
+        self.reading = False        # the loop tells of what comes
+        self.waiting = []           # a Future for each receive() that waits
 
     # receive
 
@@ -151,62 +292,7 @@ class Socket:
         self.lose(code, body[2:].decode("utf-8", "replace"))
         return None
 
-    def lose(self, code, reason=""):
-        """The client has ended the connection."""
-        if self.closing is None:
-            self.closing = (code, reason)
-        self.state = CLOSED
-
-    def disconnect(self):
-        """The front has given the connection up."""
-        if not self.gone:
-            self.gone = True
-            self.lose(ABNORMAL)
-            self.reading = False
-            self.pipe.close()
-            self.wake()
-            if self.task is not None:
-                self.server.loop.call_later(self.server.options.disconnect_grace, self.cancel)
-
-    def cancel(self):
-        if not self.ended:
-            self.task.cancel()
-
     # send
-
-    async def send(self, message):
-        """Takes a message of the application's."""
-        kind = message["type"]
-        if self.state == CLOSED:
-            if kind == "websocket.close":
-                return                      # both ends at the same time
-            raise ClientDisconnected()
-        if kind == "websocket.send":
-            await self.write(message)
-        elif kind == "websocket.accept":
-            self.accept(message)
-        elif kind == "websocket.close":
-            self.close(message)
-        elif kind == "websocket.http.response.start":
-            self.start(message)
-        elif kind == "websocket.http.response.body":
-            self.part(message)
-        else:
-            raise ASGIError("%r is not a message that a websocket scope sends" % (kind,))
-
-    def expect(self, state, kind):
-        if self.state != state:
-            raise ASGIError("%s does not belong here" % kind)
-
-    def accept(self, message):
-        self.expect(CONNECTING, "websocket.accept")
-        headers = encode_headers(message.get("headers", ()))
-        if any(name.lower().startswith("sec-websocket-") for name, _ in headers):
-            raise ASGIError("websocket.accept has headers of the handshake; a subprotocol has a key of its own")
-        self.post(ACCEPT, None, headers, message.get("subprotocol"))
-        self.state = OPEN
-        if self.conn.draining:
-            self.retire()
 
     async def write(self, message):
         self.expect(OPEN, "websocket.send")
@@ -221,77 +307,23 @@ class Socket:
             self.lose(ABNORMAL)
             raise ClientDisconnected()
 
-    def close(self, message):
-        """Ends the connection, or refuses it."""
-        if self.state == CONNECTING:
-            self.refuse("403", [], b"")
-            return
-        self.expect(OPEN, "websocket.close")
-        code, reason = message.get("code", 1000), message.get("reason") or ""
-        self.say_close(code, reason)
-        self.closing = (code, reason)
-
     def say_close(self, code, reason=""):
-        body = code.to_bytes(2, "big") + reason.encode("utf-8")[:123].decode("utf-8", "ignore").encode("utf-8")
+        body = self.close_body(code, reason)
         self.pipe.write(HEAD.pack(len(body), CLOSE) + body)
         self.state = CLOSED
 
-    def retire(self):
-        """The worker ends: the client is to connect anew."""
-        if self.state == OPEN:
-            self.say_close(RESTART)
-            self.closing = (RESTART, "")
-            self.pipe.wake()
-            self.wake()
-
-    def refuse(self, status, headers, body):
-        """Answers the handshake with a response."""
-        self.state = CLOSED
-        self.closing = (ABNORMAL, "")
-        self.conn.queued.pop(self.ident, None)
-        self.post(COMPLETE, status, headers, body)
-
-    def start(self, message):
-        self.expect(CONNECTING, "websocket.http.response.start")
-        self.answer = [str(message["status"]), encode_headers(message.get("headers", ())), b""]
-        self.state = ANSWERING
-
-    def part(self, message):
-        self.expect(ANSWERING, "websocket.http.response.body")
-        self.answer[2] += message.get("body", b"")
-        if len(self.answer[2]) > INLINE:
-            raise ASGIError("the body of websocket.http.response is larger than %d bytes" % INLINE)
-        if not message.get("more_body", False):
-            self.refuse(*self.answer)
-
-    def post(self, kind, status, headers, body):
-        self.conn.post((self.ident, kind, status, headers, body))
-        self.conn.flush()
-
     # The end
 
-    def fail(self, error):
-        server = self.server
-        quiet = self.closing is not None and isinstance(error, (OSError, server.cancelled))
-        if not quiet and not server.signals.quitting:
-            server.report(error, self.scope)
-        if self.state in (CONNECTING, ANSWERING):
-            self.refuse("500", [], b"Internal Server Error")
-        elif self.state == OPEN:
-            self.say_close(INTERNAL)
+    def retired(self):
+        """1012 was said."""
+        self.pipe.wake()
+        self.wake()
 
-    async def finish(self):
-        """The application has returned, in whatever way."""
-        self.ended = True
-        if self.state in (CONNECTING, ANSWERING):
-            self.refuse("500", [], b"Internal Server Error")
-        elif self.state == OPEN:
-            self.say_close(1000)
-        try:
-            await self.pipe.flushed()
-        finally:
-            self.reading = False
-            self.pipe.close()
-            if self.conn.queued.pop(self.ident, None) is not None:  # accepted, or cancelled
-                self.post(END, 1, None, 0)
-            self.server.ended(self)
+    def shut(self):
+        """Lets go of the socket."""
+        self.reading = False
+        self.pipe.close()
+        self.wake()
+
+    async def finish_writing(self):
+        await self.pipe.flushed()

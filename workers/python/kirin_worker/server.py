@@ -50,6 +50,7 @@ class Server:
     interface = "wsgi"
     timed = True                # a request has a time limit
     upgrades = True             # a client's bytes can be given to the application
+    messages = False            # WebSockets can share the front's connection
 
     def __init__(self, listener, options, log, signals):
         self.listener = listener
@@ -186,7 +187,7 @@ class Server:
         self.connections[conn.fd] = conn
         self.attach(conn.fd)
         conn.send(HELLO, dict(hello(self.options, self.slots), interface=self.interface, timed=self.timed,
-                              upgrades=self.upgrades))
+                              upgrades=self.upgrades, messages=self.messages))
         return conn
 
     def count(self):

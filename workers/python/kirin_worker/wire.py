@@ -12,8 +12,8 @@ from time import monotonic
 
 import _socket
 
-HELLO, REQUEST, RESPONSE, CANCEL, DRAIN, STATUS = 1, 2, 3, 4, 5, 6
-WHOLE, SPOOLED, STREAMED, WEBSOCKET, RAW = 0, 1, 2, 3, 4            # kinds of REQUEST
+HELLO, REQUEST, RESPONSE, CANCEL, DRAIN, STATUS, MESSAGES = 1, 2, 3, 4, 5, 6, 7
+WHOLE, SPOOLED, STREAMED, WEBSOCKET, RAW, MULTIPLEXED = 0, 1, 2, 3, 4, 5     # kinds of REQUEST
 COMPLETE, FILE, STREAM, END, RETURNED, INTERIM, ACCEPT = 0, 1, 2, 3, 4, 5, 6    # and of RESPONSE
 
 INLINE = 64 << 10           # a complete body up to this travels in its frame
@@ -66,7 +66,7 @@ def frame(kind, value, fds=0):
 
 def discard(request):
     """Closes the descriptor of a request that will not be run."""
-    if request[1] != WHOLE:
+    if request[1] not in (WHOLE, MULTIPLEXED):
         os.close(request[3][1])
 
 
@@ -80,6 +80,7 @@ class Connection:
         self.requests = deque()
         self.cancelled = set()      # ids of requests that need not be begun
         self.draining = False       # DRAIN was read
+        self.on_messages = None     # told of what comes for WebSockets
         self.on_cancel = None       # told of ids that are cancelled, whether they have begun or not
         self.gone = False           # end of file or an error: nothing more in either direction
         self.queued = set()         # of threads: ids of requests that were handed on and are not begun
@@ -87,8 +88,11 @@ class Connection:
         self.rest = bytearray()     # an incomplete frame
         self.wanted = 8             # how long rest must be before there is anything to do
         self.fds = deque()
-        self.out = []               # responses to send: (id, kind, status, headers, body[, descriptor])
+        self.out = []               # to send: (id, kind, status, headers, body[, descriptor]), or a list of messages
         self.since = 0.0            # when the first of them was posted, by the monotonic clock
+        self.said = []              # messages of WebSockets that seal() puts behind them: (id, kind, data)
+        self.saying = 0             # about how many bytes they have
+        self.talks = False          # there have been such
         self.posted = 0             # about how many bytes of bodies they have
         self.lock = allocate_lock()     # the writer's
 
@@ -145,6 +149,8 @@ class Connection:
         if kind == REQUEST and not fds:
             self.requests.extend(loads(payload))
             return
+        if kind == MESSAGES and self.on_messages is not None:
+            self.on_messages(self, loads(payload))
         if fds > len(self.fds):
             raise ProtocolError("a frame of type %d lacks its descriptors" % kind)
         taken = [self.fds.popleft() for _ in range(fds)]
@@ -165,7 +171,7 @@ class Connection:
     def _bodies(self, requests, taken):
         """Gives each request with a descriptor that: the body becomes (length, descriptor)."""
         for ident, kind, environ, body in requests:
-            if kind != WHOLE:
+            if kind not in (WHOLE, MULTIPLEXED):
                 body = (body, taken.pop(0))
             self.requests.append((ident, kind, environ, body))
 
@@ -177,6 +183,15 @@ class Connection:
             self.since = monotonic()
         self.posted += size
         self.out.append(response)
+
+    def seal(self):
+        """Puts what was said behind what is posted. It is for the loop's thread, the only one that says something."""
+        if self.said:
+            said, self.said, self.saying = self.said, [], 0
+            self.talks = True
+            if not self.out:
+                self.since = monotonic()
+            self.out.append(said)
 
     def flush(self):
         """Sends what is posted, or leaves it to the thread that is sending and will look again."""
@@ -201,9 +216,20 @@ class Connection:
     def _send_posted(self):
         while self.out:
             batch = self.out[:MAX_BATCH]    # two steps: another thread may post in between
+            if self.talks and list in map(type, batch):
+                batch = self._until_messages(batch)
             del self.out[:len(batch)]
             self.posted = 0
-            self._send_batch(batch)
+            if batch and type(batch[0]) is not list:
+                self._send_batch(batch)
+            elif not self.gone:
+                self._send(frame(MESSAGES, batch[0]), ())
+
+    @staticmethod
+    def _until_messages(batch):
+        """The responses before the first list of messages, or that when it is the first."""
+        first = [type(item) for item in batch].index(list)
+        return batch[:first or 1]
 
     def _send_batch(self, batch):
         fds = [item[5] for item in batch if len(item) == 6]

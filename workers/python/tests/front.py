@@ -15,7 +15,7 @@ import time
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 APPS = os.path.join(PACKAGE, "tests", "apps")
 
-HELLO, REQUEST, RESPONSE, CANCEL, DRAIN, STATUS = 1, 2, 3, 4, 5, 6
+HELLO, REQUEST, RESPONSE, CANCEL, DRAIN, STATUS, MESSAGES = 1, 2, 3, 4, 5, 6, 7
 COMPLETE, FILE, STREAM, END, RETURNED, INTERIM = 0, 1, 2, 3, 4, 5
 
 PATIENCE = 60       # seconds that nothing here should ever take

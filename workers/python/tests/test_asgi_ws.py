@@ -5,11 +5,12 @@ import struct
 import time
 
 from tests.case import WorkerCase
-from tests.front import CANCEL, DRAIN, PATIENCE, REQUEST, RESPONSE
+from tests.front import CANCEL, DRAIN, MESSAGES, PATIENCE, REQUEST, RESPONSE
 from tests.test_asgi import ASGICase
 
 ACCEPT, COMPLETE, END = 6, 0, 3
-TEXT, BINARY, CLOSE = 1, 2, 8
+TEXT, BINARY, CLOSE, CREDIT = 1, 2, 8, 9
+PART, WINDOW, COST = 64 << 10, 128 << 10, 64
 
 
 class Client:
@@ -53,10 +54,93 @@ class Client:
         self.sock.close()
 
 
+class Framed:
+    """A front's end of a WebSocket whose messages come in frames of all of them."""
+
+    grants = True       # room for what was read, at once
+
+    def __init__(self, wire, target, subprotocols=()):
+        self.wire = wire
+        wire.ident += 1
+        self.ident = wire.ident
+        more = {"type": "websocket", "scheme": "ws", "subprotocols": list(subprotocols)}
+        scope = wire.head("GET", target, None, more)
+        del scope["method"]
+        wire.send(REQUEST, [(self.ident, 5, scope, None)])
+        self.items = []
+        self.credits = []
+        self.over = False
+
+    answer = Client.answer
+
+    def say(self, kind, data):
+        self.wire.send(MESSAGES, [(self.ident, kind, data)])
+
+    def send(self, kind, body):
+        self.over = self.over or kind == CLOSE
+        if kind == CLOSE or len(body) <= PART:
+            self.say(kind, body.decode() if kind == TEXT else body)
+            return
+        for at in range(0, len(body), PART):
+            last = at + PART >= len(body)
+            self.say((0 if at else kind) | (0 if last else 16), body[at:at + PART])
+
+    def item(self):
+        """(kind, data) of the next message or piece; None at the end."""
+        while not self.items:
+            waiting, self.wire.inbox = self.wire.inbox, []
+            for kind, value in waiting:
+                if kind == MESSAGES:
+                    assert all(ident == self.ident for ident, _, _ in value)
+                    self.items += [(kind, data) for _, kind, data in value if kind != CREDIT]
+                    self.credits += [data for _, kind, data in value if kind == CREDIT]
+                else:
+                    self.wire.inbox.append((kind, value))
+            if self.items:
+                break
+            if any(kind == RESPONSE and value[1] == END for kind, value in self.wire.inbox):
+                return None
+            found, value = self.wire.read()
+            self.wire.inbox += [(found, item) for item in (value if found == RESPONSE else [value])]
+        return self.items.pop(0)
+
+    def read(self):
+        item = self.item()
+        if item is None:
+            return None
+        first, whole, more = item[0] & ~16, b"", True
+        while more:
+            kind, data = item
+            data = data.encode() if isinstance(data, str) else data
+            assert len(data) <= PART
+            whole += data
+            if self.grants and first != CLOSE:
+                self.say(CREDIT, len(data) + COST)
+            more = kind & 16
+            if more:
+                item = self.item()
+                assert item[0] & ~16 == 0, item
+        return first, whole
+
+    def close(self):
+        if not self.over:
+            self.over = True
+            try:
+                self.say(CLOSE, None)
+            except OSError:
+                pass
+
+
+class Patient(Framed):
+    grants = False
+
+
 class Sockets(ASGICase):
 
+    client = Client
+
     def open(self, target, *subprotocols):
-        client = Client(self.wire, target, subprotocols)
+        client = self.client(self.wire, target, subprotocols)
         self.addCleanup(client.close)
         return client
 
@@ -116,18 +200,92 @@ class Sockets(ASGICase):
         self.assertEqual(self.open("/ws_mute").answer()[:2], (COMPLETE, "500"))
 
 
+class FramedSockets(Sockets):
+    """The same by frames, and what is their own."""
+
+    client = Framed
+
+    def test_worker_knows_of_them(self):
+        self.assertIs(self.wire.hello["messages"], True)
+
+    def test_credit(self):
+        """The worker tells what the application has taken, and no more."""
+        client = self.open("/ws_echo")
+        client.answer()
+        body = b"x" * 60000
+        for _ in range(8):
+            client.send(BINARY, body)
+            self.assertEqual(client.read(), (BINARY, body))
+        client.send(CLOSE, b"")
+        self.assertIsNone(client.read())
+        spent = 8 * (len(body) + COST)
+        self.assertLessEqual(sum(client.credits), spent)
+        self.assertGreater(sum(client.credits), spent - WINDOW // 2)
+        self.assertEqual(client.answer()[0], END)
+
+    def test_window(self):
+        """The application waits while the front has enough."""
+        client = Patient(self.wire, "/ws_flood")
+        self.addCleanup(client.close)
+        client.answer()
+        for n in range(3):
+            self.assertEqual(client.read(), (BINARY, b"%d" % n * 60000))
+        self.assertTrue(self.wire.quiet())
+        client.say(CREDIT, 60064)
+        self.assertEqual(client.read(), (BINARY, b"3" * 60000))
+        self.assertTrue(self.wire.quiet())
+        client.close()
+        self.assertEqual(client.answer()[0], END)
+
+    def test_a_long_message_is_sent_to_its_end(self):
+        """Also when the application does not wait for that; and nothing comes between its pieces."""
+        client = Patient(self.wire, "/ws_impatient")
+        self.addCleanup(client.close)
+        client.answer()
+        self.wait_app_log("timeout")
+        client.say(CREDIT, 100 * WINDOW)
+        self.assertEqual(client.read(), (BINARY, b"x" * 300000))
+        self.assertEqual(client.read(), (TEXT, b"y" * 100000))
+        self.assertEqual(client.read(), (TEXT, b"after"))
+        self.assertEqual(client.read(), (CLOSE, struct.pack(">H", 1000)))
+
+    def test_one_frame_for_many(self):
+        """What many WebSockets say in one turn comes in few frames."""
+        clients = [self.open("/ws_echo") for _ in range(20)]
+        for client in clients:
+            self.assertEqual(client.answer()[0], ACCEPT)
+        self.wire.send(MESSAGES, [(client.ident, TEXT, str(client.ident)) for client in clients])
+        got, frames = [], 0
+        while len(got) < len(clients):
+            got += self.wire.expect(MESSAGES)
+            frames += 1
+        self.assertEqual(sorted(got), sorted((client.ident, TEXT, str(client.ident)) for client in clients))
+        self.assertLess(frames, 10)
+
+    def test_messages_of_none(self):
+        """Messages for what has ended, or never was, are passed over."""
+        self.wire.send(MESSAGES, [(1000, TEXT, "x"), (1001, CLOSE, None), (1002, CREDIT, 1)])
+        self.assertEqual(self.body("/hello"), b"hello")
+
+
 class Ends(WorkerCase):
+
+    client = Client
 
     def test_drain(self):
         """Clients are told to connect anew."""
         worker, wire = self.served("asgi_app:app", "--class=asgi")
-        client = Client(wire, "/ws_echo")
+        client = self.client(wire, "/ws_echo")
         self.addCleanup(client.close)
         client.answer()
         wire.send(DRAIN, None)
         self.assertEqual(client.read(), (CLOSE, struct.pack(">H", 1012)))
         self.assertTrue(wire.ended())
         self.assertEqual(worker.wait(), 0)
+
+
+class FramedEnds(Ends):
+    client = Framed
 
 
 class StreamedBodies(ASGICase):

@@ -334,6 +334,26 @@ async def ws_echo(scope, receive, send):
         await send(dict(message, type="websocket.send"))
 
 
+async def ws_flood(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    for n in range(10):
+        await send({"type": "websocket.send", "bytes": b"%d" % n * 60000})
+        LOG.append("sent %d" % n)
+
+
+async def ws_impatient(scope, receive, send):
+    """Does not wait for the end of a long message."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    try:
+        await asyncio.wait_for(send({"type": "websocket.send", "bytes": b"x" * 300000}), 0.05)
+    except asyncio.TimeoutError:
+        LOG.append("timeout")
+    await asyncio.gather(*[send({"type": "websocket.send", "text": text}) for text in ("y" * 100000, "after")])
+    await send({"type": "websocket.close"})
+
+
 async def ws_refuse(scope, receive, send):
     await receive()
     await send({"type": "websocket.close"})
