@@ -39,7 +39,7 @@ func openRaw(t *testing.T, s *testkit.Server, path, fields string) (*rawSocket, 
 func (r *rawSocket) say(first byte, payload string) error {
 	b := []byte{first, 0x80 | 127}
 	b = append(binary.BigEndian.AppendUint64(b, uint64(len(payload))), 0, 0, 0, 0)
-	if first >= 0x88 {
+	if first&0x08 != 0 {
 		b = []byte{first, 0x80 | byte(len(payload)), 0, 0, 0, 0}
 	}
 	_ = r.SetWriteDeadline(time.Now().Add(2 * testkit.Patience))

@@ -16,6 +16,7 @@ const (
 	gathering              // of a body
 	asking                 // the pool has the request
 	lent                   // a goroutine has the connection
+	relaying               // a WebSocket's messages
 	sending                // the client has not taken the whole answer yet
 	lingering              // but it has the end of it to read
 	closed
@@ -32,6 +33,7 @@ type loopConn struct {
 	began time.Time // of the head under way
 	out   []byte    // what the client has not taken yet
 	then  ending    // of the answer that is being sent
+	web   *webSocket
 
 	stage    stage
 	readable bool // there may be something to read
@@ -44,6 +46,10 @@ func (c *loopConn) Ready(e loop.Events) {
 	defer c.guard()
 	c.readable = c.readable || e&(loop.Readable|loop.PeerClosed|loop.Broken) != 0
 	c.ended = c.ended || e&(loop.PeerClosed|loop.Broken) != 0
+	if c.stage == relaying {
+		c.web.ready(e)
+		return
+	}
 	if len(c.out) > 0 && e&(loop.Writable|loop.Broken) != 0 {
 		c.sendRest()
 	}
@@ -68,6 +74,9 @@ func (c *loopConn) guard() {
 	if p := recover(); p != nil {
 		c.panicked(p)
 		c.mem = nil
+		if c.web != nil {
+			c.web.conn = nil
+		}
 		if c.stage != lent {
 			c.close()
 		}
@@ -228,6 +237,8 @@ func (c *loopConn) sendRest() {
 func (c *loopConn) Expired(q *loop.Queue) {
 	defer c.guard()
 	switch {
+	case c.stage == relaying:
+		c.web.expired(q)
 	case q == c.shard.graces:
 		c.suspected()
 	case q == c.shard.soons:
@@ -272,6 +283,7 @@ func (c *loopConn) peerGone() {
 			s.x.Status = statusGone
 			c.mem = nil // a worker may use it on
 			s.over()
+			s.unpair()
 			c.close()
 		}
 	}
@@ -285,6 +297,8 @@ func (c *loopConn) cut() {
 		c.Conn.Close()
 	case asking:
 		c.peerGone()
+	case relaying:
+		c.web.lose()
 	default:
 		c.over()
 	}

@@ -57,6 +57,7 @@ func (c *loopConn) serveRest() (goesOn bool) {
 		}
 	}()
 	s := &c.mem.loop.service
+	defer s.unpair()
 	ended := s.answer()
 	s.over()
 	goesOn = c.mem.writer.finish()

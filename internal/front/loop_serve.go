@@ -13,6 +13,7 @@ type loopMemory struct {
 	conn    *loopConn
 	service service
 	request workers.Request
+	web     *webSocket // that the exchange has become
 	environ []byte
 	encode  func(iface string) []byte
 }
@@ -73,6 +74,10 @@ func (c *loopConn) parse() bool {
 	m.start += n
 	m.floor = m.start
 	m.begin(&c.conn, began)
+	if err == nil && c.asksSocket() {
+		c.shakeHands()
+		return true
+	}
 	if err == nil && (!m.plain() || !c.quick()) {
 		c.lend(c.serveWhole)
 		return true
@@ -191,6 +196,8 @@ func (m *memory) respond(r *wire.Response) {
 	switch {
 	case s.box != nil:
 		s.box.Respond(r)
+	case m.loop.web != nil:
+		m.loop.web.over(r)
 	case c.mem != m || c.stage != asking:
 		closeFile(r)
 	case r.Kind == wire.Interim:
@@ -200,7 +207,10 @@ func (m *memory) respond(r *wire.Response) {
 	case r.Kind == wire.Complete && len(r.Body) <= inlineMax && !s.o.names(r) && !s.o.mayCode(s.x, r):
 		s.final(r)
 		s.over()
+		s.unpair()
 		c.answered()
+	case r.Kind == wire.Accept && !m.loop.request.Paired():
+		c.openSocket(r)
 	default:
 		s.box = newMailbox()
 		s.box.Respond(r)
@@ -222,9 +232,12 @@ func (m *memory) fail(f workers.Failure) {
 	switch {
 	case s.box != nil:
 		s.box.Fail(f)
+	case m.loop.web != nil:
+		m.loop.web.failed()
 	case c.mem == m && c.stage == asking:
 		s.failed(f)
 		s.over()
+		s.unpair()
 		c.renew()
 		c.answered()
 	}

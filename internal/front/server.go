@@ -189,6 +189,7 @@ func (s *Server) end() {
 	s.front.ending.Store(true)
 	s.overOnce.Do(func() { close(s.over) })
 	s.leaveMultiplexed()
+	s.eachShard((*shard).leaveSockets)
 }
 
 // Drain makes every answer the last of its connection and waits until all connections have ended, or ctx has. Idle

@@ -33,10 +33,13 @@ type shard struct {
 	again    []*loopConn // have something to read, and their turn comes at the end of the round
 	gathered int         // requests that no worker has been given yet
 	scratch  []byte
+	gather   []byte     // frames for one client, sent when it is another one's turn
+	whose    *webSocket // that client
+	pings    map[time.Duration]*loop.Queue
 	told     time.Time // when a lack of descriptors was last told
 	ended    bool
 
-	heads, hurries, idles, stalls, soons, lingers, graces *loop.Queue
+	heads, hurries, idles, stalls, soons, lingers, graces, partings, settles *loop.Queue
 }
 
 func newShard(s *Server, l *loop.Loop) *shard {
@@ -50,6 +53,7 @@ func (h *shard) start() {
 	h.soons = h.loop.NewQueue(soonTime)
 	h.lingers = h.loop.NewQueue(min(s.stall, lingerTimeout))
 	h.graces = h.loop.NewQueue(graceTime)
+	h.partings, h.settles = h.loop.NewQueue(partingTime), h.loop.NewQueue(settleTime)
 	h.loop.AfterRound(h.afterRound)
 }
 
@@ -122,6 +126,7 @@ func (h *shard) afterRound() {
 	}
 	clear(h.again)
 	h.again = h.again[:0]
+	h.sendGathered()
 	h.flush()
 }
 

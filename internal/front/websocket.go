@@ -38,10 +38,7 @@ func (s *service) webSocket() {
 		return
 	}
 	s.sock, s.theirs = ours, theirs
-	defer func() {
-		s.sock.Close()
-		s.theirs.Close()
-	}()
+	defer s.unpair()
 	s.box = newMailbox()
 	s.req = &workers.Request{
 		Environ: s.encode(workers.ASGI), Interface: workers.ASGI, Encode: s.encode,
@@ -57,6 +54,26 @@ func (s *service) refuseSocket(r *websocket.Refusal) {
 		return
 	}
 	s.refuse(r.Status, r.Why)
+}
+
+// pair gives the end of a socket for a worker that knows of no messages in frames.
+func (s *service) pair() (*os.File, error) {
+	if s.sock == nil {
+		ours, theirs, err := socketPair()
+		if err != nil {
+			return nil, fmt.Errorf("make a socket for a WebSocket: %w", err)
+		}
+		s.sock, s.theirs = ours, theirs
+	}
+	return s.theirs, nil
+}
+
+// unpair closes both ends, if there are any.
+func (s *service) unpair() {
+	if s.sock != nil {
+		s.sock.Close()
+		s.theirs.Close()
+	}
 }
 
 // socketPair makes a socket for a worker, and our end of it.

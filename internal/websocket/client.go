@@ -45,16 +45,8 @@ var errText = errors.New("a text that is not UTF-8")
 
 // endBy tells the client what was wrong.
 func (r *Relay) endBy(err error) {
-	var protocol ws.ProtocolError
-	switch {
-	case errors.Is(err, wsutil.ErrMessageTooLarge), errors.Is(err, errTooLarge):
-		r.close(ws.StatusMessageTooBig, "")
-	case errors.Is(err, errText):
-		r.close(ws.StatusInvalidFramePayloadData, "")
-	case errors.Is(err, ws.ErrHeaderLengthMSB):
-		r.close(ws.StatusProtocolError, err.Error())
-	case errors.As(err, &protocol):
-		r.close(ws.StatusProtocolError, protocol.Error())
+	if code, reason := Verdict(err); code != 0 {
+		r.close(code, reason)
 	}
 }
 
@@ -125,7 +117,7 @@ func (m *messages) control(head ws.Header, body io.Reader) error {
 
 // ended tells the worker and answers the client.
 func (m *messages) ended(payload []byte) error {
-	if err := checkClose(payload); err != nil {
+	if err := CheckClose(payload); err != nil {
 		return err
 	}
 	m.buf.Reset()
@@ -136,9 +128,9 @@ func (m *messages) ended(payload []byte) error {
 	return errEnded
 }
 
-// checkClose checks the payload of a Close frame: a code that may be sent (RFC 6455 §7.4, and those that IANA has registered since), and a
+// CheckClose checks the payload of a Close frame: a code that may be sent (RFC 6455 §7.4, and those that IANA has registered since), and a
 // reason in UTF-8.
-func checkClose(payload []byte) error {
+func CheckClose(payload []byte) error {
 	if len(payload) == 0 {
 		return nil
 	}

@@ -154,7 +154,7 @@ func (r *Relay) broken() error {
 
 func (r *Relay) passClose(in io.Reader, size int64) {
 	payload := make([]byte, min(size, ws.MaxControlFramePayloadSize))
-	if _, err := io.ReadFull(in, payload); err != nil || checkClose(payload) != nil {
+	if _, err := io.ReadFull(in, payload); err != nil || CheckClose(payload) != nil {
 		_ = r.broken()
 		return
 	}

@@ -95,7 +95,16 @@ func (r *Relay) deflates(size int64) bool {
 
 // appendHead appends the head of an unmasked frame that is a whole message (RFC 6455 §5.2).
 func appendHead(b []byte, kind byte, size int64) []byte {
-	b = append(b, 0x80|byte(opcode(kind)))
+	return appendFrameHead(b, 0x80|byte(opcode(kind)), int(size))
+}
+
+// AppendFrame appends an unmasked frame; first has the bits and the opcode.
+func AppendFrame(b []byte, first byte, payload []byte) []byte {
+	return append(appendFrameHead(b, first, len(payload)), payload...)
+}
+
+func appendFrameHead(b []byte, first byte, size int) []byte {
+	b = append(b, first)
 	switch {
 	case size < 126:
 		return append(b, byte(size))

@@ -1,0 +1,269 @@
+package front
+
+import (
+	"errors"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/kirin-server/kirin/internal/loop"
+	"github.com/kirin-server/kirin/internal/websocket"
+	"github.com/kirin-server/kirin/workers/wire"
+)
+
+// webSocket is one on a loop: frames with the client, messages with the worker. While nothing happens it holds what the access log will
+// ask for, and no buffer. All of it is the loop's.
+type webSocket struct {
+	shard *shard
+	conn  *loopConn // nil: the client has gone, or is told off
+	mem   *memory
+	in    websocket.Decoder
+	out   websocket.Encoder
+	timer loop.Timer // the application's time to see the end
+
+	owed  int    // of what the worker was sent, how much it has not taken
+	rest  []byte // that was read while the worker had enough
+	held  []byte // of a message that the worker has no room for
+	kind  wire.MessageKind
+	holds bool
+	waits bool // for a message that is inflated elsewhere
+
+	taken int // from the worker, and it does not know that there is room again
+	heard time.Time
+
+	bye   bool // a Close frame was sent
+	told  bool // the worker knows of the end, or has said so
+	ended bool // the request has
+}
+
+const (
+	// partingTime is how long a client has to answer a Close frame.
+	partingTime = 5 * time.Second
+	// maxAnswers is how much may wait for a client that goes on sending: pongs, since messages have their window.
+	maxAnswers = 4 * wire.MessageWindow
+	// turnReads is how many full reads one client gets before it is the others' turn.
+	turnReads = 4
+)
+
+func newWebSocket(c *loopConn, h *websocket.Handshake) *webSocket {
+	m := c.mem
+	s := &m.loop.service
+	w := &webSocket{
+		shard: c.shard, conn: c, mem: m, heard: c.shard.loop.Now(),
+		in: h.NewDecoder(s.o.WebSocket.MaxMessage), out: h.NewEncoder(),
+	}
+	m.loop.web, c.web = w, w
+	c.stage, c.mem = relaying, nil
+	return w
+}
+
+// begin turns to what the client has sent behind its handshake.
+func (w *webSocket) begin() {
+	m, c := w.mem, w.conn
+	rest := m.buf[m.start:m.end]
+	m.start, m.end = 0, 0
+	m.loop.environ, m.loop.request.Environ, m.writer.out = nil, nil, nil // nobody sends it again
+	w.pace()
+	c.readable = c.readable || c.ended
+	w.rest = append(w.rest, rest...)
+	select {
+	case <-c.server.over:
+		w.leave()
+	default:
+		w.resume()
+	}
+}
+
+// ready is told of the connection's events.
+func (w *webSocket) ready(e loop.Events) {
+	c := w.conn
+	if len(c.out) > 0 && e&(loop.Writable|loop.Broken) != 0 {
+		w.sendRest()
+	}
+	switch {
+	case w.conn == nil:
+	case w.pauses() && e&loop.Broken != 0:
+		w.lose()
+	case c.readable:
+		w.pump()
+	}
+}
+
+// pauses says whether nothing more is to be read from the client for now.
+func (w *webSocket) pauses() bool { return w.holds || w.waits || len(w.conn.out) > maxAnswers }
+
+// pump reads what is there.
+func (w *webSocket) pump() {
+	c := w.conn
+	for reads := 0; w.conn != nil && c.readable && !w.pauses(); reads++ {
+		if reads == turnReads {
+			_ = w.shard.loop.Post(w.again) // with the loop, its connections have ended
+			return
+		}
+		n, err := c.sock.Read(w.shard.scratch)
+		switch {
+		case errors.Is(err, loop.ErrAgain):
+			c.readable = false
+			return
+		case err != nil:
+			w.lose()
+			return
+		}
+		c.readable = n == len(w.shard.scratch) || c.ended
+		w.heard = w.shard.loop.Now()
+		w.consume(w.shard.scratch[:n])
+	}
+}
+
+// again goes on where others had their turn.
+func (w *webSocket) again() {
+	if c := w.conn; c != nil {
+		defer c.guard()
+		w.pump()
+	}
+}
+
+// consume takes what has been read. It is false when that waits for the worker, or nothing more is wanted.
+func (w *webSocket) consume(b []byte) bool {
+	for len(b) > 0 {
+		n, r, ok, err := w.in.Next(b)
+		b = b[n:]
+		switch {
+		case err != nil:
+			w.breach(err)
+		case ok:
+			w.take(&r)
+		}
+		if w.conn == nil {
+			return false
+		}
+		if w.pauses() {
+			w.rest = append(w.rest, b...)
+			return false
+		}
+	}
+	return true
+}
+
+// resume goes on with what was put aside.
+func (w *webSocket) resume() {
+	if w.conn == nil || w.pauses() {
+		return
+	}
+	rest := w.rest
+	w.rest = nil
+	if w.consume(rest) {
+		w.pump()
+	}
+}
+
+// take does what a frame of the client's says.
+func (w *webSocket) take(r *websocket.Received) {
+	switch r.Op {
+	case ws.OpPing:
+		if !w.bye {
+			w.frame(ws.OpPong, r.Payload)
+		}
+	case ws.OpPong:
+	case ws.OpClose:
+		w.clientCloses(r.Payload)
+	default:
+		if !w.bye { // who is told off is not heard any more
+			w.message(r)
+		}
+	}
+}
+
+// message passes one on to the worker.
+func (w *webSocket) message(r *websocket.Received) {
+	kind := wire.MessageKind(r.Op)
+	if r.Compressed {
+		w.inflate(kind, r)
+		return
+	}
+	w.deliver(kind, r.Payload, r.Own)
+}
+
+// deliver gives a message to the worker, as soon as that has room for it.
+func (w *webSocket) deliver(kind wire.MessageKind, b []byte, own bool) {
+	if kind == wire.MessageText {
+		if err := websocket.CheckText(b); err != nil {
+			w.breach(err)
+			return
+		}
+	}
+	if w.owed < wire.MessageWindow && len(b) <= wire.MessagePart {
+		w.say(wire.Message{Kind: kind, Data: b})
+		return
+	}
+	if !own {
+		b = append([]byte(nil), b...)
+	}
+	w.held, w.kind, w.holds = b, kind, true
+	w.feed()
+}
+
+// feed gives the worker as much of a message as it has room for.
+func (w *webSocket) feed() {
+	for w.holds && w.owed < wire.MessageWindow {
+		piece := w.held[:min(len(w.held), wire.MessagePart)]
+		w.held = w.held[len(piece):]
+		kind := w.kind
+		if w.holds = len(w.held) > 0; w.holds {
+			kind |= wire.MessageMore
+		}
+		w.say(wire.Message{Kind: kind, Data: piece})
+		w.kind = wire.MessageRest
+	}
+	if !w.holds {
+		w.held = nil
+	}
+}
+
+// say tells the worker something, at the latest at the end of the round.
+func (w *webSocket) say(m wire.Message) {
+	w.owed += m.Cost()
+	s := &w.mem.loop.service
+	if !s.f.pool.Say(s.req, m) {
+		return
+	}
+	h := w.shard
+	if h.gathered++; h.gathered == enough {
+		h.flush()
+	}
+}
+
+// quickInflate is how long a message may become that is inflated on the loop, in bytes: a longer one would hold up the others.
+const quickInflate = 256 << 10
+
+func (w *webSocket) inflate(kind wire.MessageKind, r *websocket.Received) {
+	limit := w.in.Max
+	b, err := websocket.Inflate(r.Payload, min(limit, quickInflate))
+	if !websocket.TooLarge(err) || limit <= quickInflate {
+		w.inflated(kind, b, err)
+		return
+	}
+	w.waits = true
+	packed := append([]byte(nil), r.Payload...)
+	w.conn.server.wg.Go(func() {
+		b, err := websocket.Inflate(packed, limit)
+		_ = w.shard.loop.Post(func() { w.inflatedElsewhere(kind, b, err) }) // as above
+	})
+}
+
+func (w *webSocket) inflated(kind wire.MessageKind, b []byte, err error) {
+	if err != nil {
+		w.breach(err)
+		return
+	}
+	w.deliver(kind, b, true)
+}
+
+func (w *webSocket) inflatedElsewhere(kind wire.MessageKind, b []byte, err error) {
+	w.waits = false
+	if c := w.conn; c != nil && !w.bye {
+		defer c.guard()
+		w.inflated(kind, b, err)
+	}
+	w.resume()
+}
