@@ -1,8 +1,13 @@
 """Requests of the asgi class that end with their first step share a task and nothing else; those that wait do not."""
 
+import asyncio
 import sys
 import time
+import unittest
 
+from kirin_worker.asgi_spare import Spare as SpareTask
+from kirin_worker.asgi_spare import possible
+from kirin_worker.journal import REQUEST
 from tests.case import ServedCase, WorkerCase
 
 SHARED = sys.version_info >= (3, 11) and sys.implementation.name == "cpython"
@@ -84,6 +89,32 @@ class SpareByDefault(Spare):
     """With uvloop where that is installed."""
 
     options = ("--class=asgi",)
+
+
+class Noted(unittest.TestCase):
+    """With the journal, a request is noted in the context; when it is over that counts for nothing."""
+
+    def setUp(self):
+        self.loop = asyncio.new_event_loop()
+        self.addCleanup(self.loop.close)
+
+    def test_possible(self):
+        self.assertEqual(possible(self.loop), SHARED)
+        self.loop.set_task_factory(lambda loop, coro, **more: asyncio.Task(coro, loop=loop, **more))
+        self.assertFalse(possible(self.loop))       # the application wants to make its tasks itself
+
+    def test_note(self):
+        async def request(*notes):
+            for note in notes:
+                REQUEST.set(note)
+
+        if SHARED:
+            spare = SpareTask(self.loop, lambda: REQUEST.set(None))
+            for notes, clean in (({}, None), True), (({},), False):
+                self.assertTrue(spare.step(request(*notes)))
+                self.assertEqual(spare.clean(), clean, notes)
+            spare.drop()
+            self.loop.run_until_complete(spare.task)
 
 
 class Broken(WorkerCase):
