@@ -4,7 +4,8 @@ import sidelog
 
 PAGE = b"""<!doctype html><meta charset="utf-8"><title>page</title><script>
 const long = "na\\u00efve \\u{1f984} ".repeat(20000), seen = [];
-const socket = new WebSocket("ws://" + location.host + "/socket", ["chat", "other"]);
+const base = location.origin.replace(/^http/, "ws");
+const socket = new WebSocket(base + "/socket", ["chat", "other"]);
 socket.binaryType = "arraybuffer";
 const say = (text) => fetch("/said?" + encodeURIComponent(text));
 socket.onopen = () => { socket.send("short"); socket.send(long); socket.send(new Uint8Array(70000).fill(7)); };
@@ -16,7 +17,7 @@ socket.onmessage = (event) => {
 socket.onclose = (event) =>
     say([socket.protocol, socket.extensions.split(";")[0], seen, event.code, event.wasClean].join(" "));
 socket.onerror = () => say("error");
-const refused = new WebSocket("ws://" + location.host + "/refused");
+const refused = new WebSocket(base + "/refused");
 refused.onclose = (event) => say("refused " + event.code);
 </script>"""
 
@@ -28,7 +29,7 @@ async def socket(scope, receive, send):
     while message["type"] == "websocket.receive":
         await send(dict(message, type="websocket.send"))
         message = await receive()
-    sidelog.note("closed", message["code"], message["reason"])
+    sidelog.note("closed", message["code"], message["reason"], scope["scheme"], scope["http_version"])
 
 
 async def answer(send, status, body):
