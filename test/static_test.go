@@ -64,7 +64,7 @@ func TestStaticMissing(t *testing.T) {
 	if code := s.ExitCode(); code != 2 {
 		t.Errorf("exit status %d", code)
 	}
-	s.Err.Wait(t, `/no/such/dir: no such file or directory`)
+	s.Err.Wait(t, `/no/such/dir: no such file or directory: make it, or name another`)
 }
 
 // TestInternalFiles: Django and Flask name files, which the front sends.

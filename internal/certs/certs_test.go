@@ -32,7 +32,7 @@ func TestMistakes(t *testing.T) {
 	}
 	secret := string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")}))
 	for want, o := range map[string]Options{
-		"does not fit keyfile":                      {Pairs: []Pair{{cert, otherKey}}},
+		"; name the key that it was issued for":     {Pairs: []Pair{{cert, otherKey}}},
 		"certfile /none cannot be read: no such":    {Pairs: []Pair{{"/none", key}}},
 		"keyfile /none cannot be read: no such":     {Pairs: []Pair{{cert, "/none"}}},
 		"is not in PEM form: there is no BEGIN CER": {Pairs: []Pair{{file("text", "hello"), key}}},

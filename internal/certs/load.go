@@ -87,7 +87,7 @@ func (o *Options) pair(p Pair, now time.Time) (*tls.Certificate, []string, error
 		return nil, nil, err
 	}
 	if !fits(chain[0], key) {
-		return nil, nil, fmt.Errorf("certfile %s does not fit %s %s: they are not of one pair", p.Cert, what, keyPath)
+		return nil, nil, fmt.Errorf("certfile %s does not fit %s %s: they are not of one pair; name the key that it was issued for", p.Cert, what, keyPath)
 	}
 	cert := &tls.Certificate{PrivateKey: key, Leaf: chain[0]}
 	for _, c := range chain {

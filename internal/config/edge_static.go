@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -48,7 +50,10 @@ func (m *merge) mounts(c *Config, name string) (mounts []static.Mount, err error
 // readableDir says what is wrong with a directory, empty when nothing is.
 func readableDir(dir string) string {
 	f, err := os.Open(dir)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("%s: %v: make it, or name another", dir, plainCause(err))
+	case err != nil:
 		return fmt.Sprintf("%s: %v", dir, plainCause(err))
 	}
 	defer f.Close()

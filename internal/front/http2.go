@@ -42,7 +42,8 @@ func (c *conn) likePreface(begin []byte) (like, whole bool) {
 		return false, false
 	}
 	n := min(len(begin), len(preface))
-	return string(begin[:n]) == preface[:n], n == len(preface)
+	like = string(begin[:n]) == preface[:n]
+	return like, like && n == len(preface)
 }
 
 // serveHTTP2 serves a connection until it ends, from what was read already on.

@@ -179,7 +179,8 @@ func testHTTP2Refused(t *testing.T, s setup) {
 				*f = append(*f, fmt.Sprintf("x%d", i), strings.Repeat("a", 900))
 			}
 		},
-		"400 ": func(f *[]string) { (*f)[5] = "/%zz" },
+		"431  ": func(f *[]string) { *f = append(*f, "x", strings.Repeat("a", 5000)) }, // one string that is longer than all may be
+		"400 ":  func(f *[]string) { (*f)[5] = "/%zz" },
 	} {
 		fields := []string{":method", "GET", ":scheme", "http", ":path", "/", ":authority", "test"}
 		change(&fields)
@@ -189,6 +190,26 @@ func testHTTP2Refused(t *testing.T, s setup) {
 		if want != "200" {
 			r.logged("WARN", "Invalid request from ip=127.0.0.1")
 		}
+	}
+}
+
+// TestHTTP2LikePreface: where HTTP/2 is taken without TLS, a request of HTTP/1.1 that begins with the same letters is one of HTTP/1.1.
+func TestHTTP2LikePreface(t *testing.T) { eachMultiplexed(t, testHTTP2LikePreface) }
+
+func testHTTP2LikePreface(t *testing.T, s setup) {
+	s.serve = hello
+	r := start(t, s)
+	for _, method := range []string{"POST", "PUT", "PATCH", "PRI", "PROPFIND"} {
+		r.dial().send(method + " /quite/a/long/path HTTP/1.1\r\nHost: test\r\n\r\n").wantStatus(method)
+		c := r.dial().send(method[:2])
+		c.send(method[2:] + " / HTTP/1.1\r\nHost: test\r\n\r\n").wantStatus(method)
+	}
+}
+
+func (c *client) wantStatus(method string) {
+	c.t.Helper()
+	if a := c.answer(method); a.StatusCode != 200 {
+		c.t.Errorf("%s: answered %d", method, a.StatusCode)
 	}
 }
 

@@ -72,7 +72,7 @@ func New(nc net.Conn, r io.Reader, o Options) *Conn {
 	c.drained = sync.NewCond(&c.mu)
 	c.henc = hpack.NewEncoder(&c.hbuf)
 	c.hdec = hpack.NewDecoder(tableSize, c.block.emit)
-	c.hdec.SetMaxStringLength(o.HeaderList)
+	c.hdec.SetMaxStringLength(2 * o.HeaderList) // so that one that is a little too long is answered; what comes of it is bounded
 	c.block.limit = o.HeaderList
 	c.br = bufio.NewReaderSize(r, 4<<10)
 	c.fr = http2.NewFramer(nil, c.br)
