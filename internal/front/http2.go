@@ -168,6 +168,8 @@ func (m *http2Memory) begin(c *conn, st *http2.Stream) (why string, status int) 
 	length := st.Length
 	if st.Whole() {
 		length = max(length, 0)
+	} else if st.Method == "CONNECT" && st.Protocol == "" {
+		length = 0 // what follows is no content (RFC 9113 §8.5), and has no end
 	}
 	m.x = Exchange{
 		Method: h.Method, Target: h.Target, Proto: protoHTTP2, Host: h.Host, Fields: h.Fields, Length: length, Body: st,

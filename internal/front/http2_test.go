@@ -206,6 +206,14 @@ func testHTTP2LikePreface(t *testing.T, s setup) {
 	}
 }
 
+// TestHTTP2Connect: who asks for a tunnel is answered before anything goes through it.
+func TestHTTP2Connect(t *testing.T) {
+	r := start(t, setup{path: secured, serve: hello})
+	f := r.frames()
+	id := f.begin(false, ":method", "CONNECT", ":authority", "test:443")
+	f.until("an answer", isEnd(id))
+}
+
 func (c *client) wantStatus(method string) {
 	c.t.Helper()
 	if a := c.answer(method); a.StatusCode != 200 {
