@@ -54,6 +54,7 @@ type conn struct {
 
 	greets   bool              // a header of the PROXY protocol may come first
 	preamble *proxies.Preamble // what it has said
+	stated   *stated           // what a peer says that speaks uwsgi
 
 	raw  syscall.RawConn // nil: a read needs memory before it waits
 	read func(fd uintptr) (done bool)
@@ -182,6 +183,9 @@ func (c *conn) parseHead() (n int, err error) {
 			return 0, err
 		}
 	}
+	if c.server.uwsgi() {
+		return c.parseUWSGI()
+	}
 	if like, whole := c.likePreface(m.buf[m.start:m.end]); whole {
 		return 0, errPreface
 	} else if like {
@@ -307,9 +311,10 @@ func (m *memory) begin(c *conn, began time.Time) {
 	c.used = true
 	m.x = Exchange{
 		Method: h.Method, Target: h.Target, Proto: h.Proto(), Host: h.Host, Fields: h.Fields, Length: h.Length, Upgrade: h.Upgrade,
-		Context: c.ctx, Peer: c.peer, Local: c.local, Preamble: c.preamble, TLS: c.client, Began: began,
+		Context: c.ctx, Peer: c.peer, Local: c.local, Preamble: c.preamble, stated: c.stated, TLS: c.client, Began: began,
 	}
 	x := &m.x
+	x.restate()
 	m.upload.expect(c, h.Length, h.Expect100)
 	x.Body = &m.upload
 	m.writer.reset(c)

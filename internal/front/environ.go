@@ -28,6 +28,7 @@ func (o *Options) appendEnviron(b []byte, x *Exchange, length int64) []byte {
 		b = append(b, x.TLS.environ...)
 	}
 	b = appendPreamble(appendAddresses(b, x), x.Preamble)
+	b = appendStated(b, x.stated)
 	if length >= 0 {
 		b = wire.AppendStr(b, "CONTENT_LENGTH")
 		var digits [20]byte
@@ -118,7 +119,7 @@ func appendAddresses(b []byte, x *Exchange) []byte {
 	if port := x.client().Port(); port != 0 || x.Peer.IsValid() && !x.Client.IsValid() { // a proxy may not have said it
 		b = pair(b, "REMOTE_PORT", strconv.Itoa(int(port)))
 	}
-	if x.Local.IsValid() && x.told == 0 {
+	if x.Local.IsValid() && x.told == 0 && x.stated == nil {
 		b = pair(b, "SERVER_NAME", x.Local.Addr().Unmap().String())
 		return pair(b, "SERVER_PORT", strconv.Itoa(int(x.Local.Port())))
 	}

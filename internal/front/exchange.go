@@ -50,8 +50,9 @@ type Exchange struct {
 	Pid      int // of the worker, 0 when none answered
 	Worker   int // its number, 0 likewise
 
-	told      Told   // what a trusted proxy has said of the address that the client has used
-	prefix    string // below which a trusted proxy has the application: SCRIPT_NAME begins with it, and the target does not
+	stated    *stated // by a peer that speaks uwsgi; nil: it speaks HTTP
+	told      Told    // what a trusted proxy has said of the address that the client has used
+	prefix    string  // below which a trusted proxy has the application: SCRIPT_NAME begins with it, and the target does not
 	located   located
 	handshake *websocket.Handshake // of a request for a WebSocket that goes to an ASGI worker
 	options   *Options             // that it is served under

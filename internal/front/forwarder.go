@@ -94,6 +94,9 @@ func respelt(name string) string {
 
 // scriptName is where the application is mounted for this request: where a trusted proxy says, else where the server was told.
 func (o *Options) scriptName(x *Exchange) string {
+	if x.stated != nil && x.stated.Script() != "" {
+		return mountPoint(x.stated.Script())
+	}
 	const name = "SCRIPT_NAME"
 	for i := range x.Fields {
 		if f := &x.Fields[i]; len(f.Name) == len(name) && equalFold(f.Name, name) && o.forwards(x, name) {

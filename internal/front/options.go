@@ -31,6 +31,10 @@ type Options struct {
 	ProxyAllow    []netip.Prefix   // proxy_allow_ips: who may send one
 	ProxyAllowAll bool             // proxy_allow_ips = "*"
 
+	UWSGI         bool           // protocol: connections speak uwsgi in place of HTTP
+	UWSGIAllow    []netip.Prefix // uwsgi_allow_ips: who may
+	UWSGIAllowAll bool           // uwsgi_allow_ips = "*"
+
 	ProxyFields Told // fields of trusted proxies that say who the client is and what it has asked for
 	ProxyHops   int  // how many proxies write them; 0: as many as Trusted has, from the nearest on
 

@@ -11,6 +11,9 @@ func (o *Options) scheme(x *Exchange) (scheme string, ok bool) {
 	if x.TLS != nil {
 		scheme = "https"
 	}
+	if x.stated != nil {
+		scheme = x.stated.Scheme()
+	}
 	if len(o.SchemeHead) == 0 || !o.trusted(x) {
 		return scheme, true
 	}

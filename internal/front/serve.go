@@ -357,7 +357,7 @@ func (s *service) interim(r *wire.Response) {
 		s.log().Error(fmt.Sprintf("an interim response is not valid: status %.20q, %v", r.Status, err))
 		return
 	}
-	if s.x.Proto != "HTTP/1.0" {
+	if s.x.Proto != "HTTP/1.0" && s.x.stated == nil {
 		s.w.Interim(h.status, h.fields)
 	}
 }

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -37,6 +38,9 @@ func ToldNames() map[string]Told {
 func (o *Options) resolve(x *Exchange) (why string) {
 	if p := x.Preamble; p != nil {
 		x.Client = p.Source
+	}
+	if x.stated != nil {
+		x.Client = cmp.Or(x.stated.Client(), x.Client)
 	}
 	switch {
 	case o.ProxyFields == 0 || !o.trusted(x):
