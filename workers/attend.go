@@ -140,6 +140,7 @@ func (p *Pool) welcome(l *link) (*link, error) {
 	}
 	l.worker = newWorker(l.hello.Slots, l)
 	p.links[m] = l
+	p.started++
 	now := time.Now()
 	p.r.hello(m, now)
 	if m.surplus {

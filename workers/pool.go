@@ -76,6 +76,7 @@ type Pool struct {
 	generations int  // rolls that have begun
 	requests    uint64
 	failures    uint64
+	started     uint64
 
 	iface    atomic.Pointer[string] // of the worker that became ready last
 	upgrades atomic.Bool            // and whether it takes requests that are wire.Raw

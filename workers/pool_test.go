@@ -27,7 +27,7 @@ func TestStartAndServe(t *testing.T) {
 		t.Errorf("answered by pid %d, want %d", r.Pid(), ws[0].pid)
 	}
 	want := Status{
-		Wanted: 1, Ready: 1, Requests: 1,
+		Wanted: 1, Ready: 1, Requests: 1, Started: 1,
 		Workers: []WorkerStatus{{Number: 1, Pid: ws[0].pid, State: "ready", Slots: 1, Requests: 1}},
 	}
 	if got := p.Status(); fmt.Sprint(got) != fmt.Sprint(want) {

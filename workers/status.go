@@ -12,6 +12,7 @@ type Status struct {
 	Busy     int            `json:"busy"`   // requests that workers have
 	Requests uint64         `json:"requests"`
 	Failures uint64         `json:"failures"` // requests that no worker answered
+	Started  uint64         `json:"started"`  // workers that have come up, those that have gone since too
 	Trouble  string         `json:"trouble"`  // why no worker comes up in place of one that is gone, empty when they do
 	Workers  []WorkerStatus `json:"workers"`
 }
@@ -30,7 +31,7 @@ type WorkerStatus struct {
 func (p *Pool) Status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := Status{Wanted: p.r.want, Queued: p.d.queue.length, Requests: p.requests, Failures: p.failures}
+	s := Status{Wanted: p.r.want, Queued: p.d.queue.length, Requests: p.requests, Failures: p.failures, Started: p.started}
 	if p.r.failures > 0 && p.bootErr != nil {
 		s.Trouble = p.bootErr.Error()
 	}

@@ -23,16 +23,18 @@ import (
 const reloadLong = `Take in new code, and what has changed in the application's file: workers are replaced one by one, and no request is
 lost. It ends when that is over. When the new code does not load, it says why and fails, and the old workers serve on.
 
-An application that does not run because nobody uses it has nothing to replace: its next start takes everything in.`
+An application that does not run because nobody uses it has nothing to replace: its next start takes everything in.
+
+With --control-socket it is for a server of kirin run that was given the same path, in place of NAME.`
 
 func newReload() *cobra.Command {
-	certificates := false
+	certificates, path := false, ""
 	cmd := &cobra.Command{
 		Use:     "reload NAME",
 		Short:   "Replace the workers of an application one by one (what systemctl reload runs)",
 		Long:    reloadLong,
 		Example: "  kirin reload shop",
-		Args:    oneName, ValidArgsFunction: completeApps,
+		Args:    func(cmd *cobra.Command, args []string) error { return oneNameOr(path, cmd, args) }, ValidArgsFunction: completeApps,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := cmd.OutOrStdout()
 			if f, ok := out.(*os.File); ok && logs.ToJournal(f) {
@@ -42,10 +44,15 @@ func newReload() *cobra.Command {
 			if certificates {
 				do = "certificates"
 			}
+			if path != "" {
+				_, err := steerAt(cmd.Context(), path, order{Do: do}, out)
+				return err
+			}
 			return reloadApp(cmd.Context(), args[0], do, out)
 		},
 	}
 	cmd.Flags().BoolVar(&certificates, "certificates", false, "read certificates and keys again, and nothing else: for the hook of a renewal")
+	takeControlSocket(cmd, &path)
 	return cmd
 }
 
@@ -184,15 +191,20 @@ func denied(what string) error {
 
 // steer sends an order to an application's front and prints what it says meanwhile.
 func steer(ctx context.Context, app string, o order, out io.Writer) (answer, error) {
-	a, err := ask(ctx, controlPath(app), o, func(a answer) { fmt.Fprintln(out, a.Log) })
+	return steerOr(ctx, controlPath(app), o, out, denied("the front of "+app+" cannot be reached"), &exitError{
+		code: exitFailure, err: fmt.Errorf("no front of %s runs", app),
+		hint: fmt.Sprintf("systemctl start kirin@%s.service, or see systemctl status kirin@%[1]s", app),
+	})
+}
+
+// steerOr is steer by a path, with the errors of who may not, and of a server that is not there.
+func steerOr(ctx context.Context, path string, o order, out io.Writer, barred, absent error) (answer, error) {
+	a, err := ask(ctx, path, o, func(a answer) { fmt.Fprintln(out, a.Log) })
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
-		return a, &exitError{
-			code: exitFailure, err: fmt.Errorf("no front of %s runs", app),
-			hint: fmt.Sprintf("systemctl start kirin@%s.service, or see systemctl status kirin@%[1]s", app),
-		}
+		return a, absent
 	case errors.Is(err, fs.ErrPermission):
-		return a, denied("the front of " + app + " cannot be reached")
+		return a, barred
 	case err != nil:
 		return a, err
 	case a.Error != "":

@@ -19,31 +19,45 @@ import (
 const scaleLong = `Change the number of workers of an application: a drop-in of its file has it, systemd reads it, and the front starts
 or drains workers while requests go on. When the application does not run, its next start has the number.
 
-It lasts until the next boot; with --persistent, for good.`
+It lasts until the next boot; with --persistent, for good.
+
+With --control-socket it is for a server of kirin run that was given the same path, in place of NAME, and lasts until its next reload.`
 
 func newScale() *cobra.Command {
 	var persistent bool
+	var path string
 	cmd := &cobra.Command{
 		Use:     "scale NAME WORKERS",
 		Short:   "Change the number of workers of an application",
 		Long:    scaleLong,
 		Example: "  kirin scale shop 6\n  kirin scale --persistent shop 6",
 		Args: func(_ *cobra.Command, args []string) error {
+			if path != "" && len(args) == 1 {
+				return nil
+			}
+			if path != "" {
+				return usageError("kirin scale --control-socket PATH WORKERS", "kirin scale --control-socket takes a number of workers, and no name")
+			}
 			if len(args) != 2 {
 				return usageError("kirin scale NAME WORKERS, such as kirin scale shop 4", "kirin scale takes the name of an application and a number of workers")
 			}
 			return checkName(args[0])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := strconv.Atoi(args[1])
+			last := args[len(args)-1]
+			n, err := strconv.Atoi(last)
 			if err != nil || n < 1 || n > units.MaxWorkers {
-				return usageError("kirin scale "+args[0]+" 4", "%q is not a number of workers from 1 to %d", args[1], units.MaxWorkers)
+				return usageError("kirin scale shop 4", "%q is not a number of workers from 1 to %d", last, units.MaxWorkers)
+			}
+			if path != "" {
+				return scaleAt(cmd.Context(), path, n, cmd.OutOrStdout())
 			}
 			return scaleApp(cmd.Context(), args[0], n, persistent, cmd.OutOrStdout())
 		},
 	}
 	cmd.ValidArgsFunction = completeApps
 	cmd.Flags().BoolVar(&persistent, "persistent", false, "keep it after the next boot")
+	takeControlSocket(cmd, &path)
 	return cmd
 }
 

@@ -26,16 +26,22 @@ type appStatus struct {
 }
 
 const statusLong = `Show the units of an application, or of all: their states, processes, memory and CPU as systemd has them, and, to root, the
-requests that the front and each worker have.`
+requests that the front and each worker have.
+
+With --control-socket it shows a server of kirin run that was given the same path.`
 
 func newStatus() *cobra.Command {
 	var asJSON bool
+	var path string
 	cmd := &cobra.Command{
 		Use:     "status [NAME]",
 		Short:   "Show the front and the workers of an application, or of all",
 		Long:    statusLong,
 		Example: "  kirin status\n  kirin status shop\n  kirin status --json | jq '.[].front.pool.queued'",
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
+			if path != "" {
+				return noName(cmd, args)
+			}
 			if len(args) > 1 {
 				return usageError("see kirin status --help", "kirin status takes the name of one application, or none")
 			}
@@ -45,6 +51,9 @@ func newStatus() *cobra.Command {
 			return checkName(args[0])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if path != "" {
+				return statusAt(cmd.Context(), path, asJSON, cmd.OutOrStdout())
+			}
 			all, err := statusOf(cmd.Context(), args)
 			if err != nil {
 				return err
@@ -57,6 +66,7 @@ func newStatus() *cobra.Command {
 	}
 	cmd.ValidArgsFunction = completeApps
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: a list of applications")
+	takeControlSocket(cmd, &path)
 	return cmd
 }
 
@@ -179,10 +189,7 @@ func (s appStatus) write(w *strings.Builder) {
 func (s appStatus) headline() string {
 	switch {
 	case s.Front != nil:
-		p := s.Front.Pool
-		return fmt.Sprintf("%s, %d requests running, %d queued, %.0f/s, p95 %v, %d requests, %d not answered by a worker",
-			readiness(p), p.Busy, p.Queued, s.Front.PerSecond,
-			time.Duration(s.Front.P95*float64(time.Second)).Round(100*time.Microsecond), p.Requests, p.Failures)
+		return s.Front.headline()
 	case s.Error != "" && s.hint != "":
 		return fmt.Sprintf("%s, but %s: %s", s.State, s.Error, s.hint)
 	case s.Error != "":

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +18,7 @@ import (
 )
 
 // The control socket of a front: one JSON object a line. A client sends one order; the answer is any number of lines with log, and
-// last one with done or error.
+// last one with done or error. Who begins otherwise speaks as Gunicorn's gunicornc does: see control_gunicorn.go.
 type (
 	order struct {
 		Do      string `json:"do"` // status, reload, scale, handover
@@ -49,14 +50,24 @@ func controlPath(app string) string { return "/run/kirin/" + app + "/control" }
 // control serves orders.
 type control struct {
 	listener *net.UnixListener
-	handle   func(context.Context, order, func(answer)) answer
-	wg       sync.WaitGroup
+	handlers
+	file os.FileInfo // of the socket, to be removed at the end as long as it is this one; nil: it stays
+	wg   sync.WaitGroup
 }
 
-// openControl listens at path, in whose directory nobody else may write. A predecessor's socket is replaced in one step, and stays when
-// we close: the path may be our successor's by then.
-func openControl(path string, handle func(context.Context, order, func(answer)) answer) (*control, error) {
-	fresh := path + ".new"
+// handlers carry out what comes by a control socket.
+type handlers struct {
+	order   func(context.Context, order, func(answer)) answer
+	command func(command string) (data any, err error) // of gunicornc
+}
+
+// freshControl is what is behind a control socket's name until it is ready.
+const freshControl = ".new"
+
+// openControl listens at path. A predecessor's socket is replaced in one step, and stays when we close: the path may be our successor's by
+// then.
+func openControl(path string, mode os.FileMode, h handlers) (*control, error) {
+	fresh := path + freshControl
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
@@ -65,11 +76,11 @@ func openControl(path string, handle func(context.Context, order, func(answer)) 
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	l.SetUnlinkOnClose(false)
-	if err := errors.Join(os.Chmod(fresh, 0o600), os.Rename(fresh, path)); err != nil {
+	if err := errors.Join(os.Chmod(fresh, mode), os.Rename(fresh, path)); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	return &control{listener: l, handle: handle}, nil
+	return &control{listener: l, handlers: h}, nil
 }
 
 // serve accepts until close.
@@ -89,9 +100,14 @@ const maxOrder = 4 << 20
 func (c *control) converse(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	in := bufio.NewReader(conn)
+	if first, err := in.Peek(1); err == nil && first[0] == 0 { // the length of a frame: no line of JSON begins so
+		converseFrames(in, conn, c.command)
+		return
+	}
 	out := json.NewEncoder(conn)
 	var o order
-	line, err := bufio.NewReader(io.LimitReader(conn, maxOrder)).ReadBytes('\n')
+	line, err := bufio.NewReader(io.LimitReader(in, maxOrder)).ReadBytes('\n')
 	if err == nil {
 		err = json.Unmarshal(line, &o)
 	}
@@ -99,12 +115,18 @@ func (c *control) converse(ctx context.Context, conn net.Conn) {
 		_ = out.Encode(answer{Error: "an order is one JSON object on one line"}) // who does not listen need not know
 		return
 	}
-	last := c.handle(ctx, o, func(a answer) { _ = out.Encode(a) })
+	last := c.order(ctx, o, func(a answer) { _ = out.Encode(a) })
 	last.Done = last.Error == ""
 	_ = out.Encode(last)
 }
 
 func (c *control) close() {
+	if at := c.listener.Addr().String(); c.file != nil {
+		at = strings.TrimSuffix(at, freshControl)
+		if now, err := os.Lstat(at); err == nil && os.SameFile(c.file, now) {
+			os.Remove(at)
+		}
+	}
 	c.listener.Close()
 	c.wg.Wait()
 }

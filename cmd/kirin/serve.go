@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 type server struct {
 	newCrew  func(*server) (crew, error)
 	app      string   // the name under systemd, empty for kirin run
-	control  *control // nil for kirin run
+	control  *control // nil: nobody may give orders
 	changes  unitChanges
 	load     func(context.Context) (*config.Config, error)
 	log      *slog.Logger
@@ -35,6 +36,7 @@ type server struct {
 	crew     crew
 	current  io.Closer // what the crew's launcher uses
 	stats    stats
+	began    time.Time
 	life     context.Context // ends with the server
 	end      context.CancelFunc
 	loops    *front.Loops // which have the clients and the workers
@@ -47,7 +49,8 @@ type server struct {
 	pidfile  *pidfile
 	hooks    *hookHost // nil: no hook is the server's
 	reloads  chan reloadOrder
-	serving  func() // tells that we serve; nil: nobody is to be told
+	reloaded atomic.Int64 // how often
+	serving  func()       // tells that we serve; nil: nobody is to be told
 	wg       sync.WaitGroup
 	voice    context.Context // ends with life, or when a successor is to be heard
 	silence  context.CancelFunc
@@ -78,7 +81,7 @@ func serve(ctx context.Context, load func(context.Context) (*config.Config, erro
 }
 
 func newServer(cfg *config.Config, newCrew func(*server) (crew, error)) *server {
-	s := &server{cfg: cfg, newCrew: newCrew, reloads: make(chan reloadOrder, 1)}
+	s := &server{cfg: cfg, newCrew: newCrew, began: time.Now(), reloads: make(chan reloadOrder, 1)}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.voice, s.silence = context.WithCancel(s.life)
 	return s
@@ -213,7 +216,7 @@ func (s *server) open(_ context.Context, cfg *config.Config) error {
 	if err := s.pidfile.write(); err != nil {
 		return err
 	}
-	if err := s.openControl(); err != nil {
+	if err := s.openControl(cfg); err != nil {
 		return err
 	}
 	s.accept(s.sockets.all(), cfg)
@@ -233,6 +236,9 @@ func (s *server) accept(sockets []activation.Socket, cfg *config.Config) {
 	for _, socket := range sockets {
 		secure := s.certs != nil && speaksTLS(cfg, socket)
 		at := describeSocket(socket, secure)
+		if cfg.Edge.UWSGI {
+			at = strings.NewReplacer("http://", "uwsgi://", "https://", "suwsgi://").Replace(at)
+		}
 		s.log.Info("Listening at: " + at)
 		s.wg.Go(func() {
 			if err := s.serveSocket(socket.Listener, secure); err != nil {

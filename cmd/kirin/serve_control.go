@@ -4,25 +4,70 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/kirin-server/kirin/internal/config"
 )
 
-// openControl listens for orders, where there is a place for that.
-func (s *server) openControl() (err error) {
+// openControl listens for orders, where there is a place for that: always under systemd, and where control_socket says without it.
+func (s *server) openControl(cfg *config.Config) (err error) {
+	path, mode := controlPath(s.app), os.FileMode(0o600)
 	if s.app == "" {
+		if cfg.Control.Path == "" {
+			return nil
+		}
+		path, mode = cfg.Control.Path, os.FileMode(cfg.Control.Mode)
+		if err := placeForControl(path, s.handover.Predecessor() != 0); err != nil {
+			return err
+		}
+	}
+	name := journalName(s.app, cfg)
+	s.control, err = openControl(path, mode, handlers{
+		order:   func(ctx context.Context, o order, tell func(answer)) answer { return s.obey(ctx, name, o, tell) },
+		command: s.command,
+	})
+	if err != nil {
+		return err
+	}
+	if s.app == "" {
+		s.control.file, _ = os.Lstat(path) // that is removed at the end
+		s.log.Info("Control socket listening at " + path)
+	}
+	s.wg.Go(func() { s.control.serve(s.life) })
+	return nil
+}
+
+// placeForControl makes the folder of a control socket, and refuses a path that something else has. A predecessor may have it: it is
+// handing over.
+func placeForControl(path string, predecessor bool) error {
+	refuse := func(err error) error {
+		return &exitError{code: exitFailure, err: fmt.Errorf("control socket: %w", err), hint: "give --control-socket another path, or --no-control-socket"}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return refuse(err)
+	}
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || predecessor {
 		return nil
 	}
-	s.control, err = openControl(controlPath(s.app), func(ctx context.Context, o order, tell func(answer)) answer {
-		return s.obey(ctx, s.app, o, tell)
-	})
-	if err == nil {
-		s.wg.Go(func() { s.control.serve(s.life) })
+	if err != nil {
+		return refuse(err)
 	}
-	return err
+	if info.Mode().Type() != fs.ModeSocket {
+		return refuse(fmt.Errorf("%s is there, and no socket", path))
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return refuse(fmt.Errorf("another server listens at %s", path))
+	}
+	return nil
 }
 
 // obey carries out an order that came by the control socket.
@@ -42,10 +87,7 @@ func (s *server) obey(ctx context.Context, app string, o order, tell func(answer
 		if o.Workers < 1 {
 			return answer{Error: "the number of workers is at least 1"}
 		}
-		s.log.Info(fmt.Sprintf("%d workers wanted", o.Workers))
-		s.pool.Scale(o.Workers, s.maxNumber(o.Workers, s.config().Surge))
-		s.tellStatus()
-		return answer{}
+		return s.obeyScale(o.Workers)
 	case "handover":
 		return s.obeyHandOver(ctx, tell)
 	}
@@ -55,6 +97,17 @@ func (s *server) obey(ctx context.Context, app string, o order, tell func(answer
 func (s *server) live(app string) *liveStatus {
 	perSec, p95 := s.stats.rates(time.Now())
 	return &liveStatus{App: app, Pid: os.Getpid(), PerSecond: perSec, P95: p95.Seconds(), Pool: s.pool.Status()}
+}
+
+func (s *server) obeyScale(n int) answer {
+	if s.app == "" && s.isReloading() { // which would undo it
+		return answer{Error: "a reload is under way: try again when it is over"}
+	}
+	s.log.Info(fmt.Sprintf("%d workers wanted", n))
+	s.workersChanged(n, s.pool.Status().Wanted)
+	s.pool.Scale(n, s.maxNumber(n, s.config().Surge))
+	s.tellStatus()
+	return answer{}
 }
 
 // obeyReload reloads and passes on meanwhile what is logged.

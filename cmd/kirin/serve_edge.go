@@ -13,6 +13,7 @@ import (
 func edgeOptions(o *front.Options, e *config.Edge) (err error) {
 	o.Proxy = proxyVersions(e.ProxyProtocol)
 	o.ProxyAllow, o.ProxyAllowAll = e.ProxyAllow, e.ProxyAllowAll
+	o.UWSGI, o.UWSGIAllow, o.UWSGIAllowAll = e.UWSGI, e.UWSGIAllow, e.UWSGIAllowAll
 	o.ProxyFields, o.ProxyHops = e.ProxyFields, e.ProxyHops
 	o.HealthPath, o.HealthLogged, o.IDHeader = e.HealthPath, e.HealthLog, e.RequestIDHeader
 	if len(e.Compress) > 0 {

@@ -65,6 +65,10 @@ func (s *server) takeIn(ctx context.Context) error {
 	s.front.Configure(o)
 	s.accept(added, cfg)
 	s.sockets.dropOld()
+	if cfg.Control != s.config().Control {
+		s.log.Warn("control_socket has changed, which the next start takes in (or SIGUSR2)")
+	}
+	s.reloaded.Add(1)
 	s.mu.Lock()
 	s.cfg = cfg
 	s.mu.Unlock()

@@ -42,6 +42,10 @@ var elsewhere = map[string][2]string{
 	"verbose":      {"this is for the command line", "use kirin units NAME"},
 	"reuse_port":   {"the socket is systemd's", "write ReusePort=yes in the section [Socket]"},
 	"daemon":       {"systemd keeps the process", "remove it"},
+
+	"control_socket":         {"it is always /run/kirin/NAME/control, for root", "remove it: kirin status, reload and scale NAME find it"},
+	"control_socket_mode":    {"the control socket is root's", "remove it"},
+	"control_socket_disable": {"systemctl reload needs the control socket", "remove it"},
 }
 
 func lookupAppKey(key string) (*Setting, bool) {

@@ -51,6 +51,7 @@ type Config struct {
 	Umask      int
 	UmaskSet   bool   // Umask was asked for; otherwise it is better left as it is
 	PIDFile    string // empty: none
+	Control    Control
 	ProcName   string // empty: the application's own
 
 	AccessLog       string // a path, "-" for standard output, [Journal], or empty: none

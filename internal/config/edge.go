@@ -17,6 +17,9 @@ type Edge struct {
 	ProxyProtocol string // off, v1, v2 or auto
 	ProxyAllow    []netip.Prefix
 	ProxyAllowAll bool
+	UWSGI         bool // connections speak uwsgi
+	UWSGIAllow    []netip.Prefix
+	UWSGIAllowAll bool
 	ProxyFields   front.Told // proxy_headers
 	ProxyHops     int        // 0: by ForwardedAllow
 
@@ -36,6 +39,8 @@ func (m *merge) edge(c *Config) error {
 	e := &c.Edge
 	e.ProxyProtocol = m.text("proxy_protocol")
 	e.ProxyAllow, e.ProxyAllowAll = m.peers("proxy_allow_ips")
+	e.UWSGI = m.text("protocol") == "uwsgi"
+	e.UWSGIAllow, e.UWSGIAllowAll = m.peers("uwsgi_allow_ips")
 	for _, name := range m.list("proxy_headers") {
 		e.ProxyFields |= front.ToldNames()[strings.ToLower(name)]
 	}

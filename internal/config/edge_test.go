@@ -21,7 +21,7 @@ var oursAtTheEdge = []string{
 func TestEdgeDefaults(t *testing.T) {
 	got := sources{dir: t.TempDir(), line: "app:app"}.mustLoad(t).Edge
 	want := Edge{
-		ProxyProtocol: "off", ProxyAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, ProxyHops: 1,
+		ProxyProtocol: "off", UWSGIAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, ProxyAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, ProxyHops: 1,
 		RequestIDHeader: "X-Request-ID", Files: Files{
 			Static:   static.Options{Immutable: []string{}},
 			Internal: static.Options{Immutable: []string{}, Private: true},
@@ -40,13 +40,14 @@ func TestEdge(t *testing.T) {
 	}
 	got := sources{
 		dir: dir,
-		line: "--proxy-protocol --proxy-allow-from 10.0.0.0/8,* --proxy-headers X-Forwarded-For,x-forwarded-proto --proxy-hops 2 " +
+		line: "--proxy-protocol --proxy-allow-from 10.0.0.0/8,* --protocol uwsgi --uwsgi-allow-from 10.0.0.0/8,* --proxy-headers X-Forwarded-For,x-forwarded-proto --proxy-hops 2 " +
 			"--health-path /healthz --health-log --request-id-header X-Trace " +
 			"--static /static=s --static /=/ --static-max-age 60 --static-immutable /static/a/* --static-index index.html --static-fallthrough --internal-files /p/=s " +
 			"--compress br,gzip --compress-types text/html --compress-min-size 9 app:app",
 	}.mustLoad(t).Edge
 	want := Edge{
 		ProxyProtocol: "auto", ProxyAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxyAllowAll: true,
+		UWSGI: true, UWSGIAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, UWSGIAllowAll: true,
 		ProxyFields: front.ToldFor | front.ToldProto, ProxyHops: 2,
 		HealthPath: "/healthz", HealthLog: true, RequestIDHeader: "X-Trace",
 		Compress: []string{"br", "gzip"}, CompressTypes: []string{"text/html"}, CompressMinSize: 9,

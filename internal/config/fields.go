@@ -20,6 +20,7 @@ func (m *merge) process(c *Config) error {
 	c.UID, c.GID = m.owner("user", os.Geteuid()), m.owner("group", os.Getegid())
 	c.Umask, c.UmaskSet = m.number("umask"), m.values["umask"].source.Origin != FromDefault
 	c.PIDFile = optionalPath(c.Chdir, m.text("pidfile"))
+	c.Control = m.control(c.Chdir)
 	c.ProcName = m.text("proc_name")
 	if m.values["default_proc_name"].source.Origin != FromDefault {
 		c.ProcName = cmp.Or(c.ProcName, m.text("default_proc_name"))

@@ -96,7 +96,7 @@ func TestDefaults(t *testing.T) {
 		ASGILoop: "auto", ASGILifespan: "auto", ASGIDisconnectGrace: 3 * time.Second, WebSockets: got.WebSockets,
 		Timeout: 30 * time.Second, GracefulTimeout: 30 * time.Second, KeepAlive: 2 * time.Second,
 		QueueLimit: 2048, QueueTimeout: 30 * time.Second, Prefetch: 8, Surge: 1,
-		Chdir: dir, Env: []string{}, UID: os.Geteuid(), GID: os.Getegid(),
+		Chdir: dir, Env: []string{}, UID: os.Geteuid(), GID: os.Getegid(), Control: Control{Mode: 0o600},
 		AccessLogFormat: DefaultAccessLogFormat, ErrorLog: "-", LogLevel: "info",
 		LimitRequestLine: 4094, LimitRequestFields: 100, LimitRequestFieldSize: 8190,
 		ForwardedAllow:      []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
@@ -119,7 +119,7 @@ func TestEveryField(t *testing.T) {
 		dir: dir,
 		line: "--chdir shop -b :1 -b unix:run/s -b unix:///s -b unix:@s -b fd://3 --backlog 9 -w 3 -k gthread --threads 4 -t 0 " +
 			"--graceful-timeout 5 --keep-alive 0 --max-requests 7 --max-requests-jitter 2 --queue-limit 1 --queue-timeout 0 " +
-			"--request-timeout 8 --max-memory 9 --max-lifetime 10 --prefetch 0 --surge 2 --python py --pythonpath lib,/opt -e A=1 -u 1 -g 2 -m 027 -p run/pid -n shop " +
+			"--request-timeout 8 --max-memory 9 --max-lifetime 10 --prefetch 0 --surge 2 --python py --pythonpath lib,/opt -e A=1 -u 1 -g 2 -m 027 -p run/pid --control-socket run/ctl --control-socket-mode 0660 -n shop " +
 			"--access-logfile a.log --access-logformat %(h)s --error-logfile /e.log --log-level error --capture-output " +
 			"--limit-request-line 0 --limit-request-fields 1 --limit-request-field_size 2 --forwarded-allow-ips *,10.1.2.3/8 " +
 			"--worker-connections 10 --asgi-loop uvloop --asgi-lifespan off --asgi-disconnect-grace-period 1 " +
@@ -135,7 +135,7 @@ func TestEveryField(t *testing.T) {
 		GracefulTimeout: 5 * time.Second, QueueLimit: 1, Surge: 2,
 		RequestTimeout: 8 * time.Second, MaxMemory: 9, MaxLifetime: 10 * time.Second,
 		Chdir: shop, PythonPath: []string{shop + "/lib", "/opt"}, Env: []string{"A=1"}, UID: 1, GID: 2, Umask: 0o27, UmaskSet: true,
-		PIDFile: shop + "/run/pid", ProcName: "shop",
+		PIDFile: shop + "/run/pid", Control: Control{Path: shop + "/run/ctl", Mode: 0o660}, ProcName: "shop",
 		AccessLog: shop + "/a.log", AccessLogFormat: "%(h)s", ErrorLog: "/e.log", LogLevel: "error", CaptureOutput: true,
 		LimitRequestFields: 1, LimitRequestFieldSize: 2,
 		ForwardedAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ForwardedAllowAll: true,

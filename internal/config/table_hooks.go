@@ -1,27 +1,5 @@
 package config
 
-var controlSettings = []*Setting{
-	{
-		Name: "control_socket", Section: "Control", Long: []string{"control-socket"}, Kind: String, Meta: "PATH",
-		Shown: "gunicorn.ctl in $XDG_RUNTIME_DIR or ~/.gunicorn",
-		Help:  "Unix socket for commands to the running server",
-		State: NotApplicable,
-		Note:  "Gunicorn's control protocol is not spoken: under systemd there are kirin status, reload and scale, for kirin run there are signals",
-	},
-	{
-		Name: "control_socket_mode", Section: "Control", Long: []string{"control-socket-mode"}, Kind: Mode, Default: 0o600, Meta: "MODE",
-		Help:  "mode bits of the control socket",
-		State: NotApplicable,
-		Note:  "Gunicorn's control protocol is not spoken: under systemd there are kirin status, reload and scale, for kirin run there are signals",
-	},
-	{
-		Name: "control_socket_disable", Section: "Control", Long: []string{"no-control-socket"}, Kind: Bool, Default: false,
-		Help:  "no control socket",
-		State: NotApplicable,
-		Note:  "Gunicorn's control protocol is not spoken: under systemd there are kirin status, reload and scale, for kirin run there are signals",
-	},
-}
-
 var hookSettings = []*Setting{
 	hook("on_starting", "server", "before the server starts"),
 	hook("on_reload", "server", "at SIGHUP, before new workers are started"),

@@ -39,8 +39,8 @@ var mechanicsSettings = []*Setting{
 	{
 		Name: "worker_tmp_dir", Section: "Server Mechanics", Long: []string{"worker-tmp-dir"}, Kind: String, Meta: "DIR",
 		Help:  "directory of the workers' heartbeat files",
-		State: NotApplicable,
-		Note:  "workers have no heartbeat file: they tell systemd's watchdog, or kirin run, that they are alive",
+		State: Better, Inert: true,
+		Note: "there is no heartbeat file, which a slow disk could hold up: workers send WATCHDOG=1 to systemd, or to kirin run; uploads wait in tmp_upload_dir",
 	},
 	{
 		Name: "user", Section: "Server Mechanics", Long: []string{"user"}, Short: "u", Kind: Owner, Meta: "USER", State: Implemented,
@@ -103,15 +103,13 @@ var mechanicsSettings = []*Setting{
 	},
 	{
 		Name: "protocol", Section: "Server Mechanics", Long: []string{"protocol"}, Kind: String, Default: "http", Meta: "NAME",
-		Choices: []string{"http", "uwsgi"},
-		Help:    "what clients speak",
-		State:   NotApplicable, Refused: true, Note: "the front speaks HTTP: write proxy_pass in place of uwsgi_pass in nginx",
+		Choices: []string{"http", "uwsgi"}, State: Implemented,
+		Help: "what connections speak; uwsgi is for uwsgi_pass of nginx",
 	},
 	{
 		Name: "uwsgi_allow_ips", Section: "Server Mechanics", Long: []string{"uwsgi-allow-from"}, Kind: CommaList,
-		Default: []string{"127.0.0.1", "::1"}, Meta: "LIST",
-		Help:  "peers that may speak the uwsgi protocol, with commas",
-		State: NotApplicable, Note: "there is no uwsgi protocol: see protocol",
+		Default: []string{"127.0.0.1", "::1"}, Meta: "LIST", State: Implemented, check: checkPeers,
+		Help: "addresses and networks that may speak uwsgi, with commas; * for all; who reaches a Unix socket always may",
 	},
 }
 

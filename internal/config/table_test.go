@@ -102,11 +102,10 @@ func TestTableHasTheDefaultsOfGunicorn(t *testing.T) {
 	}
 }
 
-// TestNotApplicableAreFew: what Gunicorn has and kirin has no use for is the heartbeat file, the uwsgi
-// protocol, the control socket and the dirty workers.
+// TestNotApplicableAreFew: what Gunicorn has and kirin has no use for is ssl_context and the dirty workers.
 func TestNotApplicableAreFew(t *testing.T) {
 	want := []string{
-		"worker_tmp_dir", "protocol", "uwsgi_allow_ips", "control_socket", "control_socket_mode", "control_socket_disable", "ssl_context",
+		"ssl_context",
 		"dirty_apps", "dirty_workers", "dirty_timeout", "dirty_threads", "dirty_graceful_timeout",
 		"on_dirty_starting", "dirty_post_fork", "dirty_worker_init", "dirty_worker_exit",
 	}
