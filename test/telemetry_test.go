@@ -65,7 +65,22 @@ func TestSyslog(t *testing.T) {
 	s := testkit.Start(t, options{App: "logapp:app", Dir: dir, Args: args("--log-syslog --log-syslog-to udp://" + address + " --log-syslog-prefix shop --log-syslog-facility local3")})
 	s.Get("/")
 	wait(`^<158>\w{3} [ \d]\d \d\d:\d\d:\d\d \S+ gunicorn\.shop\.error: \[\d+\] \[INFO\] Listening at: http://`,
-		`^<158>.* gunicorn\.shop\.access: 127\.0\.0\.1 - - \[.*\] "GET / HTTP/1\.1" 200 `, `^<158>gunicorn\.shop\.error: \[\d+\] handlers: 2, level: 20`)
+		`^<158>.* gunicorn\.shop\.access: 127\.0\.0\.1 - - \[.*\] "GET / HTTP/1\.1" 200 `, `^<158>\w{3} [ \d]\d \d\d:\d\d:\d\d \S+ gunicorn\.shop\.error: \[\d+\] handlers: 2, level: 20`)
+}
+
+// TestSyslogNewForm has the front and the workers write RFC 5424, and the access log of workers, too, where they have it.
+func TestSyslogNewForm(t *testing.T) {
+	t.Parallel()
+	address, wait := datagrams(t)
+	dir := testkit.AppFolder(t, map[string]string{
+		"logapp.py":        loggingApp,
+		"gunicorn.conf.py": "logconfig_dict = {'loggers': {'shop': {'level': 'INFO', 'handlers': ['console']}}}\n",
+	})
+	s := testkit.Start(t, options{App: "logapp:app", Dir: dir, Args: args("--log-syslog --log-syslog-to udp://" + address + " --log-syslog-prefix shop --log-syslog-format rfc5424")})
+	s.Get("/")
+	const head = `^<14>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d) \S+ gunicorn\.shop\.`
+	wait(head+`error \d+ error - \[\d+\] \[INFO\] Listening at: http://`, head+`error \d+ error - \[\d+\] handlers: `,
+		head+`access \d+ access - 127\.0\.0\.1 - - \[.*\] "GET / HTTP/1\.1" 200 `)
 }
 
 // TestAccessLogJSON has an object on each line.

@@ -84,6 +84,8 @@ class Logger:
             self._set_handler(self.access_log, cfg.accesslog, logging.Formatter(self.access_fmt), sys.stdout)
         if cfg.syslog:
             self._set_syslog_handler(self.error_log, cfg, self.syslog_fmt, "error")
+            if cfg.python_access and not cfg.disable_redirect_access_to_syslog:     # else it is the front's
+                self._set_syslog_handler(self.access_log, cfg, self.access_fmt, "access")
         self._configure(cfg)
 
     def _configure(self, cfg):
@@ -110,12 +112,12 @@ class Logger:
         log.addHandler(handler)
 
     def _set_syslog_handler(self, log, cfg, fmt, name):
-        from logging.handlers import SysLogHandler
+        from .syslog import Handler
         kind, address = parse_syslog_address(cfg.syslog_addr)
-        facility = SysLogHandler.facility_names[(cfg.syslog_facility or "user").lower()]
+        facility = Handler.facility_names[(cfg.syslog_facility or "user").lower()]
         prefix = cfg.syslog_prefix or (cfg.proc_name or "").replace(":", ".")
-        handler = SysLogHandler(address=address, facility=facility, socktype=kind)
-        handler.setFormatter(logging.Formatter("gunicorn.%s.%s: %s" % (prefix, name, fmt)))
+        handler = Handler(address, facility, kind, prefix, name, cfg.syslog_format == "rfc5424")
+        handler.setFormatter(logging.Formatter(fmt))
         handler._gunicorn = True
         log.addHandler(handler)
 
@@ -168,7 +170,8 @@ class Logger:
     def access(self, resp, req, environ, request_time):
         """Logs a request that has been answered."""
         cfg = self.cfg
-        if not (cfg.accesslog or cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json):
+        if not (cfg.accesslog or cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json
+                or cfg.syslog and not cfg.disable_redirect_access_to_syslog):
             return
         atoms = self.atoms_wrapper_class(self.atoms(resp, req, environ, request_time))
         try:
