@@ -30,7 +30,7 @@ After=network.target postgresql.service
 User=www-data
 Group=www-data
 WorkingDirectory=/srv/shop
-Environment="DJANGO_SETTINGS_MODULE=shop.settings" SHOP_DATA=/srv/shop PYTHONDONTWRITEBYTECODE=1
+Environment="DJANGO_SETTINGS_MODULE=shop.guide" PYTHONDONTWRITEBYTECODE=1
 ExecStart=/usr/bin/gunicorn \
           --access-logfile - \
           --workers 3 \
@@ -48,6 +48,25 @@ WantedBy=multi-user.target
         proxy_pass http://unix:/run/gunicorn.sock;
     }
 }
+`
+)
+
+// The database of the same guide, over its Unix socket. The box is a copy of a machine on which PostgreSQL is installed, and masks what
+// that has enabled.
+const (
+	guideDatabase = `
+		rm -f /etc/systemd/system/postgresql*.service
+		version=$(ls /usr/lib/postgresql | tail -n 1)
+		[ -e "/etc/postgresql/$version/main" ] || pg_createcluster "$version" main
+		echo 'fsync = off' >>"/etc/postgresql/$version/main/postgresql.conf"
+		systemctl daemon-reload
+		systemctl start "postgresql@$version-main"
+		runuser -u postgres -- psql -q -c 'CREATE ROLE "www-data" LOGIN' -c 'CREATE DATABASE shop OWNER "www-data"'
+		cd /srv/shop
+		runuser -u www-data -- env DJANGO_SETTINGS_MODULE=shop.guide python3 -m django migrate --run-syncdb
+	`
+	guideSettings = `from .settings import *
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "shop"}}
 `
 )
 
@@ -122,7 +141,8 @@ func (s *shop) same(before, after []string) {
 func TestImportGuide(t *testing.T) {
 	t.Parallel()
 	s := newMove(t)
-	s.Exec("sh", "-ec", "cd /srv/shop && SHOP_DATA=/srv/shop DJANGO_SETTINGS_MODULE=shop.settings python3 -m django migrate --run-syncdb && chmod a+rw /srv/shop/shop.sqlite3")
+	s.WriteFile("/srv/shop/shop/guide.py", guideSettings)
+	s.Exec("sh", "-ec", guideDatabase)
 	s.WriteFile("/etc/systemd/system/gunicorn.socket", guideSocket)
 	s.WriteFile("/etc/systemd/system/gunicorn.service", guideService)
 	s.WriteFile("/etc/nginx/sites-enabled/shop", guideSite)

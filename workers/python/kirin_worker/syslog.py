@@ -52,7 +52,7 @@ class Handler(SysLogHandler):
         return "".join(c if " " < c <= "~" else "_" for c in self.tag)[:48]
 
     def send(self, data):
-        """Send it; a local server that was started anew, or one on a stream that has gone, is connected to once more."""
+        """Send it; a local server that was started anew, or one on a stream that has gone, is connected to again."""
         if self.is_stream() or self.local:
             try:
                 self.socket.sendall(data)

@@ -25,8 +25,8 @@ class Messages(unittest.TestCase):
                 handler.close()
 
     def logger(self, address, form, **more):
-        return Logger(Settings(dict({"syslog": True, "syslog_addr": address, "syslog_format": form, "syslog_prefix": "shop",
-                                     "syslog_facility": "local3"}, **more)))
+        values = {"syslog": True, "syslog_addr": address, "syslog_format": form, "syslog_prefix": "shop"}
+        return Logger(Settings(dict(values, syslog_facility="local3", **more)))
 
     def udp(self):
         server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -54,7 +54,7 @@ class Messages(unittest.TestCase):
         server, address = self.udp()
         self.logger(address, "rfc5424").warning("one\ntwo \u00e9")
         self.assertRegex(server.recv(9999).decode(),
-                         r"^<156>1 %s \S+ gunicorn\.shop\.error %d error - \[%d\] one\ntwo \u00e9$" % (TIME, os.getpid(), os.getpid()))
+                         r"^<156>1 %s \S+ gunicorn\.shop\.error %d error - \S+ one\ntwo \u00e9$" % (TIME, os.getpid()))
 
     def test_unix_datagrams(self):
         server, address = self.unix(socket.SOCK_DGRAM, "")
