@@ -19,7 +19,7 @@ import (
 // for a person who asks; a generator must not wait for any of it.
 func (a *App) CheckHost() error {
 	var errs Errors
-	for _, check := range []func() *Error{a.checkReadable, a.checkUser, a.checkGroup, a.checkDirectory, a.checkPython, a.checkFiles, a.checkServed, a.checkCertificates} {
+	for _, check := range []func() *Error{a.checkReadable, a.checkUser, a.checkGroup, a.checkDirectory, a.checkPython, a.checkFiles, a.checkConfig, a.checkServed, a.checkCertificates} {
 		if err := check(); err != nil {
 			errs = append(errs, err)
 		}

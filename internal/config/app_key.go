@@ -32,10 +32,6 @@ var appKeys = map[string]string{
 
 // elsewhere are the keys that have no place in an application file, with what to do instead. It is data too.
 var elsewhere = map[string][2]string{
-	"config": {
-		"a gunicorn.conf.py is Python, which no process runs before the workers are there",
-		"write its settings here, or use kirin run",
-	},
 	"pidfile":      {"systemd knows the process", "remove it: systemctl show -P MainPID kirin@NAME.service says which"},
 	"check_config": {"this is for the command line", "use kirin check NAME"},
 	"print_config": {"this is for the command line", "use kirin units NAME"},

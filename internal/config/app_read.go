@@ -239,6 +239,7 @@ func (s *Setting) plainText(text string) (string, error) {
 
 // finish makes the configuration.
 func (r *appReader) finish() (*App, error) {
+	r.hooks()
 	cfg, err := r.m.config()
 	if bad, ok := errors.AsType[*Error](err); ok {
 		return nil, r.place(bad)

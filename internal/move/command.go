@@ -125,6 +125,9 @@ func oneLine(err error) string {
 func (im *Importer) take(p *Plan, c Command, cfg *config.Config) {
 	for _, g := range cfg.Given() {
 		from := c.From + ": " + where(g.Source)
+		if g.Setting.Name == "config" { // its settings are here by now
+			continue
+		}
 		if why, mend, no := g.Setting.Elsewhere(); no {
 			p.leave(from, "%s: %s: %s", g.Setting.Name, why, mend)
 			continue
@@ -139,9 +142,20 @@ func (im *Importer) take(p *Plan, c Command, cfg *config.Config) {
 	if given := p.values("App", "Directory"); len(given) > 0 && given[0] == "/" {
 		p.drop("App", "Directory")
 	}
+	im.hooks(p, c, cfg)
 	im.writable(p, c)
 	for _, w := range cfg.Warnings {
 		p.leave(c.From, "%s", w)
+	}
+}
+
+// hooks has the workers run the configuration file when it has hooks for them, and tells of those that nobody calls under systemd.
+func (im *Importer) hooks(p *Plan, c Command, cfg *config.Config) {
+	if names := cfg.WorkerHooks(); len(names) > 0 {
+		p.set("App", "Config", c.From+": for its hooks "+strings.Join(names, ", "), config.QuoteUnit(im.plain(cfg.File)))
+	}
+	if names := cfg.ServerHooks(); len(names) > 0 {
+		p.leave(c.From, "the hooks %s of %s: nobody calls them under systemd; docs/hooks.md says what to use in their place", strings.Join(names, ", "), im.plain(cfg.File))
 	}
 }
 

@@ -20,6 +20,7 @@ class Handler(SysLogHandler):
         self.newer = newer
         self.tag = "gunicorn.%s.%s" % (program, kind)
         self.local = not isinstance(address, tuple)
+        self.stream = getattr(self.socket, "type", socktype) == socket.SOCK_STREAM
         self.host = socket.gethostname() or "-"
 
     def emit(self, record):
@@ -32,7 +33,7 @@ class Handler(SysLogHandler):
         """One message, framed for the transport. A line feed, at which many servers cut, is #012 in the older form."""
         text = self.format(record)
         priority = self.encodePriority(self.facility, self.mapPriority(record.levelname))
-        stream = self.is_stream()
+        stream = self.stream
         if self.newer:
             message = "<%d>1 %s %s %s %d %s - %s" % (
                 priority, rfc3339(record.created), self.host, self.app_name(), os.getpid(), self.kind, text)
@@ -44,30 +45,35 @@ class Handler(SysLogHandler):
         message = "%s%s: %s" % (head, self.tag, text.replace("\n", "#012"))
         return message.encode("utf-8", "backslashreplace") + (b"\n" if stream else b"")
 
-    def is_stream(self):
-        return self.socket.type == socket.SOCK_STREAM
-
     def app_name(self):
         """RFC 5424 §6.2.5."""
         return "".join(c if " " < c <= "~" else "_" for c in self.tag)[:48]
 
     def send(self, data):
-        """Send it; a local server that was started anew, or one on a stream that has gone, is connected to again."""
-        if self.is_stream() or self.local:
-            try:
+        """Send it, by a new socket when the server was started anew or dictConfig has closed the handler."""
+        try:
+            if self.stream or self.local:
                 self.socket.sendall(data)
-            except OSError:
-                self.socket.close()
-                self.connect()
-                self.socket.sendall(data)
-        else:
-            self.socket.sendto(data, self.address)
+            else:
+                self.socket.sendto(data, self.address)
+        except (OSError, AttributeError):
+            self.close_socket()
+            self.connect()
+            self.socket.sendall(data)
+
+    def close_socket(self):
+        if self.socket:
+            self.socket.close()
 
     def connect(self):
         if self.local:
             self._connect_unixsocket(self.address)
-        else:
+        elif self.stream:
             self.socket = socket.create_connection(self.address, timeout=5)
+        else:
+            family = socket.getaddrinfo(*self.address, type=socket.SOCK_DGRAM)[0][0]
+            self.socket = socket.socket(family, socket.SOCK_DGRAM)
+            self.socket.connect(self.address)
 
 
 def rfc3339(moment):

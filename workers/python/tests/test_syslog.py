@@ -95,6 +95,14 @@ class Messages(unittest.TestCase):
         log.info("x")
         self.assertRegex(anew.recv(9999).decode(), "x$")
 
+    def test_closed_by_dict_config(self):
+        for server, address in (self.udp(), self.unix(socket.SOCK_DGRAM, "")):
+            log = self.logger(address, "rfc5424", logconfig_dict={"loggers": {"shop": {"level": "INFO"}}})
+            for text in ("x", "y"):
+                log.info(text)
+                self.assertRegex(server.recv(9999).decode(), text + "$")
+            self.tearDown()
+
     def test_access_log(self):
         server, address = self.udp()
         self.logger(address, "rfc5424", python_access=True).access_log.info("GET /")
