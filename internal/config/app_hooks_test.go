@@ -30,11 +30,11 @@ func TestAppConfig(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
-		args := strings.Join(app.Config.WorkerArgs(), " ")
+		args := strings.Join(app.workerArgs(), " ")
 		if want == "" && strings.Contains(args, "--conf") || !strings.Contains(args, want) {
 			t.Errorf("%s: %s", text, args)
 		}
-		if strings.Contains(args, "when_ready") || (want != "") != strings.Contains(args, "--hooks=") {
+		if strings.Contains(args, "when_ready") || (want != "") != strings.Contains(args, "--hooks=") || (want != "") != strings.Contains(args, "--units-of=shop") {
 			t.Errorf("%s: hooks in %s", text, args)
 		}
 		if bad := app.checkConfig(); (bad != nil) != (want != "" && !strings.Contains(want, "python:")) {

@@ -40,7 +40,11 @@ func (a *App) Units(software string) (*units.App, error) {
 
 // workerArgs are the arguments of a worker whose unit has the application's name as its SyslogIdentifier=.
 func (a *App) workerArgs() []string {
-	return slices.Insert(a.Config.WorkerArgs(), 1, "--identifier="+a.Name)
+	args := []string{"--identifier=" + a.Name}
+	if a.Config.File != "" {
+		args = append(args, "--units-of="+a.Name)
+	}
+	return slices.Insert(a.Config.WorkerArgs(), 1, args...)
 }
 
 // checkUnits makes the units once, so that what they refuse is an error of the file.

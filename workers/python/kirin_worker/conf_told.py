@@ -18,7 +18,7 @@ def tell(options, names, known, log):
                   if (name in SETTINGS or name in known and value != known[name]) and value not in (None, "", [], {}))
     if vain:
         log.warning("%s sets %s, to no effect: under systemd settings are the application file's, /etc/kirin/%s.conf"
-                    % (options.conf, ", ".join(vain), options.identifier))
+                    % (options.conf, ", ".join(vain), options.units_of))
     lost = sorted(name for name in HOOKS if callable(names.get(name)) and name not in options.hooks)
     if lost:
         log.warning("%s has %s, which nobody calls under systemd: see docs/hooks.md" % (options.conf, ", ".join(lost)))

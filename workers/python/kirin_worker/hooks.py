@@ -238,7 +238,7 @@ def find(options, log):
     except BaseException as error:
         raise HookError("file " + options.conf, error)
     found = {name: names[name] for name in options.hooks if callable(names.get(name))}
-    if options.identifier:              # under systemd, where nobody has looked at the file before
+    if options.units_of:                # nobody has looked at the file before
         from .conf_told import tell
         tell(options, names, values(options), log)
     return Hooks(found, names, options, log)

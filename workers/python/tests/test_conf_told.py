@@ -7,7 +7,7 @@ from kirin_worker.conf_told import tell
 
 class Options:
     conf = "shop.py"
-    identifier = "shop"
+    units_of = "shop"
     hooks = ["post_fork"]
 
 
