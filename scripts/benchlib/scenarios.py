@@ -42,7 +42,7 @@ SCENARIOS = {
     "flask": Scenario("Flask, JSON", "flask", quick=True, rounds=99),
     "fastapi": Scenario("FastAPI, JSON", "fastapi"),
     "ws": Scenario("WebSocket echo, messages on 32 connections", "echo", how="ws"),
-    "ws-idle": Scenario("idle WebSockets", "echo", 8000, "ws-idle", rounds=1),
+    "ws-idle": Scenario("idle WebSockets", "echo", 12000, "ws-idle", rounds=1),
 }
 
 

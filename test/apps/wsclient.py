@@ -12,7 +12,8 @@ MESSAGES = ("hello", "na\u00efve " * 1000, b"\x00\xff" * 100000, "", b"")
 
 
 async def talk(url, compression):
-    async with websockets.connect(url + "/echo", subprotocols=["chat"], compression=compression, max_size=None) as ws:
+    async with websockets.connect(url + "/echo", subprotocols=["chat"], compression=compression, max_size=None,
+                                  open_timeout=60) as ws:
         assert ws.subprotocol == "chat", ws.subprotocol
         assert bool(ws.extensions) == bool(compression), ws.extensions
         for message in MESSAGES:
@@ -28,7 +29,7 @@ async def talk(url, compression):
 
 async def main(url, wait):
     if wait:
-        async with websockets.connect(url + "/echo") as ws:
+        async with websockets.connect(url + "/echo", open_timeout=60) as ws:
             await ws.send("here")
             assert await ws.recv() == "here"
             print("open", flush=True)
@@ -38,7 +39,7 @@ async def main(url, wait):
     for compression in ("deflate", None):
         await talk(url, compression)
     try:
-        async with websockets.connect(url + "/refused"):
+        async with websockets.connect(url + "/refused", open_timeout=60):
             raise AssertionError("/refused was accepted")
     except websockets.InvalidStatusCode as error:
         assert error.status_code == 403, error.status_code
