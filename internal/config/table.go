@@ -32,7 +32,7 @@ var fileSettings = []*Setting{
 	{
 		Name: "config", Section: "Config File", Long: []string{"config"}, Short: "c", Kind: String,
 		Default: defaultFile, Meta: "FILE", State: Implemented, NoFile: true,
-		Help: "configuration file: PATH, file:PATH or python:MODULE; run by the application's interpreter",
+		Help: "configuration file: PATH, file:PATH or python:MODULE; run by the application's interpreter; under systemd for workers' hooks alone",
 	},
 	{
 		Name: "wsgi_app", Section: "Config File", Kind: String, State: Implemented, check: checkApp,
