@@ -47,7 +47,8 @@ type server struct {
 	engine   *front.Server
 	sockets  *socketSet
 	pidfile  *pidfile
-	hooks    *hookHost // nil: no hook is the server's
+	hooks    *hookHost  // nil: no hook is the server's
+	dirty    *dirtyHost // nil: there are no dirty workers
 	reloads  chan reloadOrder
 	reloaded atomic.Int64 // how often
 	serving  func()       // tells that we serve; nil: nobody is to be told
@@ -109,7 +110,7 @@ func (s *server) serve(ctx context.Context, cfg *config.Config) error {
 // start brings everything up, in the order in which mistakes are cheapest to find. On an error, release undoes it.
 func (s *server) start(ctx context.Context, cfg *config.Config) error {
 	steps := []func(context.Context, *config.Config) error{
-		s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.startHooks, s.bind, s.startWorkers, s.settle,
+		s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.startHooks, s.bind, s.startDirty, s.startWorkers, s.settle,
 		s.open, s.whenReady,
 	}
 	for _, step := range steps {

@@ -29,6 +29,7 @@ func (s *server) finish(ctx context.Context) {
 	if err := s.pool.Shutdown(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn(err.Error())
 	}
+	s.dirty.stop(ctx)
 }
 
 // release gives up whatever start has brought up, as far as it came.
@@ -42,6 +43,7 @@ func (s *server) release() {
 	if s.crew != nil {
 		s.crew.close()
 	}
+	s.dirty.kill()
 	s.hooks.end()
 	if s.sockets != nil {
 		s.sockets.close()

@@ -51,7 +51,7 @@ func (s *server) takeIn(ctx context.Context) error {
 		err = s.reloadHooks(ctx, cfg)
 	}
 	if err == nil {
-		err = s.roll(ctx, cfg)
+		err = s.rollWithDirty(ctx, cfg)
 		s.hooks.settle(err)
 	}
 	if err != nil {

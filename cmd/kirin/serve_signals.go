@@ -145,6 +145,7 @@ func (s *server) heed(ctx context.Context, cancel func(), sig os.Signal, signals
 			s.log.Error(err.Error())
 		}
 		s.reopenWorkers()
+		s.dirty.reopen(s.config())
 	case unix.SIGWINCH:
 		s.log.Debug("Ignored: SIGWINCH")
 	case unix.SIGUSR2:

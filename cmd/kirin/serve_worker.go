@@ -38,6 +38,7 @@ type ownCrew struct {
 	log   *slog.Logger
 	logs  *logSet
 	hooks *hookHost
+	dirty *dirtyHost
 	super *workers.Supervisor
 }
 
@@ -46,7 +47,7 @@ func newOwnCrew(s *server) (crew, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ownCrew{s.log, s.logs, s.hooks, super}, nil
+	return &ownCrew{s.log, s.logs, s.hooks, s.dirty, super}, nil
 }
 
 func (c *ownCrew) launcher(ctx context.Context, cfg *config.Config) (workers.Launcher, io.Closer, error) {
@@ -137,7 +138,7 @@ func (c *ownCrew) command(cfg *config.Config, runtime *python.Runtime) (workers.
 	stdout, stderr, err := c.logs.forWorkers(cfg)
 	return workers.Command{
 		Name: journalName("", cfg), Path: runtime.Path, Args: runtime.Args(runtimeFD, cfg.WorkerArgs()...),
-		Env: append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...),
+		Env: append(append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...), c.dirty.env(cfg)...),
 		Dir: cfg.Chdir, Credential: credential(cfg), Umask: workerUmask(cfg),
 		Files: []*os.File{runtime.File()}, Stdout: stdout, Stderr: stderr, Watchdog: cfg.WatchdogTime(),
 	}, err

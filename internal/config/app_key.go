@@ -42,6 +42,14 @@ var elsewhere = map[string][2]string{
 	"control_socket":         {"it is always /run/kirin/NAME/control, for root", "remove it: kirin status, reload and scale NAME find it"},
 	"control_socket_mode":    {"the control socket is root's", "remove it"},
 	"control_socket_disable": {"systemctl reload needs the control socket", "remove it"},
+
+	"dirty_apps": dirtyElsewhere, "dirty_workers": dirtyElsewhere, "dirty_timeout": dirtyElsewhere, "dirty_threads": dirtyElsewhere,
+	"dirty_graceful_timeout": dirtyElsewhere,
+}
+
+var dirtyElsewhere = [2]string{
+	"dirty workers are a thing of kirin run",
+	"give long tasks a service of their own, a second file in /etc/kirin or a task queue such as Celery; or use kirin run",
 }
 
 func lookupAppKey(key string) (*Setting, bool) {

@@ -63,6 +63,8 @@ type Config struct {
 	Telemetry
 	PythonLogging
 
+	Dirty Dirty
+
 	Daemon     bool   // go to the background
 	KeepOutput bool   // and keep standard output and error there
 	ReusePort  bool   // of TCP sockets
@@ -110,7 +112,7 @@ func (m *merge) config() (*Config, error) {
 		}
 	}
 	c := &Config{values: m.values, earlier: m.earlier, Warnings: m.warnings, Notes: m.sortedNotes(), Hooks: m.hooked}
-	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.telemetry, m.pythonLogging, m.requests, m.secure}
+	steps := []func(*Config) error{m.place, m.process, m.workers, m.logs, m.telemetry, m.pythonLogging, m.dirty, m.requests, m.secure}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return nil, err

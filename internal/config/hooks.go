@@ -5,10 +5,12 @@ import (
 	"strings"
 )
 
-// workerHooks are those that run in a worker, and parentHooks those that run in the parent of forked ones. All others are the server's. It is data.
+// workerHooks are those that run in a worker, parentHooks those that run in the parent of forked ones, and dirtyHooks those of dirty workers and
+// their arbiter. All others are the server's. It is data.
 var (
 	workerHooks = []string{"post_fork", "post_worker_init", "worker_int", "worker_abort", "worker_exit", "pre_request", "post_request"}
 	parentHooks = []string{"pre_fork", "child_exit"}
+	dirtyHooks  = []string{"on_dirty_starting", "dirty_post_fork", "dirty_worker_init", "dirty_worker_exit"}
 )
 
 // WorkerHooks are the hooks of the file that run in the workers, and in their parent if they are forked.
@@ -18,9 +20,14 @@ func (c *Config) WorkerHooks() []string {
 	})
 }
 
+// DirtyHooks are the hooks of the file that dirty workers and their arbiter run.
+func (c *Config) DirtyHooks() []string {
+	return slices.DeleteFunc(slices.Clone(c.Hooks), func(name string) bool { return !slices.Contains(dirtyHooks, name) })
+}
+
 // ServerHooks are the hooks of the file that no worker runs.
 func (c *Config) ServerHooks() []string {
-	own := c.WorkerHooks()
+	own := append(c.WorkerHooks(), dirtyHooks...)
 	return slices.DeleteFunc(slices.Clone(c.Hooks), func(name string) bool { return slices.Contains(own, name) })
 }
 

@@ -7,13 +7,14 @@ import (
 
 // TestHooksOf wants each hook where it runs: with forked workers, two of them in the parent.
 func TestHooksOf(t *testing.T) {
-	names := []string{"child_exit", "on_exit", "post_fork", "pre_fork", "pre_request"}
+	names := []string{"child_exit", "dirty_worker_exit", "on_dirty_starting", "on_exit", "post_fork", "pre_fork", "pre_request"}
 	plain, forked := &Config{Hooks: names}, &Config{Hooks: names, Preload: true}
 	for _, c := range []struct{ got, want []string }{
 		{plain.WorkerHooks(), []string{"post_fork", "pre_request"}},
 		{plain.ServerHooks(), []string{"child_exit", "on_exit", "pre_fork"}},
 		{forked.WorkerHooks(), []string{"child_exit", "post_fork", "pre_fork", "pre_request"}},
 		{forked.ServerHooks(), []string{"on_exit"}},
+		{plain.DirtyHooks(), []string{"dirty_worker_exit", "on_dirty_starting"}},
 	} {
 		if !slices.Equal(c.got, c.want) {
 			t.Errorf("%v, want %v", c.got, c.want)

@@ -101,7 +101,7 @@ func TestDefaults(t *testing.T) {
 		LimitRequestLine: 4094, LimitRequestFields: 100, LimitRequestFieldSize: 8190,
 		ForwardedAllow:      []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
 		SecureSchemeHeaders: map[string]string{"X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on"},
-		ForwarderHeaders:    []string{"SCRIPT_NAME", "PATH_INFO"}, HeaderMap: "drop", Edge: got.Edge, TLS: defaultTLS(),
+		ForwarderHeaders:    []string{"SCRIPT_NAME", "PATH_INFO"}, HeaderMap: "drop", Edge: got.Edge, Dirty: got.Dirty, TLS: defaultTLS(),
 	}
 	want.values = got.values
 	want.earlier = got.earlier
@@ -139,7 +139,7 @@ func TestEveryField(t *testing.T) {
 		AccessLog: shop + "/a.log", AccessLogFormat: "%(h)s", ErrorLog: "/e.log", LogLevel: "error", CaptureOutput: true,
 		LimitRequestFields: 1, LimitRequestFieldSize: 2,
 		ForwardedAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ForwardedAllowAll: true,
-		SecureSchemeHeaders: got.SecureSchemeHeaders, ForwarderHeaders: []string{"REMOTE_USER", "X_Y"}, HeaderMap: "refuse", AnyMethod: true, Edge: got.Edge, TLS: defaultTLS(),
+		SecureSchemeHeaders: got.SecureSchemeHeaders, ForwarderHeaders: []string{"REMOTE_USER", "X_Y"}, HeaderMap: "refuse", AnyMethod: true, Edge: got.Edge, Dirty: got.Dirty, TLS: defaultTLS(),
 		Reload: true, ReloadExtraFiles: []string{shop + "/t/*.html"}, CheckConfig: true, PrintConfig: true,
 	}
 	want.values = got.values
@@ -259,7 +259,9 @@ func TestRefused(t *testing.T) {
 		{sources{}, "no application is named", "name the module and the callable in it, for example: kirin run app:app"},
 		{sources{line: "a b"}, `one application at a time: "b" is one too many`, ""},
 		{sources{line: "app -w x"}, `workers: "x" is not a whole number (--workers on the command line)`, ""},
-		{sources{line: "app --dirty-app a:B"}, "dirty_apps: this cannot be had (--dirty-app on the command line)", "there are no dirty workers: long tasks are for a task queue, or for an application of their own, a second file in /etc/kirin"},
+		{sources{line: "app --dirty-app a"}, `dirty_apps: "a" is not MODULE:CLASS or MODULE:CLASS:WORKERS (--dirty-app on the command line)`, ""},
+		{sources{line: "app --dirty-app a:B:0"}, `dirty_apps: "a:B:0": the number of workers "0" is not 1 or more (--dirty-app on the command line)`, ""},
+		{sources{line: "app --dirty-app a:B --dirty-app a:B:2"}, `dirty_apps: "a:B" is there twice (--dirty-app on the command line)`, ""},
 		{sources{line: "app --keyfile k.pem"}, "keyfile: there is a keyfile and no certfile (--keyfile on the command line)", "set certfile, too"},
 		{sources{line: "app -k shop.Worker"}, `worker_class: there is no worker class "shop.Worker"; there are auto, sync, gthread, gevent, gevent-websocket, eventlet, tornado, asgi (--worker-class on the command line)`, "use one of auto, sync, gthread, gevent, gevent-websocket, eventlet, tornado, asgi"},
 		{sources{line: "app -k sanic.worker.GunicornWorker"}, `worker_class: there is no worker class "sanic.worker.GunicornWorker" (--worker-class on the command line)`, "use asgi: an application of Sanic's is one of ASGI"},
@@ -308,10 +310,9 @@ func TestDefaultsGiven(t *testing.T) {
 
 // TestNotes: a value that changes nothing is taken, and the log says so, once, with the place that had the last word.
 func TestNotes(t *testing.T) {
-	f := file(map[string]string{"worker_tmp_dir": `"/dev/shm"`, "http_parser": `"auto"`, "dirty_workers": `2`, "sendfile": `false`})
-	f.Hooks = []string{"on_dirty_starting"}
-	c := sources{line: "app --worker-tmp-dir /tmp --dirty-workers 0", file: f}.mustLoad(t)
-	want := []string{"on_dirty_starting", "sendfile", "worker_tmp_dir"}
+	f := file(map[string]string{"worker_tmp_dir": `"/dev/shm"`, "http_parser": `"auto"`, "sendfile": `false`})
+	c := sources{line: "app --worker-tmp-dir /tmp", file: f}.mustLoad(t)
+	want := []string{"sendfile", "worker_tmp_dir"}
 	if len(c.Notes) != len(want) || len(c.Warnings) > 0 {
 		t.Fatalf("notes: %q, warnings: %q; want notes on %q", c.Notes, c.Warnings, want)
 	}
@@ -320,8 +321,8 @@ func TestNotes(t *testing.T) {
 			t.Errorf("note %d is %q, want one on %s", i, c.Notes[i], name)
 		}
 	}
-	if s, _ := Lookup("worker_tmp_dir"); !strings.HasSuffix(c.Notes[2], "(--worker-tmp-dir on the command line): "+s.Note) {
-		t.Errorf("got %q", c.Notes[2])
+	if s, _ := Lookup("worker_tmp_dir"); !strings.HasSuffix(c.Notes[1], "(--worker-tmp-dir on the command line): "+s.Note) {
+		t.Errorf("got %q", c.Notes[1])
 	}
 }
 

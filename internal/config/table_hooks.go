@@ -23,39 +23,30 @@ var hookSettings = []*Setting{
 var dirtySettings = []*Setting{
 	{
 		Name: "dirty_apps", Section: "Dirty Arbiters", Long: []string{"dirty-app"}, Kind: List, Default: []string{}, Meta: "APP",
-		Help:  "application for the pool of dirty workers; may be given several times",
-		State: NotApplicable, Refused: true,
-		Note: "there are no dirty workers: long tasks are for a task queue, or for an application of their own, a second file in /etc/kirin",
+		Help:  "application for the pool of dirty workers, MODULE:CLASS or MODULE:CLASS:WORKERS; may be given several times",
+		State: Implemented, check: checkDirtyApps,
 	},
 	{
 		Name: "dirty_workers", Section: "Dirty Arbiters", Long: []string{"dirty-workers"}, Kind: Int, Default: 0, Meta: "INT",
-		Help:  "dirty worker processes",
-		State: NotApplicable,
-		Note:  "there are no dirty workers: see dirty_apps",
+		Help: "dirty worker processes; 0: none", State: Implemented,
 	},
 	{
 		Name: "dirty_timeout", Section: "Dirty Arbiters", Long: []string{"dirty-timeout"}, Kind: Int, Default: 300, Meta: "SECONDS",
-		Help:  "most time for one dirty task",
-		State: NotApplicable,
-		Note:  "there are no dirty workers: see dirty_apps",
+		Help: "most time for one dirty task, from item to item of a stream; 0: no limit", State: Implemented,
 	},
 	{
 		Name: "dirty_threads", Section: "Dirty Arbiters", Long: []string{"dirty-threads"}, Kind: Int, Default: 1, Meta: "INT",
-		Help:  "threads in each dirty worker",
-		State: NotApplicable,
-		Note:  "there are no dirty workers: see dirty_apps",
+		Help: "threads in each dirty worker", State: Implemented,
 	},
 	{
 		Name: "dirty_graceful_timeout", Section: "Dirty Arbiters", Long: []string{"dirty-graceful-timeout"}, Kind: Int, Default: 30, Meta: "SECONDS",
-		Help:  "time that dirty workers get to finish when they stop",
-		State: NotApplicable,
-		Note:  "there are no dirty workers: see dirty_apps",
+		Help: "time that dirty workers get to finish when they stop", State: Implemented,
 	},
 }
 
 var dirtyHookSettings = []*Setting{
 	dirtyHook("on_dirty_starting", "arbiter", "before the dirty arbiter starts"),
-	dirtyHook("dirty_post_fork", "arbiter, worker", "in a dirty worker, as it starts"),
+	dirtyHook("dirty_post_fork", "arbiter, worker", "when a dirty worker has been started"),
 	dirtyHook("dirty_worker_init", "worker", "in a dirty worker, after it has loaded its applications"),
 	dirtyHook("dirty_worker_exit", "arbiter, worker", "when a dirty worker has ended"),
 }
@@ -77,6 +68,6 @@ func refused(s *Setting, note string) *Setting {
 
 func dirtyHook(name, arguments, moment string) *Setting {
 	s := hook(name, arguments, moment)
-	s.Section, s.State, s.Note = "Dirty Arbiter Hooks", NotApplicable, "there are no dirty workers: see dirty_apps"
+	s.Section = "Dirty Arbiter Hooks"
 	return s
 }

@@ -102,12 +102,10 @@ func TestTableHasTheDefaultsOfGunicorn(t *testing.T) {
 	}
 }
 
-// TestNotApplicableAreFew: what Gunicorn has and kirin has no use for is ssl_context and the dirty workers.
+// TestNotApplicableAreFew: what Gunicorn has and kirin has no use for is ssl_context.
 func TestNotApplicableAreFew(t *testing.T) {
 	want := []string{
 		"ssl_context",
-		"dirty_apps", "dirty_workers", "dirty_timeout", "dirty_threads", "dirty_graceful_timeout",
-		"on_dirty_starting", "dirty_post_fork", "dirty_worker_init", "dirty_worker_exit",
 	}
 	if got := namesOf(func(s *Setting) bool { return s.State == NotApplicable }); !slices.Equal(got, want) {
 		t.Errorf("not applicable:\n got %q\nwant %q", got, want)

@@ -53,6 +53,7 @@ var elsewhere = map[string]string{
 	"docs/classes.md":     "the tests of the classes of workers",
 	"docs/compression.md": "the tests of compressed responses",
 	"docs/design.md":      "has no commands",
+	"docs/dirty.md":       "the tests of dirty workers",
 	"docs/gunicorn.md":    "the tests of the control socket",
 	"docs/hooks.md":       "the tests of the hooks",
 	"docs/http.md":        "has no commands",

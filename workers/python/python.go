@@ -9,6 +9,7 @@ package python
 import (
 	"fmt"
 	"os"
+	"strconv"
 )
 
 // OldestMajor and OldestMinor are the oldest version of Python that runs the runtime.
@@ -37,9 +38,14 @@ func (r *Runtime) File() *os.File { return r.image }
 // Args gives what follows the interpreter on a worker's command line: it runs the runtime from descriptor fd
 // (which it closes) with args, such as "serve", "--class=sync", "app:app".
 func (r *Runtime) Args(fd int, args ...string) []string {
-	boot := fmt.Sprintf("import os,marshal;descriptor=%d;image=marshal.loads(os.pread(descriptor,%d,0));exec(image['boot'])",
-		fd, r.size)
-	return append([]string{"-c", boot}, args...)
+	return append([]string{"-c", r.boot(strconv.Itoa(fd))}, args...)
+}
+
+// LateBoot is the text for the interpreter's -c where the descriptor is known to another process only, and comes as the first argument.
+func (r *Runtime) LateBoot() string { return r.boot("int(__import__('sys').argv.pop(1))") }
+
+func (r *Runtime) boot(descriptor string) string {
+	return fmt.Sprintf("import os,marshal;descriptor=%s;image=marshal.loads(os.pread(descriptor,%d,0));exec(image['boot'])", descriptor, r.size)
 }
 
 // Close releases the compiled runtime. Workers that have started are not affected.

@@ -15,6 +15,7 @@ from .trace import place
 from .wire import HELLO, Connection
 from .wsgi import Quit
 
+TITLES = {"worker": "kirin-worker", "parent of workers": "kirin-parent", "dirty worker": "kirin-dirtywork"}
 COURTESY = 1        # seconds that a worker that cannot start waits for the front to tell it
 
 
@@ -29,7 +30,13 @@ def main(arguments):
     if command == "hooks":
         from .server_hooks import main as hooks
         return hooks(rest)
-    sys.stderr.write("kirin_worker: unknown command %r (serve, conf, hooks)\n" % command)
+    if command == "dirty":
+        from .dirty_arbiter import main as dirty
+        return dirty(rest)
+    if command == "dirty-worker":
+        from .dirty_worker import main as dirty_worker
+        return dirty_worker(rest)
+    sys.stderr.write("kirin_worker: unknown command %r (serve, conf, hooks, dirty)\n" % command)
     return USAGE
 
 
@@ -315,7 +322,7 @@ def set_title(what, options):
     except ImportError:
         try:
             with open("/proc/self/comm", "w") as comm:
-                comm.write("kirin-worker" if what == "worker" else "kirin-parent")
+                comm.write(TITLES[what])
         except OSError:
             pass
     else:
