@@ -16,7 +16,7 @@ class Hello(ServedCase):
         self.assertTrue(monotonic() - 60 < started / 1e6 < monotonic(), started)
         self.assertEqual(self.wire.hello, {
             "version": 1, "pid": self.worker.process.pid, "slots": 1, "class": "sync", "interface": "wsgi",
-            "timed": True, "upgrades": True, "error": None})
+            "timed": True, "upgrades": True, "messages": False, "error": None})
 
     def test_every_connection_gets_one(self):
         others = [self.worker.connect() for _ in range(3)]

@@ -230,8 +230,10 @@ class WSGIEnds(WorkerCase):
 
     def test_cancelled_before_it_begins(self):
         _, wire = self.served()
-        first, second = wire.batch(["/sleep?2", "/"])
-        wire.send(CANCEL, [second])
+        first, second = 1, 2
+        targets = [(first, "/sleep?0.5"), (second, "/")]
+        requests = [(ident, 0, wire.head("GET", target, None, {}), None) for ident, target in targets]
+        wire.sock.sendall(wire.frame(REQUEST, requests) + wire.frame(CANCEL, [second]))     # read at once
         self.assertEqual(wire.answer(first).status, "200 OK")
         self.assertEqual(wire.expect(RESPONSE)[:2], (second, 4))
 

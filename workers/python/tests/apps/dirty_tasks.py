@@ -37,7 +37,9 @@ class Tasks(DirtyApp):
         return object()
 
     def wait(self, path):
-        """Until there is a file; the pid."""
+        """Until there is a file; the pid. Another file says that this has begun."""
+        with open(path + ".begun", "w"):
+            pass
         while not os.path.exists(path):
             time.sleep(0.01)
         return os.getpid()
