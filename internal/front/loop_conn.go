@@ -35,6 +35,8 @@ type loopConn struct {
 	then  ending    // of the answer that is being sent
 	web   *webSocket
 
+	swallowed int // while lingering
+
 	stage    stage
 	readable bool // there may be something to read
 	ended    bool // the client sends nothing more
@@ -306,17 +308,29 @@ func (c *loopConn) cut() {
 
 // swallow reads what a client sends behind its last answer, until it has read that.
 func (c *loopConn) swallow() {
-	for c.readable {
+	for reads := 0; c.readable; reads++ {
+		if reads == turnReads { // it is the others' turn
+			_ = c.shard.loop.Post(c.swallowMore) // with the loop, its connections have ended
+			return
+		}
 		n, err := c.sock.Read(c.shard.scratch)
+		c.swallowed += max(n, 0)
 		switch {
 		case errors.Is(err, loop.ErrAgain):
 			c.readable = false
-		case err != nil:
+		case err != nil || c.swallowed > lingerMost:
 			c.close()
 			return
 		default:
 			c.readable = n == len(c.shard.scratch) || c.ended
 		}
+	}
+}
+
+func (c *loopConn) swallowMore() {
+	if c.stage == lingering {
+		defer c.guard()
+		c.swallow()
 	}
 }
 

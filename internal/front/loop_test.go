@@ -87,6 +87,30 @@ func TestLoopIdleRace(t *testing.T) {
 	c.wantEnd()
 }
 
+// TestLoopFlood: who floods the server behind a request that was refused is cut off, and holds up nobody.
+func TestLoopFlood(t *testing.T) {
+	r := start(t, setup{path: oneLoop, serve: hello})
+	flooder, other := r.dial().send("wrong\r\n\r\n"), r.dial()
+	sent := make(chan int)
+	go func() {
+		n, err, piece := 0, error(nil), make([]byte, 1<<20)
+		for err == nil && n < 2*lingerMost/len(piece) {
+			_, err = flooder.Write(piece)
+			n++
+		}
+		sent <- n * len(piece)
+	}()
+	flooder.head("GET")
+	r.logged("WARN", "the method has the byte")
+	for range 20 {
+		other.send(request("GET", "/")).answer("GET").want(t, 200, "*")
+	}
+	if n := <-sent; n >= 2*lingerMost {
+		t.Errorf("%d MiB were taken", n>>20)
+	}
+	other.send(request("GET", "/")).answer("GET").want(t, 200, "*")
+}
+
 // TestLoopHalfClosed: who only ends its own direction gets a quick answer still, and the end behind it.
 func TestLoopHalfClosed(t *testing.T) { eachLoopPath(t, testLoopHalfClosed) }
 

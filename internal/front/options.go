@@ -74,6 +74,8 @@ const (
 	stallTimeout = 60 * time.Second
 	// lingerTimeout is how long the rest of a request is read that was refused, so that the client sees the answer (RFC 9112 §9.6).
 	lingerTimeout = 2 * time.Second
+	// lingerMost is how much of it is read, in bytes.
+	lingerMost = 64 << 20
 	// drainTimeout is the same for a client that goes on sending a body of which it has had the answer.
 	drainTimeout = 30 * time.Second
 )

@@ -3,6 +3,7 @@ package front
 import (
 	"bytes"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -216,17 +217,19 @@ func (w *writer) linger() {
 	}
 	w.c.phase.Store(int32(idling)) // the end of the server need not wait for it
 	idle, end := min(w.c.server.stall, lingerTimeout), time.Now()
-	size := headBuffer // nothing is to come
+	size, most := headBuffer, int64(lingerMost) // nothing is to come
 	if w.c.mem.upload.goesOn() {
-		end, size = end.Add(max(idle, drainTimeout)), spoolPiece
+		end, size, most = end.Add(max(idle, drainTimeout)), spoolPiece, math.MaxInt64
 	} else {
 		end = end.Add(idle)
 	}
-	for buf := make([]byte, size); ; {
+	for buf := make([]byte, size); most > 0; {
 		w.c.SetReadDeadline(earlier(time.Now().Add(idle), end))
-		if _, err := w.c.Conn.Read(buf); err != nil {
+		n, err := w.c.Conn.Read(buf)
+		if err != nil {
 			return
 		}
+		most -= int64(n)
 	}
 }
 
