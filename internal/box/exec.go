@@ -29,7 +29,7 @@ type Result struct {
 }
 
 // grace is how long the output of a command that was ended is still waited for.
-const grace = time.Second
+const grace = 20 * time.Second
 
 // Run runs a command, for at most twice testkit.Patience, and returns what came of it.
 func (b *Box) Run(c Command) Result {
