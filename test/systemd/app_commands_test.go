@@ -119,7 +119,7 @@ func TestAppStatusJSON(t *testing.T) {
 	const service = "{active memory_bytes pid sub unit}"
 	const units = "units[{active sub unit} " + service + " " + service + " " + service + "]"
 	const worker = "{number open pid requests slots state}"
-	const front = "front{app p95_seconds pid pool{busy draining failures queued ready requests starting trouble wanted workers[" + worker + " " + worker + "]} requests_per_second}"
+	const front = "front{app p95_seconds pid pool{busy draining failures queued ready requests started starting trouble wanted workers[" + worker + " " + worker + "]} requests_per_second}"
 	want("one that runs", shape(), "{app "+front+" state "+units+"}")
 	want("one that runs, seen by anybody,", shape("runuser", "-u", "nobody", "--"), "{app error front state "+units+"}")
 	if got := shape().(map[string]any)["state"]; got != "running" {
