@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,11 +25,15 @@ type LoadOptions struct {
 	Fresh       int    // so many of the Connections are made anew for each request
 	Once        bool   // nothing is sent twice: a connection that ends without a word has failed its request
 	Name        string // begins the ids, so that those of several loads in one trace differ
-	// Pause is how long a client waits before its n-th request, from 1 on; nil: not at all.
+	// Pause is how long a client waits before its n-th request, from 1 on; nil: a breath, so that the tests beside get on, or not at all
+	// when figures are wanted (KIRIN_TEST_FIGURES, see scripts/reliability).
 	Pause func(n int) time.Duration
 }
 
-// A Load is clients that ask without a pause until they are stopped, and check
+// breath is the pause of clients that are told of no other.
+const breath = 2 * time.Millisecond
+
+// A Load is clients that ask again and again until they are stopped, and check
 // every answer.
 type Load struct {
 	t    testing.TB
@@ -67,6 +72,9 @@ func StartLoadOn(t testing.TB, dial func() (net.Conn, error), o LoadOptions) *Lo
 	}
 	if o.Path == "" {
 		o.Path = "/"
+	}
+	if o.Pause == nil && os.Getenv("KIRIN_TEST_FIGURES") == "" {
+		o.Pause = func(int) time.Duration { return breath }
 	}
 	l := &Load{t: t, dial: dial, o: o, stop: make(chan struct{}), last: time.Now()}
 	l.report = Report{Posted: map[string]bool{}, Versions: map[string]int{}, Workers: map[string]int{}}
