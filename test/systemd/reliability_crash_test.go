@@ -151,7 +151,7 @@ func TestReliabilityTasks(t *testing.T) {
 // code that does better.
 func TestReliabilityExits(t *testing.T) {
 	t.Parallel()
-	s := startAppShop(t)
+	s := startAppShopOf(t, appConf+"[App]\nQueueTimeout=5min\n") // a slow machine takes its time for the attempts
 	l := s.load()
 	l.Wait(50)
 	mark := s.Mark()
