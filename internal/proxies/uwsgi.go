@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -126,7 +127,7 @@ func (u *UWSGI) target() string {
 	path, query := u.once["PATH_INFO"], u.once["QUERY_STRING"]
 	uri := u.once["REQUEST_URI"]
 	if raw, rawQuery, _ := strings.Cut(uri, "?"); strings.HasPrefix(raw, "/") && rawQuery == query {
-		if decoded, ok := decodePath(raw); ok && (path == "" || decoded == path || decoded == u.once["SCRIPT_NAME"]+path) {
+		if decoded, err := url.PathUnescape(raw); err == nil && (path == "" || decoded == path || decoded == u.once["SCRIPT_NAME"]+path) {
 			return uri
 		}
 	}
@@ -157,35 +158,6 @@ func encodePath(script, path string) string {
 		}
 	}
 	return b.String()
-}
-
-// decodePath undoes percent-encoding.
-func decodePath(path string) (string, bool) {
-	b := make([]byte, 0, len(path))
-	for i := 0; i < len(path); i++ {
-		if path[i] != '%' {
-			b = append(b, path[i])
-			continue
-		}
-		if i+2 >= len(path) {
-			return "", false
-		}
-		high, low := hexDigit(path[i+1]), hexDigit(path[i+2])
-		if high < 0 || low < 0 {
-			return "", false
-		}
-		b = append(b, byte(high<<4|low))
-		i += 2
-	}
-	return string(b), true
-}
-
-// hexDigit is the value of a digit, -1 when it is none.
-func hexDigit(c byte) int {
-	if c >= 'A' && c <= 'F' {
-		c += 'a' - 'A'
-	}
-	return strings.IndexByte("0123456789abcdef", c)
 }
 
 // Scheme is what the client has used to reach the peer: https when HTTPS or REQUEST_SCHEME says so.

@@ -32,16 +32,8 @@ var followed = map[string]string{
 
 // What a reader has done before.
 const (
-	install = "dpkg --install /root/dist/kirin_*.deb\n"
-	// The machine is a copy of one on which PostgreSQL is installed, but a box masks what its host has enabled.
-	postgres = `
-		rm -f /etc/systemd/system/postgresql*.service
-		version=$(ls /usr/lib/postgresql | tail -n 1)
-		[ -e "/etc/postgresql/$version/main" ] || pg_createcluster "$version" main
-		echo 'fsync = off' >>"/etc/postgresql/$version/main/postgresql.conf"
-		systemctl daemon-reload
-		systemctl start "postgresql@$version-main"
-	`
+	install  = "dpkg --install /root/dist/kirin_*.deb\n"
+	postgres = box.StartPostgreSQL
 )
 
 // elsewhere are the pages whose blocks are not followed here, and why.

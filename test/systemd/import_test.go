@@ -51,16 +51,9 @@ WantedBy=multi-user.target
 `
 )
 
-// The database of the same guide, over its Unix socket. The box is a copy of a machine on which PostgreSQL is installed, and masks what
-// that has enabled.
+// The database of the same guide, over its Unix socket.
 const (
-	guideDatabase = `
-		rm -f /etc/systemd/system/postgresql*.service
-		version=$(ls /usr/lib/postgresql | tail -n 1)
-		[ -e "/etc/postgresql/$version/main" ] || pg_createcluster "$version" main
-		echo 'fsync = off' >>"/etc/postgresql/$version/main/postgresql.conf"
-		systemctl daemon-reload
-		systemctl start "postgresql@$version-main"
+	guideDatabase = box.StartPostgreSQL + `
 		runuser -u postgres -- psql -q -c 'CREATE ROLE "www-data" LOGIN' -c 'CREATE DATABASE shop OWNER "www-data"'
 		cd /srv/shop
 		runuser -u www-data -- env DJANGO_SETTINGS_MODULE=shop.guide python3 -m django migrate --run-syncdb

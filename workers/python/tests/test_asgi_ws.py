@@ -13,16 +13,21 @@ TEXT, BINARY, CLOSE, CREDIT = 1, 2, 8, 9
 PART, WINDOW, COST = 64 << 10, 128 << 10, 64
 
 
+def handshake(wire, target, subprotocols):
+    """The id and the scope of a request for a WebSocket."""
+    wire.ident += 1
+    more = {"type": "websocket", "scheme": "ws", "subprotocols": list(subprotocols)}
+    scope = wire.head("GET", target, None, more)
+    del scope["method"]
+    return wire.ident, scope
+
+
 class Client:
     """A front's end of a WebSocket."""
 
     def __init__(self, wire, target, subprotocols=()):
         self.wire = wire
-        wire.ident += 1
-        self.ident = wire.ident
-        more = {"type": "websocket", "scheme": "ws", "subprotocols": list(subprotocols)}
-        scope = wire.head("GET", target, None, more)
-        del scope["method"]
+        self.ident, scope = handshake(wire, target, subprotocols)
         self.sock, far = socket.socketpair()
         self.sock.settimeout(PATIENCE)
         with far:
@@ -61,11 +66,7 @@ class Framed:
 
     def __init__(self, wire, target, subprotocols=()):
         self.wire = wire
-        wire.ident += 1
-        self.ident = wire.ident
-        more = {"type": "websocket", "scheme": "ws", "subprotocols": list(subprotocols)}
-        scope = wire.head("GET", target, None, more)
-        del scope["method"]
+        self.ident, scope = handshake(wire, target, subprotocols)
         wire.send(REQUEST, [(self.ident, 5, scope, None)])
         self.items = []
         self.credits = []
