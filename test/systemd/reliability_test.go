@@ -17,8 +17,9 @@ import (
 
 // bar is what a case may cost. The zero value is: no request may fail.
 type bar struct {
-	failures int    // so many requests may fail,
-	like     string // each in this way, a regular expression
+	failures int           // so many requests may fail,
+	like     string        // each in this way, a regular expression
+	pause    time.Duration // without an answer, where it may be longer than stuck
 }
 
 // stuck is a pause between answers that means that something hangs. How long the pauses are that a case takes is a figure in the table
@@ -52,7 +53,7 @@ func (s *appShop) holds(l *testkit.Load, name string, b bar) testkit.Report {
 			s.t.Errorf("it failed in another way than /%s/: %s", b.like, f)
 		}
 	}
-	if r.LongestGap > stuck {
+	if r.LongestGap > max(stuck, b.pause) {
 		s.t.Errorf("no answer for %v", r.LongestGap)
 	}
 	twice, _ := r.Misdone(executed)
