@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -21,8 +22,10 @@ type Conn struct {
 	owner Handler
 	lent  *Lent // nil: the loop has it
 	fd    int
+	turn  uint32 // of the loop's slot
 	peer  netip.AddrPort
 	local netip.AddrPort
+	room  atomic.Bool // it is watched for room, too
 }
 
 // Init takes an accepted socket over. owner is told of its events, also while it is lent. On an error the socket is closed.
@@ -32,7 +35,17 @@ func (c *Conn) Init(l *Loop, a Accepted, owner Handler) error {
 		unix.Close(c.fd)
 		return err
 	}
+	c.turn = l.slots[c.fd].turn
 	return nil
+}
+
+// watchRoom has it told, from now on, that the socket takes more. It is for one that did not take all. The goroutine that the connection
+// is lent to may call it.
+func (c *Conn) watchRoom() {
+	if !c.room.Swap(true) {
+		e := unix.EpollEvent{Events: edges | unix.EPOLLOUT, Fd: int32(c.fd), Pad: int32(c.turn)}
+		_ = unix.EpollCtl(c.loop.epoll, unix.EPOLL_CTL_MOD, c.fd, &e) // it fails for a loop that has ended only
+	}
 }
 
 // Peer and Local are the two ends' addresses, not valid behind a Unix socket. Any goroutine may ask.
@@ -53,10 +66,16 @@ func (c *Conn) Ready(e Events) {
 func (c *Conn) Read(b []byte) (int, error) { return result(recv(c.fd, b, 0)) }
 
 // Write writes what the socket takes, which may be less than all, or nothing with [ErrAgain].
-func (c *Conn) Write(b []byte) (int, error) { return written(send(c.fd, b)) }
+func (c *Conn) Write(b []byte) (int, error) {
+	n, errno := send(c.fd, b)
+	return c.written(n, len(b), errno)
+}
 
 // Writev is Write for two parts.
-func (c *Conn) Writev(a, b []byte) (int, error) { return written(sendTwo(c.fd, a, b)) }
+func (c *Conn) Writev(a, b []byte) (int, error) {
+	n, errno := sendTwo(c.fd, a, b)
+	return c.written(n, len(a)+len(b), errno)
+}
 
 // PeerGone says whether the peer has closed its end and everything that it has sent has been read, or the connection is broken.
 func (c *Conn) PeerGone() bool { return peerGone(c.fd) }
@@ -99,11 +118,15 @@ func result(n int, errno syscall.Errno) (int, error) {
 	return 0, errno
 }
 
-func written(n int, errno syscall.Errno) (int, error) {
-	switch errno {
-	case 0:
+func (c *Conn) written(n, size int, errno syscall.Errno) (int, error) {
+	switch {
+	case errno == 0 && n == size:
 		return n, nil
-	case unix.EAGAIN:
+	case errno == 0:
+		c.watchRoom()
+		return n, nil
+	case errno == unix.EAGAIN:
+		c.watchRoom()
 		return 0, ErrAgain
 	}
 	return 0, errno

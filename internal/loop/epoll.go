@@ -21,7 +21,8 @@ const (
 	Broken     Events = unix.EPOLLHUP | unix.EPOLLERR
 )
 
-const edges = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff
+// edges has no EPOLLOUT: a Unix socket would tell of room each time that the peer has read something (see [Conn.watchRoom]).
+const edges = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff
 
 // A Handler is told of a descriptor's events, on the loop.
 type Handler interface{ Ready(Events) }
@@ -33,7 +34,7 @@ type slot struct {
 	turn    uint32
 }
 
-// Watch has h told of fd's events, edge-triggered. fd must not block. Forget comes before it is closed.
+// Watch has h told of what can be read from fd, and of its end, edge-triggered. fd must not block. Forget comes before it is closed.
 func (l *Loop) Watch(fd int, h Handler) error { return l.watch(fd, h, edges) }
 
 func (l *Loop) watch(fd int, h Handler, events uint32) error {

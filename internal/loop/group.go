@@ -49,7 +49,7 @@ type watch struct {
 
 func (w *watch) Ready(e Events) { w.ready(w.loop.now, e, w.loop) }
 
-// Watch has ready called on one of the loops, at once and at each of fd's events, until [Group.Forget] has returned. The loops take
+// Watch has ready called on one of the loops, at once and whenever there is something to be read from fd or it has ended, until [Group.Forget] has returned. The loops take
 // turns.
 func (g *Group) Watch(fd int, ready func(now time.Time, e Events, at *Loop)) error {
 	g.mu.Lock()
@@ -61,7 +61,7 @@ func (g *Group) Watch(fd int, ready func(now time.Time, e Events, at *Loop)) err
 	stopped := l.Do(func() {
 		w := &watch{l, ready}
 		if err = l.Watch(fd, w); err == nil {
-			w.Ready(Readable | Writable)
+			w.Ready(Readable)
 		}
 	})
 	if stopped != nil {

@@ -31,14 +31,14 @@ func TestGroup(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := wait(t, "the first call", events); e != Readable|Writable {
+		if e := wait(t, "the first call", events); e != Readable {
 			t.Errorf("first %x", e)
 		}
-		for e := Writable; e&Readable == 0; { // the watch itself tells that there is room
-			if e == Writable {
-				_, _ = unix.Write(a[1], []byte("x"))
-			}
-			e = wait(t, "an event", events)
+		_, _ = unix.Write(a[0], []byte("x"))
+		_, _ = unix.Read(a[1], make([]byte, 1)) // which makes room, of which nothing is told
+		_, _ = unix.Write(a[1], []byte("x"))
+		if e := wait(t, "an event", events); e != Readable {
+			t.Errorf("then %x", e)
 		}
 		homes[home.Load()] = true
 		g.Forget(a[0])

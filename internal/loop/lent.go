@@ -156,6 +156,9 @@ func (l *Lent) try(op string, s *side, once func() (int, syscall.Errno)) (int, e
 		case 0:
 			return n, nil
 		case unix.EAGAIN:
+			if s == &l.writing {
+				l.conn.watchRoom()
+			}
 			if err := s.wait(); err != nil {
 				return 0, l.fail(op, err)
 			}

@@ -25,6 +25,7 @@ var overrides = []struct{ section, lines, unit, property, want string }{
 	{"Worker", "LimitCORE=1M", "kirin-worker@shop:1.service", "LimitCORE", "1048576"},
 	{"Worker", "CollectMode=inactive", "kirin-worker@shop:1.service", "CollectMode", "inactive"},
 	{"Worker", "Description=Mine", "kirin-worker@shop:1.service", "Description", "Mine"},
+	{"Worker", "CPUSchedulingPolicy=other", "kirin-worker@shop:1.service", "CPUSchedulingPolicy", "0"},
 	{"Worker", "OOMScoreAdjust=5", "kirin-worker@shop:1.service", "OOMScoreAdjust", "5"},
 	{"Front", "User=www-data", "kirin@shop.service", "User", "www-data"},
 	{"Front", "MemoryDenyWriteExecute=no", "kirin@shop.service", "MemoryDenyWriteExecute", "no"},

@@ -23,7 +23,6 @@ type detached struct {
 	fd       int
 	over     chan struct{} // closed by shut
 	shutting sync.Once
-	writable chan struct{} // holds a token when it is worth another try
 
 	drained bool // nothing is there to be read before the next event
 	ending  bool // the other side has closed: it is read to the end
@@ -42,23 +41,19 @@ func (c *Conn) Detach() error {
 	if err != nil {
 		return fmt.Errorf("duplicate a worker's socket: %w", err)
 	}
-	c.detached = &detached{fd: fd, over: make(chan struct{}), writable: make(chan struct{}, 1)}
+	c.detached = &detached{fd: fd, over: make(chan struct{})}
 	return c.sock.Close()
 }
 
 // FD is the descriptor to be watched, of a connection that was detached.
 func (c *Conn) FD() int { return c.detached.fd }
 
-// Ready tells that frames may have come, or that there is room for more; ended, that the other side has closed. Next is to be called
-// until it gives an error, by who calls Ready.
+// Ready tells that frames may have come; ended, that the other side has closed. Next is to be called until it gives an error, by who
+// calls Ready.
 func (c *Conn) Ready(ended bool) {
 	d := c.detached
 	d.drained = false
 	d.ending = d.ending || ended
-	select {
-	case d.writable <- struct{}{}:
-	default:
-	}
 }
 
 // receive is recvmsg(2). Less than there is room for means that no more is there, unless descriptors came, behind which the kernel
@@ -105,16 +100,33 @@ func (d *detached) recvmsg() (int, syscall.Errno) {
 	}
 }
 
-// write tries, and tries again after each Ready when it is to wait.
+// write tries, and tries again when there is room, if it is to wait.
 func (d *detached) write(a *attempt) error {
 	for !d.once(a) {
-		select {
-		case <-d.writable:
-		case <-d.over:
+		if d.awaitRoom(); d.isOver() {
 			return net.ErrClosed
 		}
 	}
 	return nil
+}
+
+// awaitRoom waits for room by a system call of its own: it is needed so seldom that whoever watches the socket need not be woken for each
+// message that the other side has read. shut ends it.
+func (d *detached) awaitRoom() {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.fd >= 0 {
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(d.fd), Events: unix.POLLOUT}}, -1) // EINTR is as good as room
+	}
+}
+
+func (d *detached) isOver() bool {
+	select {
+	case <-d.over:
+		return true
+	default:
+		return false
+	}
 }
 
 func (d *detached) once(a *attempt) bool {

@@ -182,8 +182,8 @@ class ASGI(Server):
         conn.on_messages = self.hear
         return conn
 
-    def receive(self, conn):
-        got = Server.receive(self, conn)
+    def receive(self, conn, patient=False):
+        got = Server.receive(self, conn, patient)
         if conn.cancelled:
             for ident in conn.cancelled.intersection(conn.queued):
                 conn.cancelled.discard(ident)

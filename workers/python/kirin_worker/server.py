@@ -11,11 +11,10 @@ from time import monotonic, monotonic_ns
 import _socket
 
 from .watch import Watch
-from .wire import HELLO, STATUS, Connection, ProtocolError
+from .wire import GLANCE, HELLO, NOW, PATIENT, STATUS, Connection, ProtocolError
 
 VERSION = 1
 STARTED = monotonic_ns() // 1000    # before any of the application's code is read
-GLANCE = 0.05       # seconds between two looks at the other descriptors while one connection keeps us busy
 
 
 def hello(options, slots):
@@ -112,7 +111,7 @@ class Server:
             if busy is None or monotonic() - looked > GLANCE:
                 busy = self.wait()
                 looked = monotonic()
-            elif not self.take(busy):
+            elif not self.take(busy, len(self.connections) == 1):
                 busy = None
 
     def wait(self):
@@ -129,19 +128,19 @@ class Server:
             self.welcome()
         return found[0] if len(found) == 1 and not found[0].gone else None
 
-    def take(self, conn):
+    def take(self, conn, patient=False):
         """Reads once from ``conn`` and serves what came. False for nothing, or at its end."""
-        got = self.receive(conn)
+        got = self.receive(conn, patient)
         if conn.requests and not conn.gone:
             self.serve(conn)
         if conn.gone or conn.draining:
             self.settle(conn)
         return got and not conn.gone
 
-    def receive(self, conn):
-        """Reads once from ``conn`` without waiting."""
+    def receive(self, conn, patient=False):
+        """Reads once from ``conn``. Only who is patient waits, and not for long."""
         try:
-            return conn.receive()
+            return conn.receive(PATIENT if patient else NOW)
         except (ProtocolError, ValueError, EOFError, TypeError) as error:
             self.log.error("the front broke the protocol: %s" % error)
             conn.gone = True
@@ -184,6 +183,7 @@ class Server:
     def adopt(self, sock):
         """Takes a front's connection up, and gives it."""
         conn = Connection(sock)
+        conn.limit_waits()
         self.connections[conn.fd] = conn
         self.attach(conn.fd)
         conn.send(HELLO, dict(hello(self.options, self.slots), interface=self.interface, timed=self.timed,
@@ -194,7 +194,11 @@ class Server:
         """Counts a request that begins; asks to be replaced when it is the last wanted."""
         self.begun += 1
         if self.begun == self.retire_at:
-            self.retire("max_requests", "max_requests (%d) reached" % self.retire_at)
+            self.retire_now()
+
+    def retire_now(self):
+        """The last request wanted has begun."""
+        self.retire("max_requests", "max_requests (%d) reached" % self.retire_at)
 
     def retire(self, setting, why):
         """Asks the fronts to replace this worker. Any thread may."""

@@ -21,6 +21,8 @@ class Sync(Server):
         """Runs what was read, and looks for CANCEL before each request that has waited for a slow one."""
         run = self.runner.run
         requests = conn.requests
+        cancelled = conn.cancelled
+        out = conn.out
         now = begun = monotonic()
         looked = 0.0 if self.was_slow else now
         if len(requests) > 1:
@@ -32,10 +34,12 @@ class Sync(Server):
                 if conn.gone:
                     return
             request = requests.popleft()
-            if request[0] in conn.cancelled:
+            if cancelled and request[0] in cancelled:
                 conn.refuse(request)
                 continue
-            self.count()
+            self.begun += 1
+            if self.begun == self.retire_at:
+                self.retire_now()
             begun = now
             run(conn, request, now)
             now = monotonic()
@@ -43,7 +47,7 @@ class Sync(Server):
                 if self.orphan:
                     os._exit(0)
                 return
-            if now - conn.since > LATE or len(conn.out) >= MAX_BATCH or conn.posted > INLINE:
+            if now - conn.since > LATE or len(out) >= MAX_BATCH or conn.posted > INLINE:
                 conn.flush()
         self.was_slow = now - begun > LATE
         conn.flush()

@@ -16,7 +16,7 @@ from .trace import format_stacks, standing
 from .wire import STATUS
 from .wsgi import LATE, request_line
 
-TICK = 0.002        # between two looks for late responses
+TICK = 0.005        # between two looks for late responses
 LINGER = 0.1        # how long after the last batch that goes on
 QUICK = 1.0         # how long INT and QUIT let the application unwind
 FOREVER = 3600.0

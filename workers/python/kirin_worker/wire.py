@@ -24,7 +24,9 @@ MAX_BATCH = 32              # responses in a frame: below 64 descriptors, and as
 HEADER = Struct("<IBBH")
 READ_SIZE = 64 << 10
 SPACE = _socket.CMSG_SPACE(4 * 253)     # SCM_MAX_FD of unix(7)
-NOW = _socket.MSG_DONTWAIT | getattr(_socket, "MSG_CMSG_CLOEXEC", 0x40000000)
+GLANCE = 0.05               # seconds: how long a read waits at most, and between two looks at other descriptors
+PATIENT = getattr(_socket, "MSG_CMSG_CLOEXEC", 0x40000000)      # how a read may wait for GLANCE
+NOW = PATIENT | _socket.MSG_DONTWAIT
 
 
 class ProtocolError(Exception):
@@ -98,10 +100,14 @@ class Connection:
 
     # Reading
 
-    def receive(self):
-        """Takes in what is there, once. False when that is nothing yet."""
+    def limit_waits(self):
+        """Has a read that is PATIENT wait for GLANCE at most."""
+        self.sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, pack("@ll", 0, int(GLANCE * 1e6)))
+
+    def receive(self, how=NOW):
+        """Takes in what is there, once. False when that is nothing yet. It waits when ``how`` is PATIENT."""
         try:
-            data, ancillary, flags, _ = self.recvmsg(READ_SIZE, SPACE, NOW)
+            data, ancillary, flags, _ = self.recvmsg(READ_SIZE, SPACE, how)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:

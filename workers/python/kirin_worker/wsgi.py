@@ -140,20 +140,20 @@ class Runner:
 class Exchange:
     """One request and its response."""
 
-    __slots__ = ("runner", "conn", "ident", "status", "headers", "length", "sent", "state", "pipe", "failed",
-                 "upgrade")
+    # As long as they are not set, so that a request does not have to.
+    status = None       # until start_response
+    headers = None
+    length = -1         # Content-Length, -1 for none
+    sent = 0            # bytes of the body in frames and in the stream
+    state = UNBEGUN
+    pipe = None         # our end of the stream
+    failed = False
+    upgrade = None      # the client's bytes, where they can be had
 
     def __init__(self, runner, conn, ident):
         self.runner = runner
         self.conn = conn
         self.ident = ident
-        self.status = None      # until start_response
-        self.length = -1        # Content-Length, -1 for none
-        self.sent = 0           # bytes of the body in frames and in the stream
-        self.state = UNBEGUN
-        self.pipe = None        # our end of the stream
-        self.failed = False
-        self.upgrade = None     # the client's bytes, where they can be had
 
     # An upgrade
 
@@ -230,6 +230,11 @@ class Exchange:
     def respond(self, blocks):
         """Sends what the application returned."""
         if self.state == UNBEGUN and self.status is not None:
+            if type(blocks) is list and len(blocks) == 1:
+                body = blocks[0]
+                if type(body) is bytes and (self.length < 0 or len(body) <= self.length):
+                    self.complete(body)     # what most applications return
+                    return
             if type(blocks) is list or type(blocks) is tuple:
                 self.whole(blocks)
                 return
@@ -239,12 +244,7 @@ class Exchange:
 
     def whole(self, blocks):
         """A body that is there completely."""
-        if len(blocks) == 1:
-            body = blocks[0]
-            if type(body) is not bytes:
-                body = bodies.to_bytes(body)
-        else:
-            body = b"".join(map(bodies.to_bytes, blocks))
+        body = b"".join(map(bodies.to_bytes, blocks))
         if 0 <= self.length < len(body):
             body = body[:self.length]
         self.complete(body)
