@@ -36,6 +36,9 @@ type (
 	}
 )
 
+// maxCount bounds the number of a command: a pid, or how many workers.
+const maxCount = 1 << 22
+
 // maxFrame bounds a request of gunicornc.
 const maxFrame = 1 << 16
 
@@ -104,12 +107,15 @@ func commands() map[string]string {
 	return map[string]string{
 		"show all":                  "Show the server and its workers",
 		"show workers":              "List the workers",
+		"show dirty":                "List the dirty workers and their applications",
 		"show config":               "Show the settings as they were resolved",
 		"show stats":                "Show figures of the server",
 		"show listeners":            "Show the listening sockets",
 		"worker add [N]":            "Have N workers more (default 1)",
 		"worker remove [N]":         "Have N workers fewer (default 1)",
 		"worker kill <PID>":         "End a worker when it has finished; another takes its place",
+		"dirty add [N]":             "Have N dirty workers more (default 1)",
+		"dirty remove [N]":          "Have N dirty workers fewer (default 1)",
 		"reload":                    "Take in the configuration and the application anew (HUP)",
 		"reopen":                    "Open the log files again (USR1)",
 		"shutdown [graceful|quick]": "End the server (TERM or INT)",
@@ -128,6 +134,8 @@ func (s *server) command(text string) (any, error) {
 		return s.show(strings.Join(words[1:], " "))
 	case "worker":
 		return s.commandWorker(words[1:])
+	case "dirty":
+		return s.commandDirty(words[1:])
 	case "reload":
 		return map[string]string{"status": "reloading"}, signalSelf(unix.SIGHUP)
 	case "reopen":
@@ -146,31 +154,23 @@ func signalSelf(sig syscall.Signal) error { return unix.Kill(os.Getpid(), sig) }
 func (s *server) show(what string) (any, error) {
 	switch what {
 	case "all":
-		workers := s.webWorkers()
-		for _, w := range workers {
-			w["type"] = "web"
-		}
-		return map[string]any{
-			"arbiter":     map[string]any{"pid": os.Getpid(), "type": "arbiter", "role": "master"},
-			"web_workers": workers, "web_worker_count": len(workers),
-			"dirty_arbiter": nil, "dirty_workers": []any{}, "dirty_worker_count": 0,
-		}, nil
+		return s.showAll()
 	case "workers":
 		workers := s.webWorkers()
 		return map[string]any{"workers": workers, "count": len(workers)}, nil
 	case "dirty":
-		return map[string]any{"enabled": false, "pid": nil, "workers": []any{}, "apps": []any{}}, nil
+		return s.showDirty()
 	case "config":
 		values := s.config().Values()
 		delete(values, "raw_env") // which may hold secrets
 		return values, nil
 	case "stats":
-		return s.showStats(), nil
+		return s.showStats()
 	case "listeners":
 		sockets := s.showListeners()
 		return map[string]any{"listeners": sockets, "count": len(sockets)}, nil
 	}
-	return nil, fmt.Errorf("%q cannot be shown: all, workers, config, stats or listeners can", what)
+	return nil, fmt.Errorf("%q cannot be shown: all, workers, dirty, config, stats or listeners can", what)
 }
 
 // webWorkers are the workers in Gunicorn's words; age is a worker's number. Nobody has a heartbeat to tell of: see worker_tmp_dir.
@@ -185,15 +185,19 @@ func (s *server) webWorkers() []map[string]any {
 	return all
 }
 
-func (s *server) showStats() map[string]any {
+func (s *server) showStats() (any, error) {
+	pid, _, err := s.dirty.state(0)
+	if err != nil {
+		return nil, err
+	}
 	p := s.pool.Status()
 	there := len(slices.DeleteFunc(p.Workers, func(w workers.WorkerStatus) bool { return w.Pid == 0 }))
 	perSec, p95 := s.stats.rates(time.Now())
 	return map[string]any{
 		"uptime": time.Since(s.began).Seconds(), "pid": os.Getpid(), "workers_current": there, "workers_target": p.Wanted,
-		"workers_spawned": p.Started, "workers_killed": p.Started - uint64(there), "reloads": s.reloaded.Load(), "dirty_arbiter_pid": nil,
+		"workers_spawned": p.Started, "workers_killed": p.Started - uint64(there), "reloads": s.reloaded.Load(), "dirty_arbiter_pid": pidOrNull(pid),
 		"requests": p.Requests, "failures": p.Failures, "queued": p.Queued, "busy": p.Busy, "requests_per_second": perSec, "p95_seconds": p95.Seconds(),
-	}
+	}, nil
 }
 
 func (s *server) showListeners() []map[string]any {
@@ -212,17 +216,11 @@ func (s *server) showListeners() []map[string]any {
 
 // commandWorker changes the number of workers, or ends one.
 func (s *server) commandWorker(words []string) (any, error) {
-	if len(words) == 0 || len(words) > 2 {
-		return nil, errors.New("use worker add [N], worker remove [N] or worker kill PID")
-	}
-	n := 1
-	if len(words) == 2 {
-		var err error
-		if n, err = strconv.Atoi(words[1]); err != nil || n < 1 {
-			return nil, fmt.Errorf("%q is not a number from 1 on", words[1])
-		}
-	}
+	const usage = "use worker add [N], worker remove [N] or worker kill PID"
+	n, err := countOf(words, usage)
 	switch {
+	case err != nil:
+		return nil, err
 	case words[0] == "add":
 		return s.resize("added", n)
 	case words[0] == "remove":
@@ -230,7 +228,22 @@ func (s *server) commandWorker(words []string) (any, error) {
 	case words[0] == "kill" && len(words) == 2:
 		return s.killWorker(n)
 	}
-	return nil, errors.New("use worker add [N], worker remove [N] or worker kill PID")
+	return nil, errors.New(usage)
+}
+
+// countOf is the number behind a verb, 1 when none is given.
+func countOf(words []string, usage string) (int, error) {
+	switch len(words) {
+	case 1:
+		return 1, nil
+	case 2:
+		n, err := strconv.Atoi(words[1])
+		if err != nil || n < 1 || n > maxCount {
+			return 0, fmt.Errorf("%q is not a number from 1 to %d", words[1], maxCount)
+		}
+		return n, nil
+	}
+	return 0, errors.New(usage)
 }
 
 // resize has more workers or fewer, but at least one.

@@ -56,8 +56,9 @@ type dirtyVersion struct {
 
 // dirtyOrder is a line to the arbiter.
 type dirtyOrder struct {
-	Do         string         `json:"do"` // load, retire, revert
+	Do         string         `json:"do"` // load, retire, revert, scale, state
 	Generation int            `json:"generation,omitempty"`
+	By         int            `json:"by,omitempty"` // how many more, below 0 fewer
 	Path       string         `json:"path,omitempty"`
 	Boot       string         `json:"boot,omitempty"`
 	Args       []string       `json:"args,omitempty"`
@@ -98,7 +99,7 @@ func (h *dirtyHost) load(ctx context.Context, v *dirtyVersion) error {
 	}
 	h.generation++
 	v.order.Generation = h.generation
-	if err := h.ask(ctx, v.order, v.runtime); err != nil {
+	if _, err := h.ask(ctx, v.order, v.runtime); err != nil {
 		if first {
 			h.process.conn.Close()
 			h.process = nil
@@ -189,7 +190,7 @@ func (h *dirtyHost) revive(p *dirtyProcess) bool {
 	p.conn.Close()
 	err := h.launch(h.now)
 	if err == nil {
-		if err = h.ask(h.life, h.now.order, h.now.runtime); err != nil {
+		if _, err = h.ask(h.life, h.now.order, h.now.runtime); err != nil {
 			h.process.conn.Close()
 		}
 	}
@@ -200,7 +201,7 @@ func (h *dirtyHost) revive(p *dirtyProcess) bool {
 }
 
 // ask sends an order and waits for the answer, as long as ctx. The lock is held.
-func (h *dirtyHost) ask(ctx context.Context, o dirtyOrder, image *python.Runtime) error {
+func (h *dirtyHost) ask(ctx context.Context, o dirtyOrder, image *python.Runtime) (*dirtyState, error) {
 	p := h.process
 	stop := context.AfterFunc(ctx, func() { p.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -215,20 +216,23 @@ func (h *dirtyHost) ask(ctx context.Context, o dirtyOrder, image *python.Runtime
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return fmt.Errorf("the arbiter of the dirty workers does not answer: %w", err)
+		return nil, fmt.Errorf("the arbiter of the dirty workers does not answer: %w", err)
 	}
-	var answer hookError
+	var answer struct {
+		hookError
+		State *dirtyState
+	}
 	if err := json.Unmarshal(line, &answer); err != nil {
-		return fmt.Errorf("the answer of the arbiter of the dirty workers: %w", err)
+		return nil, fmt.Errorf("the answer of the arbiter of the dirty workers: %w", err)
 	}
 	if answer.Text == "" {
-		return nil
+		return answer.State, nil
 	}
 	code := exitFailure
 	if answer.Exit != nil {
 		code = *answer.Exit
 	}
-	return &exitError{code: code, err: errors.New(answer.Text), detail: answer.Trace, event: "worker-not-started"}
+	return nil, &exitError{code: code, err: errors.New(answer.Text), detail: answer.Trace, event: "worker-not-started"}
 }
 
 // send writes a line, and passes the descriptor of a runtime on with it.
@@ -256,11 +260,11 @@ func (h *dirtyHost) settle(cfg *config.Config, failed bool) {
 	var err error
 	switch {
 	case before != nil && failed:
-		err = h.ask(h.life, dirtyOrder{Do: "revert"}, nil)
+		_, err = h.ask(h.life, dirtyOrder{Do: "revert"}, nil)
 		h.now.runtime.Close()
 		h.now = before
 	case before != nil:
-		err = h.ask(h.life, dirtyOrder{Do: "retire"}, nil)
+		_, err = h.ask(h.life, dirtyOrder{Do: "retire"}, nil)
 		before.runtime.Close()
 	}
 	h.mu.Unlock()

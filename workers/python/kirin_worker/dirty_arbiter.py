@@ -8,6 +8,10 @@ fresh process. A line of JSON from the front on ORDERS is an order, a line back 
                                             descriptor of the runtime comes with it
     {"do": "retire"}                        older versions end when their calls are over
     {"do": "revert"}                        the newest version goes, the one before it stays
+    {"do": "scale", "by": N}                N workers more, or fewer when it is below 0
+    {"do": "state"}
+
+The answer to the last two has "state": what gunicornc shows of workers and applications, and how many are wanted.
 
 When ORDERS ends, so does the process, gracefully, whether the front wants it or is gone; by QUIT it does at once.
 """
@@ -74,14 +78,13 @@ class DirtyArbiter:
     async def obey(self, order, image):
         """Carries an order out; gives the answer."""
         try:
-            await getattr(self, "do_" + order["do"])(order, image)
+            return await getattr(self, "do_" + order["do"])(order, image) or {}
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 return {"error": "the dirty workers are being stopped"}
             if not isinstance(error, LoadError):
                 return {"error": last_line(error), "trace": format_error(error)}
             return {"error": str(error), "trace": error.trace, "exit": error.status}
-        return {}
 
     async def do_load(self, order, image):
         self.out.level = order["log_level"]
@@ -124,6 +127,24 @@ class DirtyArbiter:
         old, self.generations = self.generations[:-1], self.generations[-1:]
         for generation in old:
             generation.leave()
+
+    async def do_scale(self, order, image):
+        before, by = self.num_workers, order["by"]
+        for _ in range(abs(by)):
+            self.scale(1 if by > 0 else -1)
+        answer = await self.do_state(order, image)
+        answer["state"]["by"] = self.num_workers - before
+        return answer
+
+    async def do_state(self, order, image):
+        members = sorted(self.workers.values(), key=lambda member: member.age)
+        workers = [{"pid": m.pid, "age": m.age, "apps": m.app_paths, "booted": m.booted, "last_heartbeat": None}
+                   for m in members]
+        apps = []
+        for path, limit in self.generations[-1].apps.items() if self.generations else ():
+            pids = [m.pid for m in members if path in m.app_paths]
+            apps.append({"import_path": path, "worker_count": limit, "current_workers": len(pids), "worker_pids": pids})
+        return {"state": {"workers": workers, "apps": apps, "wanted": self.num_workers}}
 
     def stop(self, graceful=True):
         self.alive = False

@@ -111,7 +111,7 @@ class Server:
             if busy is None or monotonic() - looked > GLANCE:
                 busy = self.wait()
                 looked = monotonic()
-            elif not self.take(busy, len(self.connections) == 1):
+            elif not self.take(busy, len(self.connections) == 1 and not busy.draining):
                 busy = None
 
     def wait(self):
