@@ -49,8 +49,8 @@ type watch struct {
 
 func (w *watch) Ready(e Events) { w.ready(w.loop.now, e, w.loop) }
 
-// Watch has ready called on one of the loops, at once and whenever there is something to be read from fd or it has ended, until [Group.Forget] has returned. The loops take
-// turns.
+// Watch has ready called on one of the loops, at once and whenever there is something to be read from fd or it has ended, until
+// [Group.Forget] has returned. The loops take turns.
 func (g *Group) Watch(fd int, ready func(now time.Time, e Events, at *Loop)) error {
 	g.mu.Lock()
 	l := g.loops[g.turn%len(g.loops)]
