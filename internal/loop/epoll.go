@@ -3,7 +3,6 @@ package loop
 import (
 	"fmt"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -78,19 +77,6 @@ func (l *Loop) poll() int {
 	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])), maxEvents, 0, 0, 0)
 	if errno != 0 {
 		return 0 // EINTR; what else could be is a mistake of ours
-	}
-	return int(n)
-}
-
-// sleep is poll that waits for an event or the time-out, -1 for ever.
-func (l *Loop) sleep(timeout time.Duration) int {
-	ms := -1
-	if timeout >= 0 {
-		ms = int((timeout + time.Millisecond - 1) / time.Millisecond)
-	}
-	n, _, errno := syscall.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])), maxEvents, uintptr(ms), 0, 0)
-	if errno != 0 {
-		return 0
 	}
 	return int(n)
 }

@@ -18,6 +18,7 @@ var ErrStopped = errors.New("the event loop has been stopped")
 // Loop waits for descriptors and timers. Make one with [New].
 type Loop struct {
 	epoll   int
+	bed     bed
 	bell    bell
 	slots   []slot // by descriptor
 	watched int
@@ -45,7 +46,10 @@ func New() (*Loop, error) {
 	}
 	now := time.Now()
 	l := &Loop{epoll: epoll, made: now, now: now, ended: make(chan struct{})}
-	if err = l.bell.open(); err == nil {
+	if err = l.bed.make(epoll); err == nil {
+		err = l.bell.open()
+	}
+	if err == nil {
 		err = l.Watch(l.bell.fd, &l.bell)
 	}
 	if err != nil {
@@ -77,7 +81,7 @@ func (l *Loop) Run() {
 func (l *Loop) close() {
 	l.mu.Lock()
 	l.closed, l.stopping = true, true
-	unix.Close(l.epoll)
+	l.bed.close()
 	l.bell.close()
 	l.mu.Unlock()
 	close(l.ended)
@@ -162,7 +166,7 @@ func (l *Loop) wait() int {
 	if !sleep {
 		return l.poll()
 	}
-	n := l.sleep(l.untilNext())
+	n := l.bed.sleep(l.poll, l.now, l.nextTimer())
 	l.mu.Lock()
 	l.asleep = false
 	l.mu.Unlock()

@@ -129,7 +129,7 @@ func TestTimers(t *testing.T) {
 		}
 	}
 	do(t, l, func() {
-		if short.first() != nil || long.first() != nil || l.untilNext() != -1 {
+		if short.first() != nil || long.first() != nil || !l.nextTimer().IsZero() {
 			t.Error("timers are left")
 		}
 	})

@@ -72,8 +72,8 @@ func (l *Loop) expire() {
 	}
 }
 
-// untilNext is how long no timer expires, -1 when none runs.
-func (l *Loop) untilNext() time.Duration {
+// nextTimer is when the next timer expires, zero when none runs.
+func (l *Loop) nextTimer() time.Time {
 	next := time.Duration(-1)
 	for _, q := range l.queues {
 		if t := q.first(); t != nil && (next < 0 || t.at < next) {
@@ -81,7 +81,7 @@ func (l *Loop) untilNext() time.Duration {
 		}
 	}
 	if next < 0 {
-		return -1
+		return time.Time{}
 	}
-	return max(next-l.clock(), 0)
+	return l.made.Add(next)
 }
