@@ -220,16 +220,31 @@ class Connection:
             self._send_posted()
 
     def _send_posted(self):
+        large = False
         while self.out:
+            large = large or self.posted > INLINE
             batch = self.out[:MAX_BATCH]    # two steps: another thread may post in between
             if self.talks and list in map(type, batch):
                 batch = self._until_messages(batch)
+            if large and type(batch[0]) is not list:
+                batch = self._fitting(batch)
             del self.out[:len(batch)]
             self.posted = 0
             if batch and type(batch[0]) is not list:
                 self._send_batch(batch)
             elif not self.gone:
                 self._send(frame(MESSAGES, batch[0]), ())
+
+    @staticmethod
+    def _fitting(batch):
+        """As many responses as make a frame for which both sides have memory at hand: new memory costs more than a write."""
+        size = 0
+        for count, response in enumerate(batch, 1):
+            if type(response[4]) is bytes:
+                size += len(response[4])
+            if size > INLINE:
+                return batch[:count]
+        return batch
 
     @staticmethod
     def _until_messages(batch):

@@ -3,7 +3,7 @@
 import marshal
 import unittest
 
-from kirin_worker.wire import COMPLETE, HEADER, MAX_WRITE, RESPONSE, Connection, encode, frame
+from kirin_worker.wire import COMPLETE, HEADER, INLINE, MAX_WRITE, RESPONSE, Connection, encode, frame
 
 
 class Str(str):
@@ -67,6 +67,15 @@ class Batches(unittest.TestCase):
     def test_together(self):
         items, writes = self.responses(*[10] * 20)
         self.assertEqual(([item[0] for item in items], writes), (list(range(1, 21)), 1))
+
+    def test_large_bodies_go_in_small_frames(self):
+        sock = Socket()
+        conn = Connection(sock)
+        for ident in range(20):
+            conn.post((ident, COMPLETE, "200 OK", [], b"x" * INLINE), INLINE)
+        conn.flush()
+        self.assertEqual([item[0] for data in sock.sent for item in marshal.loads(data[8:])], list(range(20)))
+        self.assertLess(max(map(len, sock.sent)), 3 * INLINE)
 
     def test_heads_that_are_too_long_for_one_frame(self):
         items, writes = self.responses(*[1 << 20] * 9)
