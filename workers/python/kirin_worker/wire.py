@@ -237,7 +237,7 @@ class Connection:
 
     @staticmethod
     def _fitting(batch):
-        """As many responses as make a frame for which both sides have memory at hand: new memory costs more than a write."""
+        """As many responses as make a frame for which both sides have memory at hand: to get new costs more."""
         size = 0
         for count, response in enumerate(batch, 1):
             if type(response[4]) is bytes:
