@@ -87,7 +87,8 @@ class Tally:
 def run(arguments):
     """Run go test, and return its Tally."""
     tally = Tally()
-    proc = subprocess.Popen(["go", "test", "-json"] + arguments, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+    command = ["go", "test", "-json"] + arguments
+    proc = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
     for line in proc.stdout:
         try:
             ev = json.loads(line)
