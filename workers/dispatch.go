@@ -11,9 +11,6 @@ const (
 	quick = 500 * time.Microsecond
 	// recallAfter is how long a request that was sent ahead may wait behind a slow one.
 	recallAfter = 4 * time.Millisecond
-	// probeEvery is how often a worker that is not known to be quick is sent some ahead all the same. One that has to wait for its processor
-	// looks slow as long as it gets requests one by one, each of which pays the wait.
-	probeEvery = 50 * time.Millisecond
 	// overtimeSlack is how much later than a worker's own clock the front's goes off.
 	overtimeSlack = time.Second
 )
@@ -68,7 +65,6 @@ func (d *dispatcher) arrive(r *Request, now time.Time) {
 // join takes a worker in that is ready.
 func (d *dispatcher) join(w *worker, now time.Time) {
 	d.workers = append(d.workers, w)
-	w.probe = now.Add(probeEvery)
 	d.refill(now)
 }
 
@@ -250,18 +246,15 @@ func (d *dispatcher) refill(now time.Time) {
 
 // give sends r to a worker, if one is to be had.
 func (d *dispatcher) give(r *Request, now time.Time) bool {
-	w := d.choose(r, now)
+	w := d.choose(r)
 	if w == nil {
 		return false
 	}
 	r.state, r.worker, r.sent = sent, w, now
 	r.id = w.take(r)
 	if w.slots == 1 {
-		switch {
-		case len(w.line) == 0:
+		if len(w.line) == 0 {
 			w.busyFrom = now
-		case w.pace >= quick:
-			w.probe = now.Add(probeEvery)
 		}
 		w.line = append(w.line, r)
 	}
@@ -270,7 +263,7 @@ func (d *dispatcher) give(r *Request, now time.Time) bool {
 }
 
 // choose finds the worker with the smallest share of its slots in use; when none is free, one that may be sent r ahead.
-func (d *dispatcher) choose(r *Request, now time.Time) *worker {
+func (d *dispatcher) choose(r *Request) *worker {
 	var best *worker
 	for _, w := range d.workers {
 		if w.closed || w.open >= w.slots {
@@ -284,16 +277,16 @@ func (d *dispatcher) choose(r *Request, now time.Time) *worker {
 		}
 	}
 	if best == nil && r.Safe && r.File == nil && len(r.Body) == 0 && r.Kind != wire.Multiplexed {
-		return d.chooseAhead(now)
+		return d.chooseAhead()
 	}
 	return best
 }
 
 // chooseAhead finds the quick single-slot worker with the shortest line.
-func (d *dispatcher) chooseAhead(now time.Time) *worker {
+func (d *dispatcher) chooseAhead() *worker {
 	var best *worker
 	for _, w := range d.workers {
-		if w.closed || w.slots > 1 || !w.mayBeQuick(now) || w.open > d.prefetch || len(w.line) != w.open {
+		if w.closed || w.slots > 1 || w.pace >= quick || w.open > d.prefetch || len(w.line) != w.open {
 			continue
 		}
 		if running := w.running(); running != nil && running.state != sent {

@@ -15,18 +15,12 @@ type worker struct {
 	free     []uint32   // ids
 	line     []*Request // a single-slot worker's requests, in its order; the first one runs
 	pace     time.Duration
-	probe    time.Time // when it is sent some ahead next, although it is not quick
 	busyFrom time.Time // the running request of a single-slot worker began, at the latest
 	link     *link
 }
 
 func newWorker(slots int, l *link) *worker {
 	return &worker{slots: slots, untimed: l != nil && l.hello.Untimed, pace: 2 * quick, link: l}
-}
-
-// mayBeQuick says whether requests may be sent ahead to a single-slot worker: it is known to be quick, or it is looked whether it is.
-func (w *worker) mayBeQuick(now time.Time) bool {
-	return w.pace < quick || len(w.line) > 1 || !now.Before(w.probe) && now.Sub(w.busyFrom) < recallAfter
 }
 
 // take enters r and gives it an id.
