@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, get_native_id
 from time import monotonic
 
 from .parallel import Parallel
@@ -24,6 +24,7 @@ class GThread(Parallel):
         self.slots = options.threads
         self.todo = deque()         # (connection, number, request) that no thread has taken
         self.calls = SimpleQueue()
+        self.hired = []             # the ids of the threads, as the kernel has them
         self.called = False         # a thread is about to look at what is to be done
 
     def serve(self, conn):
@@ -34,6 +35,9 @@ class GThread(Parallel):
             if len(self.runners) < self.slots and self.unfinished() > len(self.runners):
                 self.hire()
         self.call()
+
+    def threads(self):
+        return [0] + self.hired
 
     def unfinished(self):
         return self.handed - sum(runner.done for runner in self.runners)
@@ -52,6 +56,7 @@ class GThread(Parallel):
 
     def work(self, runner):
         """The life of a thread."""
+        self.hired.append(get_native_id())
         while True:
             self.calls.get()
             self.called = False     # before it looks: what comes afterwards brings a call of its own

@@ -9,7 +9,6 @@ from . import log as logs, options as opts, systemd
 from .app import load
 from .calls import is_asgi
 from .errors import USAGE, LoadError, WorkerError
-from .sched import be_batch
 from .server import accept, hello
 from .signals import Signals
 from .trace import place
@@ -51,8 +50,6 @@ def serve(arguments):
         worker = os.environ.pop("KIRIN_WORKER", "")
         options.age = opts.age_of(worker)
         options.own_cgroup = os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())     # systemd.exec(5)
-        if not options.own_cgroup:      # or else CPUSchedulingPolicy= has said how
-            be_batch()
         log.connect(options.identifier, worker)
         listener = systemd.listener()
         notifier = systemd.notifier()

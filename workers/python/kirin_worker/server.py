@@ -10,6 +10,7 @@ from time import monotonic, monotonic_ns
 
 import _socket
 
+from .sched import Policy
 from .watch import Watch
 from .wire import GLANCE, HELLO, NOW, PATIENT, STATUS, Connection, ProtocolError
 
@@ -66,6 +67,7 @@ class Server:
         self.hooks = options.hooked
         self.orphan = False         # this is a forked child of the application's
         self.announced = allocate_lock()    # taken for good when STATUS stopping is sent
+        self.policy = Policy(self.threads)
         self.poller = poll()
         if listener is not None:
             self.attach(listener.fileno())
@@ -132,6 +134,7 @@ class Server:
         """Reads once from ``conn`` and serves what came. False for nothing, or at its end."""
         got = self.receive(conn, patient)
         if conn.requests and not conn.gone:
+            self.policy.came(len(conn.requests))
             self.serve(conn)
         if conn.gone or conn.draining:
             self.settle(conn)
@@ -204,6 +207,10 @@ class Server:
         """Asks the fronts to replace this worker. Any thread may."""
         self.log.info("%s, asking to be replaced" % why)
         self.tell({"retire": setting})
+
+    def threads(self):
+        """The ids, as the kernel has them, of the threads that requests pass through; 0 is the calling one."""
+        return [0]
 
     def busy(self):
         """How many requests are under way."""
