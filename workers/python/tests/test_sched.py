@@ -5,7 +5,7 @@ import subprocess
 import sys
 import unittest
 
-from kirin_worker.sched import BATCH, LOOK, OTHER
+from kirin_worker.sched import BATCH, LOOK, OTHER, Policy
 from tests.case import WorkerCase
 from tests.front import PACKAGE
 
@@ -45,8 +45,19 @@ class Policies(WorkerCase):
                 self.assertEqual(self.policies(worker), {BATCH})
                 self.ask(wire, 1)
                 self.assertEqual(self.policies(worker), {OTHER})
-                self.ask(wire, 6)       # it may have been the reason
-                self.assertEqual(self.policies(worker), {OTHER})
+
+    def test_leaves_it_alone_for_a_while(self):
+        policy = Policy(lambda: [])
+        found = []
+        for together in (8, 1, 8):
+            for _ in range(LOOK):
+                policy.came(together)
+            found.append(policy.batch)
+        self.assertEqual(found, [True, False, False])
+        policy.not_before = 0.0
+        for _ in range(LOOK):
+            policy.came(8)
+        self.assertTrue(policy.batch)
 
     def test_what_somebody_decided_stays(self):
         done = subprocess.run([sys.executable, "-c", DECIDED], cwd=PACKAGE, stdout=subprocess.PIPE, check=True)
