@@ -38,6 +38,17 @@ func (h *dirtyHost) state(by int) (pid int, state *dirtyState, err error) {
 	return h.process.cmd.Process.Pid, state, err
 }
 
+// pid is the arbiter's, 0 when there is none.
+func (h *dirtyHost) pid() int {
+	if h == nil {
+		return 0
+	}
+	if p := h.current(); p != nil {
+		return p.cmd.Process.Pid
+	}
+	return 0
+}
+
 // pidOrNull is a pid as JSON has it.
 func pidOrNull(pid int) any {
 	if pid == 0 {

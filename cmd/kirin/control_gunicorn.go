@@ -165,7 +165,7 @@ func (s *server) show(what string) (any, error) {
 		delete(values, "raw_env") // which may hold secrets
 		return values, nil
 	case "stats":
-		return s.showStats()
+		return s.showStats(), nil
 	case "listeners":
 		sockets := s.showListeners()
 		return map[string]any{"listeners": sockets, "count": len(sockets)}, nil
@@ -185,19 +185,15 @@ func (s *server) webWorkers() []map[string]any {
 	return all
 }
 
-func (s *server) showStats() (any, error) {
-	pid, _, err := s.dirty.state(0)
-	if err != nil {
-		return nil, err
-	}
+func (s *server) showStats() map[string]any {
 	p := s.pool.Status()
 	there := len(slices.DeleteFunc(p.Workers, func(w workers.WorkerStatus) bool { return w.Pid == 0 }))
 	perSec, p95 := s.stats.rates(time.Now())
 	return map[string]any{
 		"uptime": time.Since(s.began).Seconds(), "pid": os.Getpid(), "workers_current": there, "workers_target": p.Wanted,
-		"workers_spawned": p.Started, "workers_killed": p.Started - uint64(there), "reloads": s.reloaded.Load(), "dirty_arbiter_pid": pidOrNull(pid),
+		"workers_spawned": p.Started, "workers_killed": p.Started - uint64(there), "reloads": s.reloaded.Load(), "dirty_arbiter_pid": pidOrNull(s.dirty.pid()),
 		"requests": p.Requests, "failures": p.Failures, "queued": p.Queued, "busy": p.Busy, "requests_per_second": perSec, "p95_seconds": p95.Seconds(),
-	}, nil
+	}
 }
 
 func (s *server) showListeners() []map[string]any {

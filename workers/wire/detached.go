@@ -19,10 +19,8 @@ var ErrAgain = errors.New("no frame yet")
 // detached is the socket of a connection whose descriptor somebody else watches. Its calls are raw: none of them waits, and the
 // scheduler need not know of them.
 type detached struct {
-	mu       sync.RWMutex // held while the descriptor is used, and to close it
-	fd       int
-	over     chan struct{} // closed by shut
-	shutting sync.Once
+	mu sync.RWMutex // held while the descriptor is used, and to close it
+	fd int
 
 	drained bool // nothing is there to be read before the next event
 	ending  bool // the other side has closed: it is read to the end
@@ -41,7 +39,7 @@ func (c *Conn) Detach() error {
 	if err != nil {
 		return fmt.Errorf("duplicate a worker's socket: %w", err)
 	}
-	c.detached = &detached{fd: fd, over: make(chan struct{})}
+	c.detached = &detached{fd: fd}
 	return c.sock.Close()
 }
 
@@ -103,9 +101,7 @@ func (d *detached) recvmsg() (int, syscall.Errno) {
 // write tries, and tries again when there is room, if it is to wait.
 func (d *detached) write(a *attempt) error {
 	for !d.once(a) {
-		if d.awaitRoom(); d.isOver() {
-			return net.ErrClosed
-		}
+		d.awaitRoom() // behind shut the next try says EPIPE
 	}
 	return nil
 }
@@ -117,15 +113,6 @@ func (d *detached) awaitRoom() {
 	defer d.mu.RUnlock()
 	if d.fd >= 0 {
 		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(d.fd), Events: unix.POLLOUT}}, -1) // EINTR is as good as room
-	}
-}
-
-func (d *detached) isOver() bool {
-	select {
-	case <-d.over:
-		return true
-	default:
-		return false
 	}
 }
 
@@ -159,14 +146,11 @@ func sendto(fd int, b []byte) (int, syscall.Errno) {
 
 // shut ends the connection in both directions, which whoever watches the descriptor sees.
 func (d *detached) shut() error {
-	d.shutting.Do(func() {
-		close(d.over)
-		d.mu.RLock()
-		defer d.mu.RUnlock()
-		if d.fd >= 0 {
-			_ = unix.Shutdown(d.fd, unix.SHUT_RDWR) // it fails for one that is not connected any more
-		}
-	})
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.fd >= 0 {
+		_ = unix.Shutdown(d.fd, unix.SHUT_RDWR) // it fails for one that is not connected any more
+	}
 	return nil
 }
 

@@ -197,11 +197,7 @@ class Server:
         """Counts a request that begins; asks to be replaced when it is the last wanted."""
         self.begun += 1
         if self.begun == self.retire_at:
-            self.retire_now()
-
-    def retire_now(self):
-        """The last request wanted has begun."""
-        self.retire("max_requests", "max_requests (%d) reached" % self.retire_at)
+            self.retire("max_requests", "max_requests (%d) reached" % self.retire_at)
 
     def retire(self, setting, why):
         """Asks the fronts to replace this worker. Any thread may."""

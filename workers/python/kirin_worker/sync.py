@@ -37,9 +37,7 @@ class Sync(Server):
             if cancelled and request[0] in cancelled:
                 conn.refuse(request)
                 continue
-            self.begun += 1
-            if self.begun == self.retire_at:
-                self.retire_now()
+            self.count()
             begun = now
             run(conn, request, now)
             now = monotonic()
