@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestTrailers wants the trailers of a response with who asks for them, chunked, and nobody else (RFC 9110 §6.5.1).

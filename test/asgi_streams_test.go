@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestThousandStreams wants server-sent events with a thousand clients of one worker as they are made, and all of them told to the end

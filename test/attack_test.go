@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // attackMemory bounds by how much an attack may make the front grow.

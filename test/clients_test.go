@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestSlowUploads opens 200 uploads that do not end, and wants one worker that

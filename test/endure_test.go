@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // slowImport is load.py behind an import that takes its time, as large applications do.

@@ -4,7 +4,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // firstProcess starts kirin run as process 1 of a PID namespace, as a container engine does.

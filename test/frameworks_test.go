@@ -14,7 +14,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // browser is a client with a cookie jar that follows redirects.

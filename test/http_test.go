@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 const host = "Host: test\r\n"

@@ -3,7 +3,7 @@ package test
 import (
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestRequestTimeout wants a client to get 504 in time, of every class, and the worker to live.

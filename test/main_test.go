@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 func TestMain(m *testing.M) { os.Exit(testkit.Run(m)) }

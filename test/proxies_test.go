@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // clientAddr is where the clients of these tests come from; the proxies' own address is 127.0.0.1.

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // rawClient is test/apps/rawclient.py on a path of a server's.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // inFlight starts a server with requests that take a second and are being executed or sent.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // datagrams is a real UDP listener. Its wait returns when all the patterns have been seen among the lines that came.

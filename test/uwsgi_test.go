@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // uwsgiNginx starts nginx with the block of docs/proxies.md that has uwsgi_pass, and gives its address.

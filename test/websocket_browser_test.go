@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestBrowser wants a browser's WebSocket served as its own tests would have it: subprotocol, compression, long messages, codes.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestWebSocketOfAnOldWorker wants a worker that knows of no messages in frames given sockets, as it always was: in a roll to a new version,

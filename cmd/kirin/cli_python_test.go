@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/kirin-server/kirin/internal/config"
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // confFile writes a configuration file and says how to evaluate it.

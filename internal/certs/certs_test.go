@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestMistakes: each is one line that names the file and the mend.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
 	"github.com/kirin-server/kirin/internal/websocket"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // loadScope has Python decode a scope, and gives it as Python shows it.

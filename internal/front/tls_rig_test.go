@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/kirin-server/kirin/internal/proxies"
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // pki is the certificates of this package's tests, made once.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // compose is what compose.yaml says, as far as it is looked at.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 var (

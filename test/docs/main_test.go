@@ -1,5 +1,5 @@
 // Package docs holds the tests of the documentation: the pages for people are followed, each on a machine of its own
-// (internal/box) with the package installed, command by command; their links lead somewhere; the settings that they name are there.
+// (test/box) with the package installed, command by command; their links lead somewhere; the settings that they name are there.
 package docs
 
 import (
@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 func TestMain(m *testing.M) { os.Exit(testkit.Run(m)) }

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestReproducible wants the same bytes from a copy of the checkout in another place.

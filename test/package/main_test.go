@@ -1,5 +1,5 @@
 // Package packaging holds the tests of the .deb and the .rpm: scripts/package builds them, as for a release, and they are
-// installed, upgraded and removed on machines of their own (internal/box), with dpkg, apt, rpm and dnf.
+// installed, upgraded and removed on machines of their own (test/box), with dpkg, apt, rpm and dnf.
 package packaging
 
 import (
@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 func TestMain(m *testing.M) { os.Exit(testkit.Run(m)) }

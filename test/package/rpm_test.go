@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/box"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestRpmlint wants no error and no warning. It runs in a box: rpmlint unpacks by cpio(1), which heeds absolute names.

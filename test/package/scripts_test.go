@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/box"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // script runs a maintainer script of the installed package as dpkg does, twice: what is done can be done again.

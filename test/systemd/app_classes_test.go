@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
+	"github.com/kirin-server/kirin/test/box"
 )
 
 // classConf takes the application, its class and threads, and the framework.

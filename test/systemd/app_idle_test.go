@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/box"
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/box"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // idleConf is an application that sleeps after a second without a request. Clients may keep their connections for longer.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
+	"github.com/kirin-server/kirin/test/box"
 )
 
 // preloadConf is three forked workers of one parent.

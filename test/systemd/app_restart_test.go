@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
+	"github.com/kirin-server/kirin/test/box"
 )
 
 // TestAppFrontSpoilt wants a file that was spoilt behind systemd's back to be told of by the front itself, which is tried again.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/box"
+	"github.com/kirin-server/kirin/test/box"
 )
 
 // TestAppStartFails wants an application that cannot start to say why at once, and not to be tried all the time.

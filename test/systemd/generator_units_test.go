@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/box"
+	"github.com/kirin-server/kirin/test/box"
 )
 
 // TestGeneratedUnits wants systemd to have nothing to say about the units, and to show all of them.

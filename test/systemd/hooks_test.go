@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
+	"github.com/kirin-server/kirin/test/box"
 )
 
 // hooksConf is a gunicorn.conf.py with hooks of each kind, and a setting. Each hook leaves a line. A generator, or a front, that ran it would

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
+	"github.com/kirin-server/kirin/test/box"
 )
 
 const listenersConf = `[App]

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
+	"github.com/kirin-server/kirin/test/box"
 )
 
 // logConf is appConf with another application and further lines of [App].

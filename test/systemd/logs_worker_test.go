@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
+	"github.com/kirin-server/kirin/test/box"
 )
 
 // ids are MESSAGE_IDs, by what kirin.catalog says of them.

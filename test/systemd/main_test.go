@@ -1,5 +1,5 @@
 // Package systemd holds the tests of kirin under a real systemd: each boots a box of
-// its own (internal/box), installs the built binary and unit files in it, and does
+// its own (test/box), installs the built binary and unit files in it, and does
 // what an administrator does.
 package systemd
 
@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/box"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 func TestMain(m *testing.M) { os.Exit(testkit.Run(m)) }

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/box"
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/box"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestReliabilityWorkerKilled wants a killed worker to cost at most the request that it worked on, when that cannot be sent again.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/box"
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/box"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestReliabilityReload wants "systemctl reload" to replace every worker, and to be over when that is.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // The tests named TestReliability… are the rows of docs/reliability.md: something happens to an application while clients ask without

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/kirin-server/kirin/internal/box"
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/box"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // eachClass runs a test with either kind of worker.

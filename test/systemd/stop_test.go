@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/box"
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/box"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestStop wants "systemctl stop" to wait for what is in flight, refuse what is new, and leave nothing.

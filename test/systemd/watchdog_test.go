@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestWatchdog wants kirin run to pet the unit's watchdog, also after an upgrade, and a

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // A Command is something to run in a box, as root, in the folder /.

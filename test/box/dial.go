@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // Dial connects to a server in the box, from within the box's own network: to

@@ -33,23 +33,23 @@ var allowed = map[string][]string{
 	"internal/front":     {"workers", "workers/wire", "activation", "internal/logs", "internal/http1", "internal/http2", "internal/loop", "internal/websocket", "internal/proxies", "internal/static", "internal/coding"},
 	"internal/config":    {"activation", "units", "workers", "workers/wire", "workers/python", "internal/front", "internal/logs", "internal/static", "internal/coding", "internal/certs"},
 	"internal/move":      {"internal/config"},
-	"internal/rooms":     {},
-	"internal/testkit":   {},
-	"internal/box":       {"internal/testkit"},
+	"test/rooms":         {},
+	"test/testkit":       {},
+	"test/box":           {"test/testkit"},
 	"workers/workertest": {"workers/wire"},
 	"cmd/kirin": {
 		"activation", "units", "workers", "workers/wire", "workers/python",
 		"internal/config", "internal/certs", "internal/front", "internal/logs", "internal/move", "internal/proxies", "internal/static",
 	},
 	"examples/goworker": {"workers"},
-	"test":              {"internal/testkit"},
-	"test/systemd":      {"internal/testkit", "internal/box"},
-	"test/package":      {"internal/testkit", "internal/box"},
-	"test/docs":         {"internal/testkit", "internal/box"},
+	"test":              {"test/testkit"},
+	"test/systemd":      {"test/testkit", "test/box"},
+	"test/package":      {"test/testkit", "test/box"},
+	"test/docs":         {"test/testkit", "test/box"},
 }
 
 // helpers are packages that any test may import: those made for tests, and the event loop, which pools are tested with.
-var helpers = []string{"internal/testkit", "workers/workertest", "internal/loop"}
+var helpers = []string{"test/testkit", "test/box", "workers/workertest", "internal/loop"}
 
 // pkg is what "go list -json" says of a package, as far as it is wanted here.
 type pkg struct {

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // An Entry is one entry of the journal: the values of each field, of which there is

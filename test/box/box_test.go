@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestBoots wants a machine of its own: systemd as process 1, running well, alone on its network.

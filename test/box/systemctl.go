@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kirin-server/kirin/internal/testkit"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // Systemctl runs systemctl, which must succeed, and returns its output.
