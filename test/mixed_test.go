@@ -6,8 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,16 +31,11 @@ var mixes = map[string]struct {
 var wsgiFrameworks = []string{"flask", "django", "bottle", "falcon", "pyramid", "cherrypy"}
 
 // mixedCount is how many requests of every class are checked.
-func mixedCount(t *testing.T) int {
-	text := os.Getenv("KIRIN_TEST_MIXED")
-	if text == "" {
-		return 600
+func mixedCount() int {
+	if testkit.Soak() {
+		return 5000
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("KIRIN_TEST_MIXED=%s is not a number of requests", text)
-	}
-	return n
+	return 600
 }
 
 // TestMixed has frameworks answer requests of many kinds, exceptions before and behind the head among them, by every class, while clients
@@ -54,7 +47,7 @@ func TestMixed(t *testing.T) {
 			t.Parallel()
 			s := testkit.Start(t, options{App: m.app, Args: args(m.flags + " --timeout 60 --graceful-timeout 60")})
 			mix := &mixture{t: t, s: s, frameworks: m.frameworks}
-			mix.run(mixedCount(t))
+			mix.run(mixedCount())
 			for _, framework := range m.frameworks {
 				mix.abort(framework)
 				mix.exchange(framework, 0, 1)

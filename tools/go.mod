@@ -5,6 +5,7 @@ go 1.26.8
 tool (
 	github.com/cpuguy83/go-md2man/v2
 	github.com/goreleaser/nfpm/v2/cmd/nfpm
+	github.com/kirin-server/kirin/tools/bom
 	github.com/summerwind/h2spec/cmd/h2spec
 )
 

@@ -3,11 +3,8 @@
 package docs
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/kirin-server/kirin/test/testkit"
@@ -18,39 +15,13 @@ func TestMain(m *testing.M) { os.Exit(testkit.Run(m)) }
 // version is that of the package which the pages' readers install.
 const version = "0.8.0"
 
-// built is the folder of the package, made once for a run of the tests.
-type built struct {
-	once sync.Once
-	dir  string
-	err  error
-}
-
-var packages built
-
-// dist returns the folder that scripts/package has filled with the .deb for this machine. KIRIN_TEST_DIST names one that is there.
+// dist returns the folder of the packages for this machine, as test/package has them. KIRIN_TEST_DIST names one that is there.
 func dist(t *testing.T) string {
 	t.Helper()
-	packages.once.Do(func() {
-		if packages.dir = os.Getenv("KIRIN_TEST_DIST"); packages.dir != "" {
-			return
-		}
-		packages.dir = filepath.Join(testkit.Scratch(t), "dist")
-		arch, err := exec.Command("dpkg", "--print-architecture").Output()
-		if err == nil {
-			cmd := exec.Command("scripts/package", "--version", version, "--out", packages.dir, "deb", string(arch[:len(arch)-1]))
-			cmd.Dir = testkit.Root()
-			cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1700000000")
-			var out []byte
-			if out, err = cmd.CombinedOutput(); err != nil {
-				err = fmt.Errorf("%w\n%s", err, out)
-			}
-		}
-		packages.err = err
-	})
-	if packages.err != nil {
-		t.Fatalf("the package: %v", packages.err)
+	if dir := os.Getenv("KIRIN_TEST_DIST"); dir != "" {
+		return dir
 	}
-	return packages.dir
+	return testkit.Packages(t, version)
 }
 
 // pages are the paths of all pages, from the checkout's top folder on.

@@ -23,8 +23,8 @@ func TestReproducible(t *testing.T) {
 	t.Parallel()
 	copied := copyCheckout(t)
 	again := filepath.Join(t.TempDir(), "again")
-	build(t, copied, "--version", older, "--out", again, arch(t))
-	first := packages.of(t, older)
+	mustBuild(t, copied, "--version", older, "--out", again, testkit.Architecture(t))
+	first := testkit.Packages(t, older)
 	names, err := os.ReadDir(first)
 	if err != nil || len(names) != 4 {
 		t.Fatalf("%v, %v: want a .deb, an .rpm, a bill and the sums", names, err)
@@ -58,12 +58,12 @@ func sum(t *testing.T, path string) string {
 // TestSums wants SHA256SUMS to cover all that was built.
 func TestSums(t *testing.T) {
 	t.Parallel()
-	dir := packages.of(t, older)
+	dir := testkit.Packages(t, older)
 	text, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{filepath.Base(deb(t, older)), filepath.Base(rpmOf(t, older)), "kirin-" + older + "-linux-" + arch(t) + ".cdx.json"} {
+	for _, name := range []string{filepath.Base(deb(t, older)), filepath.Base(rpmOf(t, older)), "kirin-" + older + "-linux-" + testkit.Architecture(t) + ".cdx.json"} {
 		if line := sum(t, filepath.Join(dir, name)) + "  " + name + "\n"; !strings.Contains(string(text), line) {
 			t.Errorf("SHA256SUMS has no %q:\n%s", line, text)
 		}
@@ -91,7 +91,7 @@ func TestModules(t *testing.T) {
 	var bill struct {
 		Components []struct{ Name, Version string }
 	}
-	text := read(t, filepath.Join(packages.of(t, older), "kirin-"+older+"-linux-"+arch(t)+".cdx.json"))
+	text := read(t, filepath.Join(testkit.Packages(t, older), "kirin-"+older+"-linux-"+testkit.Architecture(t)+".cdx.json"))
 	if err := json.Unmarshal([]byte(text), &bill); err != nil {
 		t.Fatal(err)
 	}
@@ -147,9 +147,9 @@ func TestOtherArchitecture(t *testing.T) {
 	t.Parallel()
 	copied := copyCheckout(t)
 	output(t, "sh", "-ec", `cd "$1" && git init -q && git add . && git -c user.name=t -c user.email=t@example.org commit -q -m 1 && git tag v`+strings.Replace(older, "~", "-", 1), "sh", copied)
-	other := map[string][2]string{"amd64": {"arm64", "aarch64"}, "arm64": {"amd64", "x86-64"}}[arch(t)]
+	other := map[string][2]string{"amd64": {"arm64", "aarch64"}, "arm64": {"amd64", "x86-64"}}[testkit.Architecture(t)]
 	dir := t.TempDir()
-	build(t, copied, "--out", dir, "deb", other[0])
+	mustBuild(t, copied, "--out", dir, "deb", other[0])
 	path := dir + "/kirin_" + older + "-1_" + other[0] + ".deb"
 	if got := output(t, "dpkg-deb", "--field", path, "Architecture"); got != other[0] {
 		t.Errorf("the package says %s", got)

@@ -40,7 +40,7 @@ func newHost(t *testing.T) *host { return newHostOn(t, box.Options{}) }
 func newHostOn(t *testing.T, o box.Options) *host {
 	t.Helper()
 	dir := testkit.AppFolder(t, nil)
-	o.Bind = append(o.Bind, packages.of(t, older)+":/older:ro", packages.of(t, newer)+":/newer:ro", dir+":/srv/shop")
+	o.Bind = append(o.Bind, testkit.Packages(t, older)+":/older:ro", testkit.Packages(t, newer)+":/newer:ro", dir+":/srv/shop")
 	h := &host{Box: box.Up(t, o), t: t, trace: &testkit.Trace{Path: filepath.Join(dir, "trace")}}
 	h.Exec("rm", "-f", "/var/lib/man-db/auto-update") // an index of all manual pages takes seconds
 	return h

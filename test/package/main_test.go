@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/kirin-server/kirin/test/testkit"
@@ -22,58 +21,25 @@ const (
 	newer = "0.8.0"
 )
 
-// stamp is the time of what the tests build.
-const stamp = "1700000000"
-
-// built are the packages, made once for a run of the tests.
-type built struct {
-	mu  sync.Mutex // guards the fields below
-	dir map[string]string
-}
-
-var packages = built{dir: map[string]string{}}
-
-// of returns the folder of one version's packages for this machine's architecture.
-func (b *built) of(t *testing.T, version string) string {
+// mustBuild runs scripts/package of a checkout.
+func mustBuild(t *testing.T, root string, args ...string) {
 	t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if dir, ok := b.dir[version]; ok {
-		return dir
+	if err := testkit.Package(root, args...); err != nil {
+		t.Fatal(err)
 	}
-	dir := filepath.Join(testkit.Scratch(t), "packages-"+version)
-	build(t, testkit.Root(), "--version", version, "--out", dir, arch(t))
-	b.dir[version] = dir
-	return dir
-}
-
-// build runs scripts/package of a checkout.
-func build(t *testing.T, root string, args ...string) {
-	t.Helper()
-	cmd := exec.Command(filepath.Join(root, "scripts", "package"), args...)
-	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+stamp)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd, err, out)
-	}
-}
-
-// arch is this machine's architecture, in Debian's words.
-func arch(t *testing.T) string {
-	t.Helper()
-	return output(t, "dpkg", "--print-architecture")
 }
 
 // deb returns the path of a version's .deb.
 func deb(t *testing.T, version string) string {
 	t.Helper()
-	return filepath.Join(packages.of(t, version), fmt.Sprintf("kirin_%s-1_%s.deb", version, arch(t)))
+	return filepath.Join(testkit.Packages(t, version), fmt.Sprintf("kirin_%s-1_%s.deb", version, testkit.Architecture(t)))
 }
 
 // rpmOf returns the path of a version's .rpm.
 func rpmOf(t *testing.T, version string) string {
 	t.Helper()
-	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch(t)]
-	return filepath.Join(packages.of(t, version), fmt.Sprintf("kirin-%s-1.%s.rpm", version, machine))
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[testkit.Architecture(t)]
+	return filepath.Join(testkit.Packages(t, version), fmt.Sprintf("kirin-%s-1.%s.rpm", version, machine))
 }
 
 // output runs a command that must succeed and returns what it prints, without the last newline.

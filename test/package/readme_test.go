@@ -25,12 +25,12 @@ func installCommands(t *testing.T) []string {
 	}
 	var commands []string
 	for _, m := range regexp.MustCompile(`(?m)^    (\S.*?)(?: +# .*)?$`).FindAllStringSubmatch(section[1], -1) {
-		commands = append(commands, strings.ReplaceAll(m[1], "_amd64.deb", "_"+arch(t)+".deb"))
+		commands = append(commands, strings.ReplaceAll(m[1], "_amd64.deb", "_"+testkit.Architecture(t)+".deb"))
 	}
 	if len(commands) != 11 || commands[0] != "scripts/package" {
 		t.Fatalf("the README's commands are %q; the test knows 11, and the first as scripts/package", commands)
 	}
-	return commands[1:] // packages.of has run that
+	return commands[1:] // testkit.Packages has run that
 }
 
 // TestReadme is a first-time user's path: the README's commands as they stand there, and an upgrade in between.

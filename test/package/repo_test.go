@@ -23,7 +23,7 @@ func repository(t *testing.T) string {
 	key := write(t, filepath.Join(dir, "key"), gpg("--armor", "--export-secret-keys")+"\n", 0o600)
 	output(t, "gpgconf", "--homedir", home, "--kill", "all")
 	out := filepath.Join(dir, "repo")
-	cmd := exec.Command(filepath.Join(testkit.Root(), "scripts/repo"), "--key", key, "--out", out, packages.of(t, older), packages.of(t, newer))
+	cmd := exec.Command(filepath.Join(testkit.Root(), "scripts/repo"), "--key", key, "--out", out, testkit.Packages(t, older), testkit.Packages(t, newer))
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd, err, text)
 	}

@@ -17,7 +17,7 @@ func TestReliabilityReload(t *testing.T) {
 	front := s.Property(appFront, "MainPID")
 	l := s.load()
 	l.Wait(50)
-	for version := 2; version <= 21; version++ {
+	for version := 2; version <= last(21); version++ {
 		old := s.workers()
 		s.deploy(strconv.Itoa(version))
 		s.Systemctl("reload", appFront)
@@ -64,7 +64,7 @@ func TestReliabilityRestart(t *testing.T) {
 	s := startAppShop(t)
 	l := s.load()
 	l.Wait(50)
-	for version := 2; version <= 6; version++ {
+	for version := 2; version <= last(6); version++ {
 		old := s.workers()
 		s.deploy(strconv.Itoa(version))
 		s.Systemctl("restart", appFront)

@@ -64,6 +64,15 @@ func (s *appShop) holds(l *testkit.Load, name string, b bar) testkit.Report {
 	return r
 }
 
+// last is the version that a case ends with which deploys again and again: the one given in the long form, and where figures for
+// the table are wanted; else the fourth.
+func last(version int) int {
+	if testkit.Soak() || os.Getenv("KIRIN_TEST_FIGURES") != "" {
+		return version
+	}
+	return 4
+}
+
 // waitStatus waits until the front's STATUS= has a text.
 func (s *appShop) waitStatus(text string) {
 	s.t.Helper()

@@ -6,21 +6,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 )
 
-// builds makes each kind of binary once for a run of the tests, in a folder
-// that Run removes.
-type builds struct {
-	mu  sync.Mutex // guards the fields below
+// own is the folder of this process's tests, which Run makes and removes.
+var own struct {
+	mu  sync.Mutex // guards the field below
 	dir string
-	err map[string]error
 }
 
-var built builds
-
 // Run is what TestMain of a package of black-box tests does: it runs the tests
-// and removes the binaries that they built. It returns the exit status.
+// and removes what they built. It returns the exit status.
 func Run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "kirin-test-")
 	if err != nil {
@@ -33,21 +30,53 @@ func Run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "testkit:", err)
 		return 1
 	}
-	built.mu.Lock()
-	built.dir = dir
-	built.mu.Unlock()
+	own.mu.Lock()
+	own.dir = dir
+	own.mu.Unlock()
 	return m.Run()
 }
 
 // Scratch returns a folder that lasts as long as this run of the package's tests.
 func Scratch(t testing.TB) string {
 	t.Helper()
-	built.mu.Lock()
-	defer built.mu.Unlock()
-	if built.dir == "" {
+	own.mu.Lock()
+	defer own.mu.Unlock()
+	if own.dir == "" {
 		t.Fatal("testkit: the package's TestMain does not call testkit.Run")
 	}
-	return built.dir
+	return own.dir
+}
+
+// Shared returns the path of something that is made once for a run of the
+// tests, those of all packages under KIRIN_TEST_BUILDS, or of this package
+// alone. Each name is made by one test, while the others wait; make is given
+// the path, which is renamed when it succeeds. Where it has failed, every
+// test that wants it does.
+func Shared(t testing.TB, name string, make func(path string) error) string {
+	t.Helper()
+	path := filepath.Join(envOr("KIRIN_TEST_BUILDS", Scratch(t)), name)
+	lock, err := os.Create(path + ".lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if why, err := os.ReadFile(path + ".failed"); err == nil {
+		t.Fatalf("testkit: %s: %s", name, why)
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	if err := make(path + ".new"); err != nil {
+		_ = os.WriteFile(path+".failed", []byte(err.Error()), 0o644)
+		t.Fatalf("testkit: %s: %v", name, err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Binary returns the path of the kirin command, built from this checkout at
@@ -58,41 +87,21 @@ func Binary(t testing.TB, plain bool) string {
 	if path := os.Getenv("KIRIN_TEST_BINARY"); path != "" {
 		return path
 	}
-	name, args := "kirin", []string{"build"}
+	name, args, env := "kirin", []string{"build"}, append(os.Environ(), "CGO_ENABLED=0")
 	if raced && !plain {
-		name, args = "kirin-race", append(args, "-race")
+		name, args, env = "kirin-race", append(args, "-race"), nil
 	}
 	if os.Getenv("KIRIN_TEST_COVERDIR") != "" {
 		args = append(args, "-cover", "-coverpkg=./...")
 	}
-	path, err := built.build(name, args)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func (b *builds) build(name string, args []string) (string, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.dir == "" {
-		return "", fmt.Errorf("testkit: the package's TestMain does not call testkit.Run")
-	}
-	path := filepath.Join(b.dir, name)
-	if err, done := b.err[name]; done {
-		return path, err
-	}
-	cmd := exec.Command("go", append(args, "-o", path, "./cmd/kirin")...)
-	cmd.Dir = Root()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("testkit: %v: %w\n%s", cmd, err, out)
-	}
-	if b.err == nil {
-		b.err = make(map[string]error)
-	}
-	b.err[name] = err
-	return path, err
+	return Shared(t, name, func(path string) error {
+		cmd := exec.Command("go", append(args, "-o", path, "./cmd/kirin")...)
+		cmd.Dir, cmd.Env = Root(), env
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%v: %w\n%s", cmd, err, out)
+		}
+		return nil
+	})
 }
 
 // Root returns the top folder of the checkout: the nearest one above the

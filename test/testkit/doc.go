@@ -10,7 +10,9 @@
 // The environment says what is tested:
 //
 //	KIRIN_TEST_BINARY    a binary to test in place of one built from this checkout
+//	KIRIN_TEST_BUILDS    a folder in which packages share what they build (scripts/test makes one)
 //	KIRIN_TEST_PYTHON    the CPython of the applications, by default /usr/bin/python3
 //	KIRIN_TEST_PYPY      the PyPy of the applications, by default /usr/bin/pypy3
+//	KIRIN_TEST_SOAK      set to anything: the long form of what has one (scripts/test --soak)
 //	KIRIN_TEST_COVERDIR  a folder for coverage data of the binary (go tool covdata)
 package testkit

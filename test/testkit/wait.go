@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"os"
 	"testing"
 	"time"
 )
@@ -12,6 +13,10 @@ const Patience = 60 * time.Second
 
 // pollEvery is how often a condition outside this process is looked at.
 const pollEvery = 5 * time.Millisecond
+
+// Soak says whether tests take their long form (scripts/test --soak): more of
+// the same, to find what is rare.
+func Soak() bool { return os.Getenv("KIRIN_TEST_SOAK") != "" }
 
 // Eventually waits until ok returns true, at most Patience, and fails the test
 // with what says when it does not.
