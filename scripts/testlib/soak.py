@@ -61,7 +61,7 @@ def reliability(context, part, budget):
     repeated(context, part, budget, ["./test/systemd"], ["-run=^TestReliability", "-parallel=2"], KIRIN_TEST_SOAK="1")
 
 
-def beside(context, part, budget):
+def repeat(context, part, budget):
     """all Go tests again and again: what guesses a time fails with --beside"""
     packages = ["./" + name for name in parts.go_packages(context)] + ["./test", "./test/systemd"]
     repeated(context, part, budget, packages, ["-parallel=6", "-p=1"])
@@ -85,7 +85,7 @@ def install(context, package):
                    cwd=context.root, check=True)
 
 
-SOAKS = {"fuzz": fuzz, "mixed": mixed, "reliability": reliability, "beside": beside, "versions": versions,
+SOAKS = {"fuzz": fuzz, "mixed": mixed, "reliability": reliability, "repeat": repeat, "versions": versions,
          "fresh": fresh}
 
 

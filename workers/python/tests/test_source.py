@@ -1,9 +1,8 @@
-"""The source itself: the oldest grammar, the linters, and nothing heavy at the start."""
+"""The source itself: short functions that say what they are for, and nothing heavy at the start."""
 
 import ast
 import glob
 import os
-import shutil
 import subprocess
 import sys
 import unittest
@@ -11,8 +10,6 @@ import unittest
 from tests.front import PACKAGE
 
 RUNTIME = sorted(glob.glob(os.path.join(PACKAGE, "kirin_worker", "*.py")))
-SOURCES = RUNTIME + sorted(glob.glob(os.path.join(PACKAGE, "*.py"))
-                           + glob.glob(os.path.join(PACKAGE, "tests", "**", "*.py"), recursive=True))
 HEAVY = ("argparse", "ast", "asyncio", "enum", "inspect", "json", "logging", "random", "re", "signal",
          "socket", "tempfile", "threading", "traceback", "typing")
 
@@ -26,18 +23,6 @@ class Source(unittest.TestCase):
 
     def test_there_is_some(self):
         self.assertGreater(len(RUNTIME), 12)
-
-    def test_grammar_of_3_8(self):
-        for path in SOURCES:
-            with self.subTest(os.path.basename(path)):
-                ast.parse(lines_of(path), path, feature_version=(3, 8))
-
-    def test_linters(self):
-        for command in (["pyflakes3"], ["pycodestyle", "--max-line-length=120"]):
-            with self.subTest(command[0]):
-                self.assertIsNotNone(shutil.which(command[0]), "install Debian's %s" % command[0])
-                done = subprocess.run(command + SOURCES, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-                self.assertEqual((done.returncode, done.stdout.decode()), (0, ""))
 
     def test_every_module_says_what_it_is_for(self):
         for path in RUNTIME:
