@@ -3,6 +3,8 @@
 import threading
 import traceback
 
+from . import tools
+
 SLOTS = 4   # parts at a time: most of their tests wait for something, and not for a processor
 
 
@@ -23,13 +25,17 @@ def run(kinds, context, report, slots=SLOTS):
             del running[name]
             change.notify()
 
-    with change:
-        while waiting or running:
-            for name, kind in ready(waiting, running)[:max(0, slots - len(running))]:
-                del waiting[name]
-                running[name] = threading.Thread(target=work, args=(name, kind))
-                running[name].start()
-            change.wait()
+    try:
+        with change:
+            while waiting or running:
+                for name, kind in ready(waiting, running)[:max(0, slots - len(running))]:
+                    del waiting[name]
+                    running[name] = threading.Thread(target=work, args=(name, kind))
+                    running[name].start()
+                change.wait()
+    except BaseException:   # a signal that ends this process
+        tools.processes.end()
+        raise
 
 
 def ready(waiting, running):

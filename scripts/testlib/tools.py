@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 
@@ -11,9 +12,46 @@ WHERE = re.compile(r"^ *\w+_test\.go:\d+: ")    # a line in which a Go test says
 LINES = 5                                       # of those that the end of all repeats
 
 
+class Processes:
+    """Those that run, so that none outlives this one."""
+
+    def __init__(self):
+        self.lock = threading.Lock()    # guards what is below
+        self.running = set()
+        self.over = False
+
+    def start(self, command, cwd, env, stderr):
+        """Start a command in a session of its own; its standard output is a pipe."""
+        with self.lock:
+            if self.over:
+                raise RuntimeError("interrupted")
+            process = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=stderr, encoding="utf-8", errors="replace", start_new_session=True)
+            self.running.add(process)
+            return process
+
+    def ended(self, process):
+        with self.lock:
+            self.running.discard(process)
+
+    def end(self):
+        """End all, with what they have started; none is started afterwards."""
+        with self.lock:
+            self.over = True
+            for process in self.running:
+                try:
+                    os.killpg(process.pid, signal.SIGTERM)
+                except ProcessLookupError:
+                    pass
+
+
+processes = Processes()
+
+
 def wait(process, part):
     """Wait for a process, add the CPU time of it and its own to the part's, and return its exit status."""
     _, status, usage = os.wait4(process.pid, 0)
+    processes.ended(process)
     part.cpu += usage.ru_utime + usage.ru_stime
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode
@@ -26,8 +64,7 @@ def check(part, name, command, cwd=None, env=None, silent=False):
     says on standard error is for people, a module that is downloaded say, and decides nothing.
     """
     part.begin(name)
-    process = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
+    process = processes.start(command, cwd, env, subprocess.PIPE)
     out, errors = read(process)
     status = wait(process, part)
     good = status == 0 and not (silent and out)
@@ -50,8 +87,7 @@ def read(process):
 
 def events(command, part, cwd=None, env=None):
     """Run a command and yield the objects of its lines of JSON, other lines as they are; count it when it fails."""
-    process = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+    process = processes.start(command, cwd, env, subprocess.STDOUT)
     strange = []
     with process.stdout:
         for line in process.stdout:

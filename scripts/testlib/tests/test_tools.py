@@ -1,6 +1,7 @@
 """The tools that test: what they say is counted, and nothing else is."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,21 @@ class Check(unittest.TestCase):
 
     def test_processor_time(self):
         self.assertGreater(self.check("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done").cpu, 0)
+
+
+class Ends(unittest.TestCase):
+    """Nothing outlives the command."""
+
+    def test_end(self):
+        processes = tools.Processes()
+        process = processes.start([SHELL, "-c", "sleep 600 & echo begun; wait"], None, None, subprocess.STDOUT)
+        self.assertEqual(process.stdout.readline(), "begun\n")
+        processes.end()
+        with process.stdout:
+            self.assertEqual(process.stdout.read(), "")     # ends when nobody has the pipe, sleep(1) neither
+        self.assertEqual(process.wait(), -signal.SIGTERM)
+        with self.assertRaises(RuntimeError):
+            processes.start([SHELL, "-c", "exit"], None, None, subprocess.STDOUT)
 
 
 class Lines(unittest.TestCase):
