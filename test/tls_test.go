@@ -225,9 +225,11 @@ func TestTLSRedirect(t *testing.T) {
 	plain := testkit.FreeAddr()
 	s := startTLS(t, "hello:app", "--bind", "http://"+plain, "--https-redirect", "8443", "--hsts", "300")
 	c := s.DialTo(plain)
-	c.Send("GET /a?b HTTP/1.1\r\nHost: shop.test:8000\r\n\r\n")
-	if r := c.Response("GET"); r.Status != 301 || r.Header.Get("Location") != "https://shop.test:8443/a?b" || r.Header.Get("Strict-Transport-Security") != "" {
-		t.Errorf("%d %v", r.Status, r.Header)
+	for _, target := range []string{"/a?b", "http://shop.test:8000/a?b"} { // a target in absolute form does not get past it
+		c.Send("GET %s HTTP/1.1\r\nHost: shop.test:8000\r\n\r\n", target)
+		if r := c.Response("GET"); r.Status != 301 || r.Header.Get("Location") != "https://shop.test:8443/a?b" || r.Header.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%s: %d %v", target, r.Status, r.Header)
+		}
 	}
 	c.Send("POST /a HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 5\r\n\r\nhello")
 	if r := c.Response("POST"); r.Status != 308 {

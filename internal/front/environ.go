@@ -44,22 +44,29 @@ func pair(b []byte, key, value string) []byte {
 	return wire.AppendLatin1(wire.AppendStr(b, key), value)
 }
 
+// originForm is a request-target in absolute form without the scheme and the authority; another is itself (RFC 9112 §3.2).
+func originForm(target string) string {
+	if strings.HasPrefix(target, "/") {
+		return target
+	}
+	_, rest, ok := strings.Cut(target, "://")
+	if !ok {
+		return target
+	}
+	at := strings.IndexAny(rest, "/?")
+	switch {
+	case at < 0:
+		return "/"
+	case rest[at] == '?':
+		return "/" + rest[at:]
+	}
+	return rest[at:]
+}
+
 // splitTarget takes path and query out of a request-target in origin, absolute or asterisk form (RFC 9112 §3.2).
 func splitTarget(target string) (path, query string) {
 	target, _, _ = strings.Cut(target, "#")
-	if !strings.HasPrefix(target, "/") {
-		if _, rest, ok := strings.Cut(target, "://"); ok {
-			at := strings.IndexAny(rest, "/?")
-			if at < 0 {
-				return "/", ""
-			}
-			target = rest[at:]
-			if target[0] == '?' {
-				target = "/" + target
-			}
-		}
-	}
-	path, query, _ = strings.Cut(target, "?")
+	path, query, _ = strings.Cut(originForm(target), "?")
 	return path, query
 }
 

@@ -1,13 +1,10 @@
 package front
 
-import (
-	"net/http"
-	"strings"
-)
+import "net/http"
 
 // isHealth says whether a request is one of a balancer's that wants to know whether requests are served.
 func (o *Options) isHealth(x *Exchange) bool {
-	if o.HealthPath == "" || !strings.HasPrefix(x.Target, o.HealthPath) {
+	if o.HealthPath == "" {
 		return false
 	}
 	path, _ := splitTarget(x.Target)

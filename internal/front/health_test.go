@@ -21,6 +21,7 @@ func testHealth(t *testing.T, on path) {
 		t.Errorf("%v", a.Header)
 	}
 	c.ask("GET", "/healthz?x=y").answer("GET").want(t, 200, "ok\n")
+	c.ask("GET", "http://test/healthz").answer("GET").want(t, 200, "ok\n")
 	c.ask("HEAD", "/healthz").answer("HEAD").want(t, 200, "")
 	if a := c.ask("POST", "/healthz", "Content-Length: 0").answer("POST").want(t, 405, ""); a.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("%v", a.Header)

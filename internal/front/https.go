@@ -13,8 +13,11 @@ const acmePath = "/.well-known/acme-challenge/"
 // redirected sends a request over plain http to https, where that is asked for. The method stays (RFC 9110 §15.4.9), but for those that only
 // read, for which older clients know the older status.
 func (s *service) redirected() bool {
-	if s.o.RedirectPort == 0 || s.x.Scheme == "https" || s.x.Host == "" || !strings.HasPrefix(s.x.Target, "/") ||
-		strings.HasPrefix(s.x.Target, acmePath) {
+	if s.o.RedirectPort == 0 || s.x.Scheme == "https" || s.x.Host == "" {
+		return false
+	}
+	target := originForm(s.x.Target)
+	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, acmePath) {
 		return false
 	}
 	host, _ := splitHost(s.x.Host)
@@ -28,7 +31,7 @@ func (s *service) redirected() bool {
 	if s.x.Length != 0 {
 		s.w.Close() // the body is not read
 	}
-	s.begin(&head{status: status, fields: []Field{{Name: "Location", Value: "https://" + host + s.x.Target}}}, 0)
+	s.begin(&head{status: status, fields: []Field{{Name: "Location", Value: "https://" + host + target}}}, 0)
 	return true
 }
 

@@ -75,9 +75,10 @@ func (s *service) static() bool {
 	return true
 }
 
-// redirect sends a client from a directory to the path with a slash at its end. The target is ours, so it begins with one slash only.
+// redirect sends a client from a directory to the path with a slash at its end. It stays on the host that was asked: the path begins with
+// one slash only.
 func (s *service) redirect() {
-	path, query, found := strings.Cut(s.x.Target, "?")
+	path, query, found := strings.Cut(originForm(s.x.Target), "?")
 	if found {
 		query = "?" + query
 	}

@@ -188,7 +188,9 @@ func testStaticRoot(t *testing.T, on path) {
 			c.ask("GET", target).answer("GET").want(t, 200, want)
 		}
 		c.ask("POST", "/api", "Content-Length: 3").send("abc").answer("POST").want(t, 200, "application: /api")
-		for target, to := range map[string]string{"/sub": "/sub/", "/sub?q=1": "/sub/?q=1"} {
+		for target, to := range map[string]string{
+			"/sub": "/sub/", "/sub?q=1": "/sub/?q=1", "http://test/sub?q=1": "/sub/?q=1",
+		} {
 			if a := c.ask("GET", target).answer("GET").want(t, 301, ""); a.Header.Get("Location") != to {
 				t.Errorf("%s: %v", target, a.Header)
 			}

@@ -179,6 +179,8 @@ func (r *Request) complete(connect bool) error {
 		}
 	case r.Scheme == "" || r.Path == "":
 		return errors.New("there is no scheme or no path")
+	case r.Path[0] != '/' && (r.Path != "*" || r.Method != "OPTIONS"):
+		return fmt.Errorf("the path %.30q does not begin with a slash", r.Path) // the other forms of a target are of HTTP/1.1
 	}
 	return nil
 }
