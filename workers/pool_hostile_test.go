@@ -141,16 +141,21 @@ func testDescriptorsOfNobody(t *testing.T, by Way) {
 		id := ws[0].take().ID
 		p.Cancel(request)
 		ws[0].cancelled()
-		r, w, err := os.Pipe()
+		theirs, ours, err := wire.Pair()
 		if err != nil {
 			t.Fatal(err)
 		}
-		ws[0].respond(&wire.Response{ID: id, Kind: kind, Status: []byte("200 OK"), File: w})
-		r.SetReadDeadline(time.Now().Add(patience))
-		if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF { // as above
+		socket, err := ours.Sock().File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours.Close()
+		ws[0].respond(&wire.Response{ID: id, Kind: kind, Status: []byte("200 OK"), File: socket})
+		theirs.Sock().SetReadDeadline(time.Now().Add(patience))
+		if n, err := theirs.Sock().Read(make([]byte, 1)); n != 0 || err != io.EOF { // its end of file
 			t.Errorf("kind %d: the descriptor is still open: %v", kind, err)
 		}
-		r.Close()
+		theirs.Close()
 		if kind == wire.Stream {
 			ws[0].respond(&wire.Response{ID: id, Kind: wire.End})
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -387,40 +388,33 @@ func testFileShared(t *testing.T, on path) {
 	}
 }
 
-// TestOwnPart: where the file cannot be opened anew, it is read all the same.
-func TestOwnPart(t *testing.T) {
-	file := tempFile(t, []byte("0123456789"))
-	for _, allowed := range []bool{true, false} {
-		part, done := limitedPart(t, file, allowed)
-		got, err := io.ReadAll(part)
-		if err != nil || !strings.HasPrefix(string(got), "345") {
-			t.Errorf("opened anew: %v: %q, %v", allowed, got, err)
-		}
-		if _, anew := part.(*os.File); anew != allowed {
-			t.Errorf("part is a %T", part)
-		}
-		done()
+// TestFileForbidden: a worker passes descriptors of a file that it may not read, and that the front may. Nobody gets it.
+func TestFileForbidden(t *testing.T) {
+	for what, flags := range map[string]int{"O_PATH": unix.O_PATH, "O_WRONLY": unix.O_WRONLY} {
+		t.Run(what, func(t *testing.T) {
+			eachPath(t, func(t *testing.T, on path) { testFileForbidden(t, on, flags) })
+		})
 	}
 }
 
-// limitedPart is ownPart in a process that may open no more files, unless it is allowed to.
-func limitedPart(t *testing.T, file *os.File, allowed bool) (io.Reader, func()) {
-	t.Helper()
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+func testFileForbidden(t *testing.T, on path, flags int) {
+	const secret = "what only the front may read"
+	name := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(name, []byte(secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
-	if !allowed {
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	part, done, err := ownPart(file, 3, 3)
+	fd, err := unix.Open(name, flags|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return part, done
+	forbidden := os.NewFile(uintptr(fd), "forbidden")
+	t.Cleanup(func() { forbidden.Close() })
+	r := start(t, setup{path: on, serve: func(c *workertest.Call) { c.File("200 OK", forbidden, 0, int64(len(secret))) }})
+	if a := r.dial().ask("POST", "/", "Content-Length: 0").answer("POST").want(t, 502, "*"); strings.Contains(string(a.body), secret) {
+		t.Errorf("the client got %q", a.body)
+	}
+	r.logged("WARN", "the worker ended") // it has broken the protocol
+	r.over(502)
 }
 
 // TestFileShrunk: a file that is shorter than the worker said cuts the connection.

@@ -382,7 +382,7 @@ func (s *service) prepare(r *wire.Response) *head {
 
 // final sends a response that is whole.
 func (s *service) final(r *wire.Response) {
-	if r.Kind == wire.File && !regular(r.File) { // reading it could block for ever
+	if r.Kind == wire.File && !wire.RegularFile(r.File) { // reading it could block for ever
 		s.log().Error(fmt.Sprintf("a worker passed a descriptor that is not a regular file (%s %s)", s.x.Method, s.x.Target))
 		s.page(http.StatusBadGateway, "the worker's response is not valid")
 		return
@@ -417,11 +417,6 @@ func (s *service) final(r *wire.Response) {
 	if have < length {
 		s.short(have, length)
 	}
-}
-
-func regular(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode().IsRegular()
 }
 
 func (s *service) sendFile(r *wire.Response, count int64) { s.sendPart(r.File, r.Offset, count) }

@@ -7,11 +7,11 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/kirin-server/kirin/internal/http1"
+	"github.com/kirin-server/kirin/internal/loop"
 )
 
 const (
@@ -252,15 +252,10 @@ func (c *conn) resetOnClose() {
 
 // copyPart sends a part of a file piece by piece, each with its own time.
 func (w *writer) copyPart(f *os.File, offset, count int64) (sent int64, err error) {
-	part, done, err := ownPart(f, offset, count)
-	if err != nil {
-		return 0, err
-	}
-	defer done()
 	for sent < count && err == nil {
 		var n int64
 		w.c.pace()
-		n, err = io.Copy(w.c.Conn, io.LimitReader(part, min(count-sent, sendPiece)))
+		n, err = sendPart(w.c.Conn, f, offset+sent, min(count-sent, sendPiece))
 		sent += n
 		if n == 0 && err == nil {
 			err = io.ErrUnexpectedEOF // the file has shrunk
@@ -269,18 +264,14 @@ func (w *writer) copyPart(f *os.File, offset, count int64) (sent int64, err erro
 	return sent, err
 }
 
-// ownPart reads a file from offset on. The worker's descriptor shares its offset with the worker, and with every other response of
-// the same file: it is opened anew, so that sendfile(2) can be used, or, where that is forbidden, read without its offset.
-func ownPart(f *os.File, offset, count int64) (part io.Reader, done func(), err error) {
-	own, err := os.Open("/proc/self/fd/" + strconv.Itoa(int(f.Fd())))
-	if err != nil {
-		return io.NewSectionReader(f, offset, count), func() {}, nil
+// sendPart sends a part of a file, or less where that ends. The file's own offset is neither used nor changed: the worker that has passed the
+// descriptor shares it, and so does every other response of the same file. A descriptor that came from somebody else is never opened anew:
+// that would be done by our rights in place of theirs, and can wait for as long as they hold a lease on the file.
+func sendPart(c net.Conn, f *os.File, offset, count int64) (int64, error) {
+	if l, ok := c.(*loop.Lent); ok {
+		return l.SendFile(f, offset, count)
 	}
-	if _, err := own.Seek(offset, io.SeekStart); err != nil {
-		own.Close()
-		return nil, nil, err
-	}
-	return own, func() { own.Close() }, nil
+	return io.Copy(c, io.NewSectionReader(f, offset, count))
 }
 
 // dateClock gives the Date of responses (RFC 9110 §6.6.1), made anew once a second.

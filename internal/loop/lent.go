@@ -200,24 +200,13 @@ func (l *Lent) Write(b []byte) (int, error) {
 // sendfileMax is what one sendfile(2) takes at most.
 const sendfileMax = 1 << 20
 
-// ReadFrom sends what r has; the kernel does it when that is a file, or a part of one.
-func (l *Lent) ReadFrom(r io.Reader) (int64, error) {
-	if part, ok := r.(*io.LimitedReader); ok {
-		if file, ok := part.R.(*os.File); ok {
-			sent, err := l.sendFile(file, part.N)
-			part.N -= sent
-			return sent, err
-		}
-	}
-	return io.Copy(struct{ io.Writer }{l}, r)
-}
-
-// sendFile sends count bytes of a file, or fewer when it ends.
-func (l *Lent) sendFile(file *os.File, count int64) (sent int64, err error) {
+// SendFile has the kernel send count bytes of a file from offset on, or fewer when it ends (sendfile(2)). The file's own offset stays as it is.
+func (l *Lent) SendFile(file *os.File, offset, count int64) (sent int64, err error) {
 	from := int(file.Fd())
 	for sent < count {
 		n, err := l.try("sendfile", &l.writing, func() (int, syscall.Errno) {
-			n, err := unix.Sendfile(l.conn.fd, from, nil, int(min(count-sent, sendfileMax)))
+			at := offset + sent
+			n, err := unix.Sendfile(l.conn.fd, from, &at, int(min(count-sent, sendfileMax)))
 			errno, _ := errors.AsType[syscall.Errno](err)
 			return n, errno
 		})

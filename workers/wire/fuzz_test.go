@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
+	"sync"
 	"testing"
 )
 
@@ -32,14 +34,17 @@ func mustParse(t *testing.T, err error) bool {
 	return err == nil
 }
 
-// lend gives as many files as there may be of use; nobody closes them.
-func lend(n int) []*os.File {
-	files := make([]*os.File, n)
-	for i := range files {
-		files[i] = os.Stdin
+// readable is a file that can be read.
+var readable = sync.OnceValue(func() *os.File {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		panic(err)
 	}
-	return files
-}
+	return f
+})
+
+// lend gives as many files as there may be of use; nobody closes them.
+func lend(n int) []*os.File { return slices.Repeat([]*os.File{readable()}, n) }
 
 // What parses, encodes, and parses the same.
 

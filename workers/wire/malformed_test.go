@@ -28,7 +28,7 @@ var parsers = map[string]func(*Frame) error{
 func samples() map[string][]Frame {
 	all := map[string][]Frame{}
 	add := func(kind string, frame []byte) {
-		all[kind] = append(all[kind], Frame{Payload: frame[HeaderSize:], Files: make([]*os.File, frame[5])})
+		all[kind] = append(all[kind], Frame{Payload: frame[HeaderSize:], Files: lend(int(frame[5]))})
 	}
 	for _, h := range hellos {
 		add("hello", AppendHello(nil, h))
@@ -204,7 +204,7 @@ func TestMalformed(t *testing.T) {
 		{"cancel", "2³²−1 ids", "[\xff\xff\xff\xff" + one},
 	}
 	for _, c := range cases {
-		f := Frame{Payload: []byte(c.payload), Files: []*os.File{os.Stdin}}
+		f := Frame{Payload: []byte(c.payload), Files: lend(1)}
 		if err := parsers[c.kind](&f); !isProtocolError(err) {
 			t.Errorf("%s: %s: %v", c.kind, c.name, err)
 		}
@@ -215,7 +215,7 @@ func TestMalformed(t *testing.T) {
 func TestNoDescriptorForAResponse(t *testing.T) {
 	for _, k := range []Kind{File, Stream} {
 		rs := []*Response{{ID: 1, Kind: k}, {ID: 2, Kind: k}}
-		f := Frame{Payload: AppendResponses(nil, rs...)[HeaderSize:], Files: []*os.File{os.Stdin}}
+		f := Frame{Payload: AppendResponses(nil, rs...)[HeaderSize:], Files: lend(1)}
 		n := 0
 		err := ParseResponses(&f, new(Response), func(*Response) error { n++; return nil })
 		if n != 1 || !isProtocolError(err) {
@@ -248,7 +248,7 @@ func TestBadRequestKeepsItsDescriptor(t *testing.T) {
 	} {
 		f := Frame{Payload: []byte(p)}
 		if name != "no descriptor" {
-			f.Files = []*os.File{os.Stdin}
+			f.Files = lend(1)
 		}
 		had := len(f.Files)
 		err := ParseRequests(&f, func(r Request) { t.Errorf("%s: passed on: %+v", name, r) })

@@ -281,11 +281,8 @@ func (d *decoder) request(f *Frame) (Request, bool) {
 	default:
 		d.skip()
 	}
-	if len(f.Files) == 0 {
-		d.fail("a request without its descriptor")
-	}
 	if d.err == nil {
-		r.File, f.Files = f.Files[0], f.Files[1:]
+		r.File, d.err = f.take()
 	}
 	return r, d.err == nil
 }

@@ -181,7 +181,7 @@ func TestWeReadWhatPythonWrites(t *testing.T) {
 	}
 	eachPython(t, func(t *testing.T, interpreter string) {
 		for i, b := range dumps(t, interpreter, expressions) {
-			f := Frame{Payload: b, Files: []*os.File{os.Stdin}}
+			f := Frame{Payload: b, Files: lend(1)}
 			err := ParseResponses(&f, new(Response), func(r *Response) error {
 				if !sameResponse(r, &cases[i].want) {
 					t.Errorf("%s is read as %+v", expressions[i], r)

@@ -57,10 +57,10 @@ func ParseResponses(f *Frame, r *Response, each func(*Response) error) error {
 		}
 		r.Encoded = before[:len(before)-len(d.b)]
 		if r.Kind == File || r.Kind == Stream {
-			if len(f.Files) == 0 {
-				return protocolErrorf("a response without its descriptor")
+			var err error
+			if r.File, err = f.take(); err != nil {
+				return err
 			}
-			r.File, f.Files = f.Files[0], f.Files[1:]
 		}
 		if err := each(r); err != nil {
 			return err
