@@ -86,15 +86,20 @@ func (a *App) Check() error {
 
 // checkTexts refuses what cannot be written on a line of a unit file.
 func (a *App) checkTexts() error {
-	texts := []string{a.Python, a.Directory, a.User, a.Group, a.Umask}
-	for _, list := range [][]string{a.Sources, a.Listen, a.Args} {
-		texts = append(texts, list...)
+	for _, list := range [][]string{{a.Directory, a.User, a.Group, a.Umask}, a.Sources, a.Listen} {
+		for _, text := range list {
+			if err := checkLine(text); err != nil {
+				return err
+			}
+		}
 	}
-	for _, pair := range a.Env { // which may have several lines: they are quoted
-		texts = append(texts, strings.ReplaceAll(pair, "\n", " "))
-	}
-	for _, text := range texts {
+	for _, text := range append([]string{a.Python}, a.Args...) { // these are quoted
 		if err := checkText(text); err != nil {
+			return err
+		}
+	}
+	for _, pair := range a.Env { // so are these, which may have several lines
+		if err := checkText(strings.ReplaceAll(pair, "\n", " ")); err != nil {
 			return err
 		}
 	}
@@ -105,7 +110,7 @@ func (d Directive) check() error {
 	if d.Name == "" || strings.ContainsAny(d.Name, "=[]#; \t\\") {
 		return fmt.Errorf("%q is not the name of a directive", d.Name)
 	}
-	return cmp.Or(checkText(d.Name), checkText(d.Value))
+	return cmp.Or(checkText(d.Name), checkLine(d.Value))
 }
 
 func (a *App) names() Names { return Names{App: a.Name} }

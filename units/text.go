@@ -18,6 +18,16 @@ func checkText(text string) error {
 	return nil
 }
 
+// checkLine is checkText for what is written as it stands, not quoted: a backslash at its end would take the next line in
+// (systemd.syntax(7)).
+func checkLine(text string) error {
+	trimmed := strings.TrimRight(text, " \t")
+	if (len(trimmed)-len(strings.TrimRight(trimmed, `\`)))%2 == 1 {
+		return fmt.Errorf("%q ends in a backslash, which would take the next line in", text)
+	}
+	return checkText(text)
+}
+
 // noSpecifier keeps systemd from taking a percent sign for a specifier.
 func noSpecifier(text string) string { return strings.ReplaceAll(text, "%", "%%") }
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -204,6 +205,7 @@ func FuzzNginx(f *testing.F) {
 	}
 	f.Add(string(text))
 	f.Add("server { listen 80; location / { proxy_pass http://127.0.0.1:8000; } }")
+	f.Add("server{listen \x12{proxy_pass ://:8000;}}")
 	f.Fuzz(func(t *testing.T, text string) {
 		top, err := parseNginx(text)
 		if err != nil {
@@ -214,10 +216,60 @@ func FuzzNginx(f *testing.F) {
 		if s.collect(top); s.server != nil {
 			s.take()
 		}
-		if _, err := config.ScanUnit(p.Text()); err != nil {
-			t.Errorf("%q: %v in\n%s", text, err, p.Text())
-		}
+		readsBack(t, p)
 	})
+}
+
+// readsBack wants the file to say exactly what is planned.
+func readsBack(t *testing.T, p *Plan) {
+	t.Helper()
+	read, err := config.ScanUnit(p.Text())
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, p.Text())
+	}
+	var got, want []string
+	for _, a := range read {
+		got = append(got, a.Section+"\n"+a.Name+"\n"+a.Value)
+	}
+	for _, l := range p.lines {
+		want = append(want, l.section+"\n"+l.key+"\n"+l.value)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Fatalf("%q is planned, and %q read from\n%s", want, got, p.Text())
+	}
+}
+
+// TestUnwritable has texts in every place of a compose file that would be directives of their own.
+func TestUnwritable(t *testing.T) {
+	const evil = "nobody\\n[Worker]\\nExecStartPre=+/bin/sh -c evil"
+	for _, compose := range []string{
+		`{user: "` + evil + `", command: gunicorn app}`,
+		`{command: gunicorn app, environment: {A: "` + evil + `"}}`,
+		`{command: gunicorn app, environment: {"A\nB": "x"}}`,
+		`{command: gunicorn app, working_dir: "` + evil + `"}`,
+		`{command: [gunicorn, app, "--name=` + evil + `"]}`,
+		`{command: [gunicorn, app, "--env=A=` + evil + `"]}`,
+		`{command: [gunicorn, app, "--bind=` + evil + `"]}`,
+		`{command: gunicorn app, user: "nobody\\"}`,
+		`{command: gunicorn app, mem_limit: "` + evil + `"}`,
+		`{command: gunicorn app, environment: {KEY: "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n"}}`,
+	} {
+		p := &Plan{}
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "compose.yaml"), []byte("services: {web: "+compose+"}"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := (&Importer{Root: dir, Evaluate: noFile}).Compose(t.Context(), p, "/compose.yaml"); err != nil {
+			t.Errorf("%s: %v", compose, err)
+			continue
+		}
+		readsBack(t, p)
+		if text := p.Text(); strings.Contains(text, "\nExecStartPre") || strings.Contains(text, "MII") {
+			t.Errorf("%s made\n%s", compose, text)
+		}
+	}
 }
 
 // TestComposeForms reads what compose allows in more than one form.

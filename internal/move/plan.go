@@ -40,12 +40,36 @@ func (p *Plan) drop(section, key string) {
 	p.lines = slices.DeleteFunc(p.lines, func(l line) bool { return l.section == section && l.key == key })
 }
 
-// add adds a line, unless there is one like it.
+// add adds a line, unless there is one like it. What the file could not say, or would say as something else, is left.
 func (p *Plan) add(section, key, value, from string) {
+	if why := unwritable(section, key, value); why != "" {
+		p.leave(from, "%s: %s", label(key, value), why)
+		return
+	}
 	same := func(l line) bool { return l.section == section && l.key == key && l.value == value }
 	if !slices.ContainsFunc(p.lines, same) {
 		p.lines = append(p.lines, line{section, key, value, from})
 	}
+}
+
+// unwritable says why a value cannot be written so that it is read as what it is: a line's end in it would begin another directive.
+func unwritable(section, key, value string) string {
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "the value has a control character, such as a line's end, which a unit file cannot hold"
+	}
+	read, err := config.ScanUnit(fmt.Sprintf("[%s]\n%s=%s\n", section, key, value))
+	if err != nil || len(read) != 1 || read[0].Section != section || read[0].Name != key || read[0].Value != value {
+		return "the value cannot be written in a unit file"
+	}
+	return ""
+}
+
+// label names an assignment without its value, which may be a secret: of Environment=, it has the variable's name.
+func label(key, value string) string {
+	if name, _, ok := strings.Cut(strings.TrimPrefix(value, `"`), "="); ok && key == "Environment" {
+		return fmt.Sprintf("%s %.60q", key, name)
+	}
+	return key
 }
 
 // values are those of a key.
@@ -93,7 +117,7 @@ func (p *Plan) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Made by kirin import, from\n")
 	for _, s := range p.sources {
-		b.WriteString("#   " + s + "\n")
+		b.WriteString("#   " + comment(s) + "\n")
 	}
 	for _, section := range order {
 		p.section(&b, section)
