@@ -13,7 +13,7 @@ func TestWorkerThatDoesNotRead(t *testing.T) { EachWay(t, testWorkerThatDoesNotR
 
 func testWorkerThatDoesNotRead(t *testing.T, by Way) {
 	const slots = 16
-	p, f, ws := startPool(t, by.Options(t, Options{Workers: 2, Timeout: 500 * time.Millisecond, GracefulTimeout: time.Millisecond}), slots)
+	p, f, ws := startPool(t, by.Options(t, Options{Workers: 2, Timeout: time.Hour, GracefulTimeout: time.Millisecond}), slots)
 	done := make(chan []*client, 1)
 	go func() {
 		var clients []*client
@@ -30,6 +30,12 @@ func testWorkerThatDoesNotRead(t *testing.T, by Way) {
 	for range slots {
 		lively.respond(complete(lively.take().ID, "answered"))
 	}
+	if !eventually(func() bool { return p.Status().Busy == slots }) {
+		t.Fatalf("the pool stands at %+v", p.Status())
+	}
+	p.mu.Lock()
+	p.d.timeout = time.Nanosecond // now that the lively one has answered
+	p.mu.Unlock()
 	answered := 0
 	for _, c := range clients {
 		switch got := receive(t, c.heard, "answer"); { // or the front's clock goes off
