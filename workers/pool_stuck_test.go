@@ -61,6 +61,30 @@ func testWorkerThatDoesNotRead(t *testing.T, by Way) {
 	stuck.expect(wire.TypeDrain)
 }
 
+// TestGatheredAtTheEnd: what was gathered behind a write that the pool's end has cut is given up with it, and its descriptors are closed.
+func TestGatheredAtTheEnd(t *testing.T) {
+	p := New(newFake(t), Options{})
+	p.Close()
+	ours, theirs, err := wire.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	ours.Close()
+	file := memfd(t, "body")
+	defer file.Close()
+	l := &link{conn: ours, writing: true}
+	if err := l.out.request(&Request{Kind: wire.Spooled, File: file, Size: 4}, &wire.Hello{}); err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.writeLater(l, func() {})
+	p.mu.Unlock()
+	if left := len(l.out.fds) + len(l.spare.fds); left > 0 || l.writing {
+		t.Errorf("%d descriptors are left; somebody writes: %t", left, l.writing)
+	}
+}
+
 // TestCloseWithAWriteUnderWay closes while a write waits for a worker that does not read.
 func TestCloseWithAWriteUnderWay(t *testing.T) { EachWay(t, testCloseWithAWriteUnderWay) }
 
