@@ -304,8 +304,9 @@ func (p *Pool) write(l *link) {
 
 // writeLater has the rest of a write done by a goroutine, which then writes what has been gathered meanwhile. The lock is held.
 func (p *Pool) writeLater(l *link, later func()) {
-	if p.ctx.Err() != nil {
-		later() // it fails at once: Close has closed the connection
+	if p.ctx.Err() != nil { // both fail at once: Close has closed the connection
+		later()
+		p.write(l)
 		return
 	}
 	p.wg.Go(func() {

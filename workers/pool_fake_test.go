@@ -331,6 +331,18 @@ func waitFor(t *testing.T, p *Pool, done func(Status) bool) {
 	}
 }
 
+// eventually asks until it is so, where there is no event to wait for.
+func eventually(so func() bool) bool {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !so(); <-tick.C {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
 // rights is a control message that carries a file's descriptor.
 func rights(f *os.File) []byte { return unix.UnixRights(int(f.Fd())) }
 

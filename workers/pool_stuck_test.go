@@ -13,7 +13,7 @@ func TestWorkerThatDoesNotRead(t *testing.T) { EachWay(t, testWorkerThatDoesNotR
 
 func testWorkerThatDoesNotRead(t *testing.T, by Way) {
 	const slots = 16
-	p, f, ws := startPool(t, by.Options(t, Options{Workers: 2, Timeout: 500 * time.Millisecond, GracefulTimeout: time.Millisecond}), slots)
+	p, f, ws := startPool(t, by.Options(t, Options{Workers: 2, Timeout: time.Hour, GracefulTimeout: time.Millisecond}), slots)
 	done := make(chan []*client, 1)
 	go func() {
 		var clients []*client
@@ -30,6 +30,12 @@ func testWorkerThatDoesNotRead(t *testing.T, by Way) {
 	for range slots {
 		lively.respond(complete(lively.take().ID, "answered"))
 	}
+	if !eventually(func() bool { return p.Status().Busy == slots }) {
+		t.Fatalf("the pool stands at %+v", p.Status())
+	}
+	p.mu.Lock()
+	p.d.timeout = time.Nanosecond // now that the lively one has answered
+	p.mu.Unlock()
 	answered := 0
 	for _, c := range clients {
 		switch got := receive(t, c.heard, "answer"); { // or the front's clock goes off
@@ -53,6 +59,30 @@ func testWorkerThatDoesNotRead(t *testing.T, by Way) {
 		}
 	}
 	stuck.expect(wire.TypeDrain)
+}
+
+// TestGatheredAtTheEnd: what was gathered behind a write that the pool's end has cut is given up with it, and its descriptors are closed.
+func TestGatheredAtTheEnd(t *testing.T) {
+	p := New(newFake(t), Options{})
+	p.Close()
+	ours, theirs, err := wire.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	ours.Close()
+	file := memfd(t, "body")
+	defer file.Close()
+	l := &link{conn: ours, writing: true}
+	if err := l.out.request(&Request{Kind: wire.Spooled, File: file, Size: 4}, &wire.Hello{}); err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.writeLater(l, func() {})
+	p.mu.Unlock()
+	if left := len(l.out.fds) + len(l.spare.fds); left > 0 || l.writing {
+		t.Errorf("%d descriptors are left; somebody writes: %t", left, l.writing)
+	}
 }
 
 // TestCloseWithAWriteUnderWay closes while a write waits for a worker that does not read.

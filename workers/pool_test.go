@@ -235,7 +235,7 @@ func TestQueueMovesOn(t *testing.T) {
 }
 
 func TestQueueLimits(t *testing.T) {
-	p, _, ws := startPool(t, Options{QueueLimit: 1, QueueTimeout: 30 * time.Millisecond}, 1)
+	p, _, ws := startPool(t, Options{QueueLimit: 1, QueueTimeout: time.Hour}, 1)
 	first, c1 := ask(true)
 	waits, c2 := ask(true)
 	beyond, c3 := ask(true)
@@ -243,6 +243,9 @@ func TestQueueLimits(t *testing.T) {
 		p.Submit(r)
 	}
 	c3.fails(t, Overloaded)
+	p.mu.Lock()
+	p.d.queueTimeout = time.Nanosecond
+	p.mu.Unlock()
 	c2.fails(t, QueueTimeout)
 	ws[0].respond(complete(ws[0].take().ID, "first"))
 	c1.hears(t, "first")

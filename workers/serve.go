@@ -109,7 +109,7 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 		v.Slots = 1000
 	}
 	defer v.wg.Wait()
-	defer context.AfterFunc(ctx, v.stop)()
+	defer v.stopAfter(ctx)()
 	for {
 		c, err := l.Accept()
 		switch {
@@ -120,6 +120,20 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 		default:
 			v.stop()
 			return err
+		}
+	}
+}
+
+// stopAfter calls stop when ctx ends, unless the function that it returns is called before. That waits for a stop under way.
+func (v *serving) stopAfter(ctx context.Context) (leave func()) {
+	stopped := make(chan struct{})
+	undo := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		v.stop()
+	})
+	return func() {
+		if !undo() {
+			<-stopped
 		}
 	}
 }
@@ -146,7 +160,7 @@ func (v *serving) welcome(c net.Conn) {
 		c.Close()
 		return
 	}
-	f := &front{conn: wire.NewConn(sock, wire.MaxFromFront), service: v, calls: map[uint32]*call{}}
+	f := newFront(wire.NewConn(sock, wire.MaxFromFront), v)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.stopping || v.drained {

@@ -15,23 +15,34 @@ type front struct {
 	wg      sync.WaitGroup // of the calls
 
 	mu      sync.Mutex // protects the fields below
+	written sync.Cond  // on mu: nobody writes, and nothing is left to write
 	calls   map[uint32]*call
 	out     []byte // frames to send
 	fds     []*os.File
 	writing bool
 }
 
+// newFront makes a front of a connection. HELLO is gathered already: whatever is posted comes behind it.
+func newFront(conn *wire.Conn, v *serving) *front {
+	f := &front{conn: conn, service: v, calls: map[uint32]*call{}}
+	f.written.L = &f.mu
+	f.out = wire.AppendHello(nil, wire.Hello{
+		Version: wire.Version, Pid: os.Getpid(), Slots: v.Slots, Class: "go", Interface: WSGI, Untimed: true,
+	})
+	return f
+}
+
 // run is the life of the connection.
 func (f *front) run() {
 	defer f.conn.Release()
 	defer f.conn.Close()
-	h := wire.Hello{Version: wire.Version, Pid: os.Getpid(), Slots: f.service.Slots, Class: "go", Interface: WSGI, Untimed: true}
-	f.post(wire.AppendHello(nil, h))
+	f.post(nil)
 	drained := f.read()
 	if !drained {
 		f.cancel()
 	}
 	f.wg.Wait()
+	f.flush()
 	f.service.leave(f, drained)
 }
 
@@ -120,6 +131,16 @@ func (f *front) post(frames []byte, files ...*os.File) {
 		f.mu.Lock()
 	}
 	f.writing = false
+	f.written.Broadcast()
+}
+
+// flush waits until all that was posted is written. A call that has ended may have left its response to another goroutine.
+func (f *front) flush() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.writing {
+		f.written.Wait()
+	}
 }
 
 func (f *front) write(frames []byte, files []*os.File) {

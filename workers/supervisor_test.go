@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -315,26 +316,50 @@ wait(signal.SIGABRT) # for ever
 	log.expect(t, "ended: killed by SIGKILL")
 }
 
-// TestWatchdogIsKept has a process that keeps its watchdog quiet live for several times its limit.
+// TestWatchdogIsKept: each word of a process puts its end off, and without one it comes.
 func TestWatchdogIsKept(t *testing.T) {
 	s, log := newSupervisor(t)
 	c := oneLiner(`
-import time
+block(signal.SIGUSR1)
 notify("READY=1")
-for _ in range(20):
-    time.sleep(0.05)
+say(str(os.getpid()))
+while True:
+    wait(signal.SIGUSR1)
     notify("WATCHDOG=1")
-say("alive")
-signal.pause()
 `)
-	c.Watchdog = 600 * time.Millisecond // less than it takes, and much more than between two words
+	c.Watchdog = time.Hour
 	p := launch(t, s, c, 1)
-	if got := p.says(); got != "alive" {
-		t.Errorf("%q", got)
+	pid, err := strconv.Atoi(p.says())
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := s.wantLater(t, pid, time.Time{})
+	for range 3 {
+		if err := unix.Kill(pid, unix.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+		due = s.wantLater(t, pid, due)
 	}
 	nothing(t, log.lines, "log line")
+	s.mu.Lock()
+	s.processes[pid].watchdog.due = time.Now()
+	s.mu.Unlock()
 	log.expect(t, "watchdog time-out")
 	p.ends()
+}
+
+// wantLater waits until a process is to end later than then.
+func (s *Supervisor) wantLater(t *testing.T, pid int, then time.Time) (due time.Time) {
+	t.Helper()
+	if !eventually(func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		due = s.processes[pid].watchdog.due
+		return due.After(then)
+	}) {
+		t.Fatal("nothing has put the end off")
+	}
+	return due
 }
 
 // TestWatchdogTrigger is aborted at once, with or without a limit; the signal's default action ends it.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // relay copies what workers write to a log, whole lines at a time.
@@ -45,13 +47,34 @@ func (r *relay) run(to io.Writer) {
 	}
 }
 
-// relayPatience is how long close waits for a process that a worker has left behind with our pipe.
-const relayPatience = 500 * time.Millisecond
+const (
+	// relayPatience is how long close waits for a process that a worker has left behind with our pipe, and says nothing.
+	relayPatience = 500 * time.Millisecond
+	// relayTimeout is how long it waits for one that goes on writing.
+	relayTimeout = 5 * time.Second
+)
 
 // close waits until everything that was written has been copied.
 func (r *relay) close() {
 	r.in.Close()
-	_ = r.out.SetReadDeadline(time.Now().Add(relayPatience)) // a pipe has deadlines
-	<-r.done
-	r.out.Close()
+	for end := time.Now().Add(relayTimeout); ; {
+		select {
+		case <-r.done:
+			r.out.Close()
+			return
+		case <-time.After(relayPatience):
+		}
+		if r.unread() == 0 || time.Now().After(end) {
+			_ = r.out.SetReadDeadline(time.Unix(1, 0)) // a pipe has deadlines
+		}
+	}
+}
+
+// unread is how many bytes wait in the pipe.
+func (r *relay) unread() (n int) {
+	raw, err := r.out.SyscallConn()
+	if err == nil {
+		_ = raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }) // 0 when it is closed
+	}
+	return n
 }

@@ -176,39 +176,48 @@ func testLargeHeads(t *testing.T, on path) {
 func TestSilence(t *testing.T) { eachPath(t, testSilence) }
 
 func testSilence(t *testing.T, on path) {
-	r := start(t, setup{path: on, Options: Options{HeadTimeout: 50 * time.Millisecond, KeepAlive: 50 * time.Millisecond}, serve: hello})
-	for _, text := range []string{"", "G", "GET / HTTP/1.1\r\nHost", request("GET", "/usable"), request("GET", "/usable") + "GET"} {
-		c := r.dial().send(text)
-		rest, err := io.ReadAll(c.r)
-		if err != nil || strings.HasSuffix(string(rest), "usable") != strings.Contains(text, "usable") {
-			t.Errorf("%q: %q, %v", text, rest, err)
+	growing(t, func(limit time.Duration) error {
+		r := start(t, setup{path: on, Options: Options{HeadTimeout: limit, KeepAlive: limit}, serve: hello})
+		for _, text := range []string{"", "G", "GET / HTTP/1.1\r\nHost", request("GET", "/usable"), request("GET", "/usable") + "GET"} {
+			rest, err := r.dial().try(text)
+			if err != nil || strings.HasSuffix(rest, "usable") != strings.Contains(text, "usable") {
+				return errors.Join(fmt.Errorf("%q: %q", text, rest), err)
+			}
 		}
-	}
-	r.wantNoConns()
-	if !eventually(func() bool {
-		r.server.mu.Lock()
-		defer r.server.mu.Unlock()
-		return !r.server.sweeping
-	}) {
-		t.Error("clients are looked for where there are none")
-	}
+		r.wantNoConns()
+		if !eventually(func() bool {
+			r.server.mu.Lock()
+			defer r.server.mu.Unlock()
+			return !r.server.sweeping
+		}) {
+			t.Error("clients are looked for where there are none")
+		}
+		return nil
+	})
 }
 
 // TestHeadTime: the time for a head begins with its first byte, on an idle connection, too.
 func TestHeadTime(t *testing.T) { eachPath(t, testHeadTime) }
 
 func testHeadTime(t *testing.T, on path) {
-	r := start(t, setup{path: on, Options: Options{HeadTimeout: 50 * time.Millisecond}, serve: hello})
-	c := r.dial()
-	c.wantUsable()
-	c.send("GET")
-	c.wantEnd()
-	r = start(t, setup{path: on, Options: Options{KeepAlive: 50 * time.Millisecond}, serve: hello})
-	c = r.dial()
-	c.wantUsable()
-	c.send("GET /usable HTTP/1.1\r\n")
-	<-time.After(150 * time.Millisecond)
-	c.send("Host: test\r\n\r\n").answer("GET").want(t, 200, "usable")
+	growing(t, func(limit time.Duration) error {
+		c := start(t, setup{path: on, Options: Options{HeadTimeout: limit}, serve: hello}).dial()
+		if err := c.tryAnswer(request("GET", "/usable"), 200, "usable"); err != nil {
+			return err
+		}
+		return c.tryEnd("GET")
+	})
+	growing(t, func(limit time.Duration) error {
+		c := start(t, setup{path: on, Options: Options{KeepAlive: limit}, serve: hello}).dial()
+		if err := c.tryAnswer(request("GET", "/usable"), 200, "usable"); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(c.Conn, "GET /usable HTTP/1.1\r\n"); err != nil {
+			return err
+		}
+		<-time.After(3 * limit)
+		return c.tryAnswer("Host: test\r\n\r\n", 200, "usable")
+	})
 }
 
 // TestLinger: a client that sends on behind its last request sees an orderly end, not a reset that could cost it the answer.

@@ -98,7 +98,7 @@ func testUploadsAtOnce(t *testing.T, on path) {
 func TestContinue(t *testing.T) { eachPath(t, testContinue) }
 
 func testContinue(t *testing.T, on path) {
-	r := start(t, setup{path: on, Options: Options{FieldCount: 5, StallTimeout: time.Second}, serve: describe})
+	r := start(t, setup{path: on, Options: Options{FieldCount: 5}, serve: describe})
 	post := func(fields string) string {
 		return "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n" + fields + "\r\n"
 	}
@@ -315,30 +315,38 @@ func testStall(t *testing.T, on path) {
 func TestHeadTimeout(t *testing.T) { eachPath(t, testHeadTimeout) }
 
 func testHeadTimeout(t *testing.T, on path) {
-	r := start(t, setup{path: on, Options: Options{HeadTimeout: 50 * time.Millisecond}, serve: hello})
-	for _, text := range []string{"", "GET / HT", "GET / HTTP/1.1\r\nHost: test\r\n", "GET / HTTP/1.0\r\n"} {
-		c := r.dial().send(text)
-		if _, err := io.ReadAll(c.r); err != nil {
-			t.Errorf("%q: %v", text, err)
+	growing(t, func(limit time.Duration) error {
+		r := start(t, setup{path: on, Options: Options{HeadTimeout: limit}, serve: hello})
+		for _, text := range []string{"", "GET / HT", "GET / HTTP/1.1\r\nHost: test\r\n", "GET / HTTP/1.0\r\n"} {
+			if _, err := r.dial().try(text); err != nil {
+				return fmt.Errorf("%q: %w", text, err)
+			}
 		}
-	}
-	r.noAccess()
+		r.noAccess()
+		return nil
+	})
 }
 
 // TestRefusedUpload: the rest of a refused request is read for a while, so that its client sees the answer, but not for ever.
 func TestRefusedUpload(t *testing.T) { eachPath(t, testRefusedUpload) }
 
 func testRefusedUpload(t *testing.T, on path) {
-	r := start(t, setup{path: on, Options: Options{FieldCount: 2, StallTimeout: 100 * time.Millisecond}, serve: hello})
 	head := "POST / HTTP/1.1\r\nHost: test\r\nA: b\r\nContent-Length: 200000\r\n\r\n"
-	c := r.dial().send(head + strings.Repeat("x", 200_000))
-	c.answer("POST").want(t, 431, "*")
-	c.wantEnd()
-	c = r.dial().send(head)
-	c.answer("POST").want(t, 431, "*")
-	c.wantEnd() // within patience
-	r.logged("WARN", "3 header fields")
-	r.logged("WARN", "3 header fields")
+	growing(t, func(limit time.Duration) error {
+		r := start(t, setup{path: on, Options: Options{FieldCount: 2, StallTimeout: 2 * limit}, serve: hello})
+		for _, body := range []string{strings.Repeat("x", 200_000), ""} {
+			c := r.dial()
+			err := c.tryAnswer(head+body, 431, "*")
+			r.logged("WARN", "3 header fields")
+			if err == nil {
+				err = c.tryEnd("") // within patience
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // TestEnvironOverWire: what a worker gets is what the client sent, by TCP and by Unix socket.

@@ -374,15 +374,24 @@ func testHTTP2Leave(t *testing.T, s setup) {
 // TestHTTP2Idle: a connection that nobody uses ends in order, and a request may still come.
 func TestHTTP2Idle(t *testing.T) {
 	eachMultiplexed(t, func(t *testing.T, s setup) {
-		s.serve, s.KeepAlive = hello, 50*time.Millisecond
-		r := start(t, s)
-		f := r.frames()
-		if got := f.request(":method", "GET", ":scheme", "http", ":path", "/", ":authority", "test"); got != "200" {
-			t.Errorf("answered %s", got)
-		}
-		f.until("GOAWAY", isGoAway(http2.ErrCodeNo))
-		f.until("the answer to what came late", isEnd(f.get("/")))
-		r.wantNoConns()
+		growing(t, func(limit time.Duration) error { // and another chance to be late by less than byeTime
+			s.serve, s.KeepAlive = hello, limit
+			r := start(t, s)
+			f := r.frames()
+			if got := f.request(":method", "GET", ":scheme", "http", ":path", "/", ":authority", "test"); got != "200" {
+				t.Errorf("answered %s", got)
+			}
+			f.until("GOAWAY", isGoAway(http2.ErrCodeNo))
+			for id := f.get("/"); ; {
+				if fr, err := f.ReadFrame(); err != nil {
+					return fmt.Errorf("what came late is not answered: %w", err)
+				} else if isEnd(id)(fr) {
+					break
+				}
+			}
+			r.wantNoConns()
+			return nil
+		})
 	})
 }
 
@@ -535,4 +544,42 @@ func TestHandshakes(t *testing.T) {
 	first.wantEnd()
 	r.secret = secret
 	r.dial().wantUsable()
+}
+
+// TestHTTP2LeaveUnread: an answer that the client has not read yet when its connection ends reaches it all the same, though the client goes on
+// sending: what nobody has read would turn the end into a reset.
+func TestHTTP2LeaveUnread(t *testing.T) { eachMultiplexed(t, testHTTP2LeaveUnread) }
+
+func testHTTP2LeaveUnread(t *testing.T, s setup) {
+	b := newBlocked()
+	s.slots, s.serve = 4, func(c *workertest.Call) {
+		b.calls <- c
+		<-b.let
+		c.Complete("200 OK", strings.Repeat("x", 500_000))
+	}
+	r := start(t, s)
+	f := r.frames()
+	f.must(f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}))
+	f.must(f.WriteWindowUpdate(0, 1<<20))
+	id := f.get("/")
+	wait(t, "the call", b.calls)
+	down := in(func() error { return r.server.Shutdown(t.Context()) })
+	f.until("a PING", func(fr http2.Frame) bool {
+		p, ok := fr.(*http2.PingFrame)
+		if ok {
+			f.must(f.WritePing(true, p.Data))
+		}
+		return ok
+	})
+	b.let <- struct{}{}
+	r.over(200)
+	f.until("the answer", func(fr http2.Frame) bool {
+		_ = f.WriteWindowUpdate(0, 1) // as clients do for what they have read
+		return isEnd(id)(fr)
+	})
+	f.Close()
+	if err := wait(t, "the end of Shutdown", down); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	r.wantNoConns()
 }

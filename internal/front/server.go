@@ -238,13 +238,14 @@ func (s *Server) closeIdle(all bool) {
 	s.eachShard(func(h *shard) { h.closeIdle(all) })
 }
 
-// closeWaiting is that for connections that goroutines serve.
+// closeWaiting is that for connections that goroutines serve. One in HTTP/2 has been told to end, and does so by itself when its client has
+// its answers.
 func (s *Server) closeWaiting(all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cut = s.cut || all
 	for c := range s.open {
-		if idle := c.unused(); all || idle {
+		if idle := c.unused(); all || idle && c.h2.Load() == nil {
 			c.hangUp(idle)
 		}
 		if all {

@@ -139,8 +139,10 @@ func (c *Conn) streamFailed(e http2.StreamError) error {
 	return nil
 }
 
-// errOver ends a connection in order.
-var errOver = errors.New("the connection is over")
+var (
+	errOver = errors.New("the connection is over")                // ends one with a client that is gone, or has never begun
+	errLeft = errors.New("the connection has been left in order") // ends one whose client has been told, and has its answers
+)
 
 // late is what follows when nothing has come in time.
 func (c *Conn) late() error {
@@ -153,7 +155,7 @@ func (c *Conn) late() error {
 		c.nc.SetReadDeadline(time.Time{})
 		return nil
 	case c.leaving == refuses:
-		return errOver
+		return errLeft
 	}
 	c.leaveLocked()
 	return nil
@@ -180,24 +182,47 @@ func (c *Conn) finish(err error) {
 	}
 	c.leaving = refuses
 	c.mu.Unlock()
-	if !told && !errors.Is(err, errOver) {
+	left := errors.Is(err, errLeft)
+	if !told && !left && !errors.Is(err, errOver) {
 		c.fail(err)
 	}
 	c.end()
 	c.wg.Wait()
-	if told {
-		c.linger()
+	switch {
+	case told:
+		c.linger(byeTime)
+	case left:
+		c.linger(c.o.Stall)
 	}
 }
 
-// linger lets the client read why: bytes that nobody has read would turn the end into a reset.
-func (c *Conn) linger() {
+// lingerMost is how many bytes a client may send behind the end.
+const lingerMost = 1 << 20
+
+// linger lets the client read what was written, for most at most, as long as it sends something every second: bytes that nobody has read,
+// such as its word that it has room again, would turn the end into a reset.
+func (c *Conn) linger(most time.Duration) {
 	half, ok := c.nc.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	c.nc.SetReadDeadline(time.Now().Add(byeTime))
-	_, _ = io.CopyN(io.Discard, c.nc, 1<<20)
+	end := time.Now().Add(most)
+	buf := make([]byte, 4<<10)
+	for size := 0; size < lingerMost; {
+		until := time.Now().Add(byeTime)
+		if end.Before(until) {
+			until = end
+		}
+		c.nc.SetReadDeadline(until)
+		if c.o.Context.Err() != nil { // which has set another one
+			return
+		}
+		n, err := c.nc.Read(buf)
+		if err != nil {
+			return
+		}
+		size += n
+	}
 }
 
 // fail has nothing more written.

@@ -186,6 +186,17 @@ func TestSenderTellsLosses(t *testing.T) {
 	}
 }
 
+// TestSenderAfterClose: an exchange that outlasts the server's patience may end when the logs are closed already.
+func TestSenderAfterClose(t *testing.T) {
+	told := make(chan string, 1)
+	s := NewSender("unixgram", t.TempDir()+"/nobody", "statsd", func(text string) { told <- text })
+	s.Close()
+	s.Put([]byte("x"))
+	if got := <-told; !strings.HasPrefix(got, "statsd: 1 messages lost: ") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestJSONLine(t *testing.T) {
 	f, _, err := Compile(JSON)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,6 +24,9 @@ const (
 type Sender struct {
 	network, address string
 	lost             *Tally
+
+	mu     sync.RWMutex // shared by who puts; protects the field below
+	closed bool
 
 	messages chan []byte
 	done     chan struct{} // closed when the goroutine has ended
@@ -43,12 +47,24 @@ func NewSender(network, address, what string, tell func(text string)) *Sender {
 	return s
 }
 
-// Put takes a message in, which the caller does not change afterwards. It must not be called after Close.
+// Put takes a message in, which the caller does not change afterwards. After Close it is lost.
 func (s *Sender) Put(message []byte) {
+	if !s.put(message) {
+		s.lost.Add(1)
+	}
+}
+
+func (s *Sender) put(message []byte) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return false
+	}
 	select {
 	case s.messages <- message:
+		return true
 	default:
-		s.lost.Add(1)
+		return false
 	}
 }
 
@@ -109,7 +125,10 @@ func (s *Sender) connect() bool {
 
 // Close sends what is waiting, for as long as a write may take, and tells of what is lost.
 func (s *Sender) Close() {
-	close(s.messages)
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	close(s.messages) // nobody puts any more
 	select {
 	case <-s.done:
 	case <-time.After(2 * sendTimeout):

@@ -150,7 +150,7 @@ func (s *Statsd) run() {
 	}
 }
 
-// Close sends what is pending. Nothing may be counted afterwards.
+// Close sends what is pending. What is counted afterwards is lost.
 func (s *Statsd) Close() {
 	if s == nil {
 		return

@@ -133,7 +133,7 @@ func clipTag(tag string, size int) string {
 	return tag[:min(len(tag), size)]
 }
 
-// Close sends what is waiting. Nothing may be sent afterwards.
+// Close sends what is waiting. What comes afterwards is lost.
 func (s *Syslog) Close() {
 	if s != nil {
 		s.sender.Close()

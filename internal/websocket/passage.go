@@ -55,7 +55,11 @@ func (p *Passage) Run() (sent int64, status int) {
 }
 
 // part lets the client read what was sent before its connection is closed: bytes that nobody reads would turn the end into a reset.
+// A farewell that has begun is written to its end.
 func (p *Passage) part() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closing = true
 	if half, ok := p.Client.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}

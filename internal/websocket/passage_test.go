@@ -151,3 +151,31 @@ func TestPassageLeaves(t *testing.T) {
 	g.client.Close()
 	g.end(101, int64(len(opening)+len(frame)))
 }
+
+// TestPassagePartsAlone: the client's direction is not ended while somebody writes a Close frame, which takes two writes.
+func TestPassagePartsAlone(t *testing.T) {
+	_, front := pair(t)
+	app, ours := pair(t)
+	client := &halfCloser{Conn: front}
+	client.p = &Passage{Client: client, Read: bytes.NewReader(nil), Worker: ours, Stall: patience, Context: t.Context()}
+	app.Close()
+	client.p.Run()
+	if !client.half || client.beside {
+		t.Errorf("its direction was ended: %t; beside others: %t", client.half, client.beside)
+	}
+}
+
+// halfCloser looks whether others could write while its direction is ended.
+type halfCloser struct {
+	net.Conn
+	p            *Passage
+	half, beside bool
+}
+
+func (c *halfCloser) CloseWrite() error {
+	c.half = true
+	if c.beside = c.p.mu.TryLock(); c.beside {
+		c.p.mu.Unlock()
+	}
+	return nil
+}

@@ -267,7 +267,7 @@ func TestClientGone(t *testing.T) {
 
 // TestSilence: a client is pinged; one that does not answer is gone.
 func TestSilence(t *testing.T) {
-	g := newRig(t, func(r *Relay) { r.PingEvery, r.PingTimeout = 10*time.Millisecond, 10*time.Millisecond })
+	g := newRig(t, func(r *Relay) { r.PingEvery, r.PingTimeout = 10*time.Millisecond, 2*time.Second })
 	if f := g.frame(); f.Header.OpCode != ws.OpPing {
 		t.Errorf("the client gets %+v", f.Header)
 	}

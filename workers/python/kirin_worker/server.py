@@ -187,10 +187,12 @@ class Server:
         """Takes a front's connection up, and gives it."""
         conn = Connection(sock)
         conn.limit_waits()
-        self.connections[conn.fd] = conn
-        self.attach(conn.fd)
         conn.send(HELLO, dict(hello(self.options, self.slots), interface=self.interface, timed=self.timed,
                               upgrades=self.upgrades, messages=self.messages))
+        self.connections[conn.fd] = conn    # behind HELLO: from here on other threads may say something
+        if self.announced.locked():         # by one that did not know of this connection yet
+            conn.send(STATUS, {"stopping": "it was told to end"})
+        self.attach(conn.fd)
         return conn
 
     def count(self):

@@ -5,6 +5,7 @@ client's bytes are its own, and its response is what it writes there: from the s
 """
 
 import socket
+from _thread import allocate_lock
 
 ADOPTING = ("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "send", "sendall", "sendmsg",
             "sendto", "sendfile", "makefile", "fileno", "detach", "dup", "shutdown", "setblocking", "settimeout")
@@ -18,20 +19,21 @@ class Upgrade:
         self.fd = sock.fileno()
         self.accept = accept        # tells the front, once
         self.taken = False
+        self.lock = allocate_lock()     # of who tells, which the end waits for
 
     def take(self):
-        """The application has put its hand on the socket."""
-        if not self.taken:
-            self.taken = True
-            try:
+        """The application has put its hand on the socket. Any thread may."""
+        if self.taken:
+            return
+        with self.lock:
+            if not self.taken:
                 self.accept()
-            except OSError:
-                self.taken = False
-                raise
+                self.taken = True
 
     def end(self):
         """Closes the socket. Whether the application has had it."""
-        taken, self.taken = self.taken, True
+        with self.lock:
+            taken, self.taken = self.taken, True
         try:
             self.sock.shutdown(socket.SHUT_RDWR)    # a thread or a forked child may hold it too
         except OSError:

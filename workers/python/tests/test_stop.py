@@ -2,11 +2,17 @@
 
 import os
 import signal
+import socket
 import sys
 import time
+import unittest
+from _thread import allocate_lock
+from types import SimpleNamespace
 
+from kirin_worker.server import Server
+from kirin_worker.wire import HEADER
 from tests.case import WorkerCase
-from tests.front import STATUS, Gone
+from tests.front import HELLO, STATUS, Gone
 
 
 class Term(WorkerCase):
@@ -67,6 +73,59 @@ class Term(WorkerCase):
         worker, _ = self.served("pep:app", "--graceful-timeout=0.3")
         worker.kill()
         self.assertEqual(worker.wait(), 0)
+
+
+class Race(unittest.TestCase):
+    """The watching thread announces the end while the main thread takes a front's connection up."""
+
+    def frames(self, server):
+        """The types of what a front gets that connects to ``server``."""
+        near, far = socket.socketpair(socket.AF_UNIX)
+        conn = server.adopt(near)
+        conn.close()
+        with far:
+            data = b"".join(iter(lambda: far.recv(1 << 16), b""))
+        types = []
+        while data:
+            size, kind, _, _ = HEADER.unpack_from(data)
+            types.append(kind)
+            data = data[8 + size:]
+        return types
+
+    def test_before(self):
+        server = Adopting()
+        server.announce_stop("SIGTERM")
+        self.assertEqual(self.frames(server), [HELLO, STATUS])
+
+    def test_meanwhile(self):
+        server = Adopting()
+        server.entered = lambda: server.announce_stop("SIGTERM")
+        types = self.frames(server)
+        self.assertEqual((types[0], set(types[1:])), (HELLO, {STATUS}))
+
+
+class Adopting(Server):
+    """A server without a process of its own. ``entered`` is called when a connection becomes known."""
+
+    def __init__(self):
+        self.options = SimpleNamespace(kind="sync")
+        self.connections = Known(self)
+        self.announced = allocate_lock()
+        self.signals = SimpleNamespace(wake=lambda: None)
+        self.entered = lambda: None
+
+    def attach(self, fd):
+        pass
+
+
+class Known(dict):
+    def __init__(self, server):
+        dict.__init__(self)
+        self.server = server
+
+    def __setitem__(self, fd, conn):
+        dict.__setitem__(self, fd, conn)
+        self.server.entered()
 
 
 class Quick(WorkerCase):

@@ -3,7 +3,9 @@
 import os
 import socket
 import sys
+import unittest
 
+from kirin_worker.upgrade import Upgrade
 from tests.case import ServedCase, WorkerCase
 from tests.front import PATIENCE, REQUEST, RESPONSE
 
@@ -67,6 +69,36 @@ class Upgrades:
 
     def test_an_ordinary_request_has_none(self):
         self.assertEqual(self.body("/look"), b"left alone")
+
+
+class Client(socket.socket):
+    """A socket as the application gets it."""
+
+
+class Taken(unittest.TestCase):
+    """A thread of the application's takes the socket as its request ends."""
+
+    def offered(self, accept):
+        near, far = socket.socketpair()
+        self.addCleanup(far.close)
+        return Upgrade(Client(fileno=near.detach()), accept)
+
+    def test_the_end_waits_for_the_word_of_it(self):
+        """Or the front would hear END before ACCEPT."""
+        told = []
+        upgrade = self.offered(lambda: told.append(upgrade.lock.locked() and not upgrade.taken))
+        upgrade.take()
+        upgrade.take()
+        self.assertIs(upgrade.end(), True)
+        self.assertEqual(told, [True])
+
+    def test_refused(self):
+        def accept():
+            raise OSError("too late")
+
+        upgrade = self.offered(accept)
+        self.assertRaises(OSError, upgrade.take)
+        self.assertIs(upgrade.end(), False)
 
 
 class Sync(Upgrades, ServedCase):
