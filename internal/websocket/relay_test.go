@@ -156,6 +156,33 @@ func TestRelayMessages(t *testing.T) {
 	}
 }
 
+// hastyWorker is the way to a worker that closes its end as soon as it is told anything; who tells it goes on when the client has its answer.
+type hastyWorker struct {
+	net.Conn
+	theirs net.Conn
+	seen   chan struct{}
+}
+
+func (w hastyWorker) Write(b []byte) (int, error) {
+	n, err := w.Conn.Write(b)
+	w.theirs.Close()
+	<-w.seen
+	return n, err
+}
+
+// TestCloseAnswered wants a client's Close frame answered with its own code, also when the worker is through with it before the front.
+func TestCloseAnswered(t *testing.T) {
+	seen := make(chan struct{})
+	g := newRig(t, func(r *Relay) {
+		theirs, ours := pair(t)
+		r.Worker = hastyWorker{ours, theirs, seen}
+	})
+	g.send(ws.NewCloseFrame(ws.NewCloseFrameBody(4001, "enough")))
+	g.wantClosed(4001)
+	close(seen)
+	g.wantOver()
+}
+
 func TestFragments(t *testing.T) {
 	g := newRig(t, nil)
 	g.send(ws.NewFrame(ws.OpText, false, []byte("one ")))
