@@ -314,6 +314,17 @@ class Worker:
             time.sleep(0.01)
         return self.log()
 
+    def descriptors(self):
+        """How many the worker has open."""
+        return len(os.listdir("/proc/%d/fd" % self.process.pid))
+
+    def wait_descriptors(self, number):
+        """Waits until it has no more than so many: a worker may answer one front before it sees another's end."""
+        end = time.monotonic() + PATIENCE
+        while self.descriptors() > number:
+            assert time.monotonic() < end, "%d descriptors are open, not %d" % (self.descriptors(), number)
+            time.sleep(0.01)
+
     def kill(self, number=signal.SIGTERM):
         self.process.send_signal(number)
 

@@ -1,6 +1,5 @@
 """Requests that are sent ahead: none waits behind a slow one for longer than it must."""
 
-import os
 import time
 
 from tests.case import ServedCase
@@ -51,11 +50,11 @@ class Ahead(ServedCase):
         self.assertEqual(self.wire.answer(ident).body, b"/sleep")
 
     def test_spooled_body_of_a_returned_request_is_closed(self):
-        before = len(os.listdir("/proc/%d/fd" % self.worker.process.pid))
+        before = self.worker.descriptors()
         self.wire.request("/sleep?0.2")
         ident = self.wire.spooled("/", b"x")
         self.wire.send(CANCEL, [ident])
         self.wire.answer()
         self.assertEqual(self.wire.expect(RESPONSE)[1], RETURNED)
         self.get("/")
-        self.assertEqual(len(os.listdir("/proc/%d/fd" % self.worker.process.pid)), before)
+        self.worker.wait_descriptors(before)
