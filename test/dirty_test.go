@@ -149,7 +149,7 @@ func comm(pid int) string {
 // TestDirtyOverdue: dirty_timeout ends a call with its worker.
 func TestDirtyOverdue(t *testing.T) {
 	t.Parallel()
-	s := dirty(t, "--dirty-timeout 1 --dirty-workers 1", options{})
+	s := dirty(t, "--dirty-timeout 3 --dirty-workers 1", options{})
 	wantDirtyError(t, s.Get("/call/wait?a=/no/such/file"), "DirtyTimeoutError", "timed out")
 	s.Err.Wait(t, `DIRTY WORKER TIMEOUT \(pid:\d+\): dirty_model:Model.wait`)
 	s.Err.Wait(t, `dirty_model.py", line \d+ in wait`)

@@ -80,7 +80,7 @@ func (r *rawSocket) wantClosed(code int) {
 func TestWebSocketSettings(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t, options{App: "wspage:app", Args: args(
-		"--ws-max-size 1000 --ws-ping-interval 1 --ws-ping-timeout 1 --ws-per-message-deflate off")})
+		"--ws-max-size 1000 --ws-ping-interval 3 --ws-ping-timeout 3 --ws-per-message-deflate off")})
 	fields := "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
 	r, head := openRaw(t, s, "/socket", fields)
 	if head.Get("Sec-WebSocket-Extensions") != "" || head.Get("Sec-WebSocket-Protocol") != "chat" {
