@@ -24,7 +24,7 @@ class Reloader:
     def _run(self):
         while True:
             sleep(INTERVAL)
-            for path in self.look(time()):
+            for path in self.look():
                 self.changed(path)
 
     def files(self):
@@ -38,13 +38,17 @@ class Reloader:
             found.update(expand(pattern))
         return found
 
-    def look(self, now):
-        """The files that changed since the last look, or since the beginning when they are new to us."""
+    def look(self, now=None):
+        """The files that changed since the last look, or since the beginning when they are new to us.
+
+        A file from the future is not new. What is now is asked for when a file's time is known: it may just have been
+        written.
+        """
         changed = []
         for path in self.files():
             stamp = modified(path)
             if path not in self.seen:
-                fresh = stamp is not None and self.began < stamp <= now
+                fresh = stamp is not None and self.began < stamp <= (time() if now is None else now)
             else:
                 fresh = stamp is not None and stamp != self.seen[path]
             if fresh:
