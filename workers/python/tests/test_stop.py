@@ -8,6 +8,15 @@ from tests.case import Gate, WorkerCase
 from tests.front import STATUS, Gone
 
 
+# A worker that has all the time it needs to unwind behind SIGINT.
+PATIENT = """
+import sys
+from kirin_worker import main, watch
+watch.QUICK = 600
+sys.exit(main.main(sys.argv[1:]))
+"""
+
+
 class Term(WorkerCase):
     """SIGTERM: STATUS stopping, finish, exit 0."""
 
@@ -99,7 +108,7 @@ class Quick(WorkerCase):
         self.assertIn("caught Quit", worker.log())
 
     def test_atexit_runs(self):
-        worker, wire = self.served("stubborn:app")
+        worker, wire = self.served("stubborn:app", command=["-c", PATIENT])
         worker.kill(signal.SIGINT)
         self.assertEqual(worker.wait(), 0)
         self.assertIn("atexit ran", worker.log())
