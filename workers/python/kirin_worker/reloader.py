@@ -2,8 +2,9 @@
 
 import os
 import sys
-from _thread import start_new_thread
 from time import sleep, time
+
+from . import thread
 
 INTERVAL = 1.0
 
@@ -19,7 +20,7 @@ class Reloader:
         self.seen = {}              # path: modification time, None when it was not there
 
     def start(self):
-        start_new_thread(self._run, ())
+        thread.start(self._run)
 
     def _run(self):
         while True:
