@@ -89,7 +89,10 @@ func (m *messages) deliver(kind byte) error {
 	b := m.buf.Bytes()
 	binary.LittleEndian.PutUint32(b, uint32(len(b)-headSize))
 	b[headSize-1] = kind
+	m.r.held.Store(true)
 	_, err := m.r.Worker.Write(b)
+	m.r.heard.Store(time.Now().UnixNano()) // who is not read cannot be heard
+	m.r.held.Store(false)
 	if m.buf.Cap() > keptBuffer {
 		m.buf = bytes.Buffer{}
 	}
