@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,12 +14,26 @@ import (
 	"github.com/kirin-server/kirin/test/testkit"
 )
 
-// slowImport is load.py behind an import that takes its time, as large applications do.
-func slowImport(t *testing.T, version string) string {
+// slowImport is load.py behind an import that takes its time, as large applications do: as long as there is a file of the name hold.
+func slowImport(t *testing.T, version string) (dir, hold string) {
 	t.Helper()
-	dir := loadApp(t, version)
-	write(t, filepath.Join(dir, "load.py"), "import time\ntime.sleep(4)\n"+appFile(t, "load.py"))
-	return dir
+	dir = loadApp(t, version)
+	hold = filepath.Join(dir, "hold")
+	write(t, filepath.Join(dir, "load.py"), `import os, time
+import sidelog
+sidelog.note("import")
+while os.path.exists("hold"):
+    time.sleep(0.01)
+`+appFile(t, "load.py"))
+	return dir, hold
+}
+
+// release lets imports that wait go on.
+func release(t *testing.T, hold string) {
+	t.Helper()
+	if err := os.Remove(hold); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestSlowImport wants no client to wait for an import when workers are
@@ -35,16 +50,18 @@ func TestSlowImport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := testkit.Start(t, options{App: "load:app", Dir: slowImport(t, "1"), Args: args("--workers 1 " + c.flags)})
+			dir, hold := slowImport(t, "1")
+			s := testkit.Start(t, options{App: "load:app", Dir: dir, Args: args("--workers 1 " + c.flags)})
 			first := s.Get("/").Header.Get("X-Worker")
+			write(t, hold, "")
 			l := testkit.StartLoad(t, s, testkit.LoadOptions{Connections: 2, Path: "/?ms=2", PostEvery: 3})
 			c.act(s)
+			s.Trace.Wait(t, 2, "import")
+			l.Wait(100)
+			release(t, hold)
 			testkit.Eventually(t, "another worker serves", func() bool { return s.Get("/").Header.Get("X-Worker") != first })
 			l.Wait(100)
-			r := unharmed(t, s, l)
-			if r.LongestGap > 3*time.Second {
-				t.Errorf("nobody was answered for %v", r.LongestGap)
-			}
+			unharmed(t, s, l)
 		})
 	}
 }
@@ -53,22 +70,25 @@ func TestSlowImport(t *testing.T) {
 // waits for an import; both must have their effect, and no client may notice.
 func TestSignalsDuringReload(t *testing.T) {
 	t.Parallel()
-	start := func(t *testing.T) (*testkit.Server, *testkit.Load) {
+	start := func(t *testing.T) (*testkit.Server, *testkit.Load, string) {
 		t.Helper()
-		dir := slowImport(t, "1")
-		s := testkit.Start(t, options{App: "load:app", Dir: dir, Args: args("--workers 2")})
+		dir, hold := slowImport(t, "1")
+		s := testkit.Start(t, options{App: "load:app", Dir: dir, Args: args("--workers 2 --graceful-timeout 600")})
 		l := testkit.StartLoad(t, s, testkit.LoadOptions{Connections: 4, Path: "/?ms=2", PostEvery: 3})
 		l.Wait(50)
+		write(t, hold, "")
 		write(t, filepath.Join(dir, "version.py"), versionFile("2"))
 		s.Signal(syscall.SIGHUP)
 		s.Err.Wait(t, "(?i)reloading")
-		return s, l
+		s.Trace.Wait(t, 3, "import")
+		return s, l, hold
 	}
 	t.Run("upgrade", func(t *testing.T) {
 		t.Parallel()
-		s, l := start(t)
+		s, l, hold := start(t)
 		old := s.Front()
 		s.Signal(syscall.SIGUSR2)
+		release(t, hold)
 		upgraded(t, s, old)
 		l.WaitVersion("2")
 		l.Wait(100)
@@ -76,8 +96,9 @@ func TestSignalsDuringReload(t *testing.T) {
 	})
 	t.Run("scale", func(t *testing.T) {
 		t.Parallel()
-		s, l := start(t)
+		s, l, hold := start(t)
 		s.Signal(syscall.SIGTTIN)
+		release(t, hold)
 		s.Err.Wait(t, "(?i)reloaded")
 		s.WaitWorkers(3)
 		l.Wait(100)
@@ -86,15 +107,11 @@ func TestSignalsDuringReload(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
-			s, l := start(t)
+			s, l, _ := start(t)
 			l.Stop().NoFailures(t)
-			begin := time.Now()
 			s.Signal(sig)
-			if code := s.ExitCode(); code != 0 {
+			if code := s.ExitCode(); code != 0 { // the import goes on meanwhile
 				t.Errorf("status %d", code)
-			}
-			if d := time.Since(begin); d > 25*time.Second {
-				t.Errorf("took %v", d)
 			}
 		})
 	}

@@ -1,9 +1,7 @@
 package test
 
 import (
-	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -16,20 +14,17 @@ func TestGreenThreads(t *testing.T) {
 	for _, class := range []string{"gevent", "eventlet"} {
 		t.Run(class, func(t *testing.T) {
 			t.Parallel()
-			s := testkit.Start(t, options{App: "slow:app", Args: args("--worker-class " + class)})
-			done := make(chan int)
-			for range 20 {
-				go func() { done <- s.Get("/500").Status }()
+			s := testkit.Start(t, options{App: "load:app", Args: args("--worker-class " + class)})
+			path, open := gate(t)
+			conns := make([]*testkit.Conn, 20)
+			for i := range conns {
+				conns[i] = s.Dial()
+				conns[i].Send("GET /?gate=%s HTTP/1.1\r\nHost: test\r\n\r\n", path)
 			}
-			for range 20 {
-				if status := <-done; status != 200 {
-					t.Errorf("status %d", status)
-				}
-			}
-			notes, err := os.ReadFile(s.Trace.Path)
-			before, _, _ := strings.Cut(string(notes), "end ")
-			if n := strings.Count(before, "begin "); err != nil || n < 2 {
-				t.Errorf("%d requests had begun when the first one ended: one after the other (%v)", n, err)
+			s.Trace.Wait(t, len(conns), "begin")
+			open()
+			for _, c := range conns {
+				wantStatus(t, c.Response("GET"), 200)
 			}
 		})
 	}

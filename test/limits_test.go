@@ -10,9 +10,9 @@ import (
 func TestRequestTimeout(t *testing.T) {
 	t.Parallel()
 	eachClass(t, func(t *testing.T, flags string) {
-		s := testkit.Start(t, options{App: "slow:app", Args: args(flags + " --request-timeout 1")})
+		s := testkit.Start(t, options{App: "slow:app", Args: args(flags + " --request-timeout 3")})
 		before := pids(s.WaitWorkers(2))
-		wantStatus(t, s.Get("/3000"), 504)
+		wantStatus(t, s.Get("/6000"), 504)
 		s.Trace.Wait(t, 1, "end")
 		wantStatus(t, s.Get("/0"), 200)
 		for _, p := range s.WaitWorkers(2) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/kirin-server/kirin/test/testkit"
 )
@@ -44,9 +45,17 @@ func TestAccessLogAtoms(t *testing.T) {
 	line := s.Out.Wait(t, `^h=.*`)[0]
 	length := len(r.Body)
 	want := fmt.Sprintf(`^h=127\.0\.0\.1 l=- u=- t=\[[^]]+\] r=GET /a%%20b\?ms=1100 HTTP/1\.1 s=200 m=GET U=/a b q=ms=1100 H=HTTP/1\.1 b=%d B=%d f=- a=- `+
-		`T=1 D=1[1-9]\d{5} M=1[1-9]\d\d L=1\.[1-9]\d{5} p=<\d+> i=in no=- o=out e=/a%%20b\?ms=1100 percent=%%$`, length, length)
-	if !regexp.MustCompile(want).MatchString(line) {
-		t.Errorf("line\n%s\nis not like\n%s", line, want)
+		`T=(\d+) D=(\d+) M=(\d+) L=(\d+\.\d{6}) p=<\d+> i=in no=- o=out e=/a%%20b\?ms=1100 percent=%%$`, length, length)
+	m := regexp.MustCompile(want).FindStringSubmatch(line)
+	if m == nil {
+		t.Fatalf("line\n%s\nis not like\n%s", line, want)
+	}
+	var us int
+	if _, err := fmt.Sscan(m[2], &us); err != nil || us < 1_100_000 || us > int(testkit.Patience/time.Microsecond) {
+		t.Errorf("a request of 1.1 s took %s µs", m[2])
+	}
+	if got, want := fmt.Sprint(m[1], " ", m[3], " ", m[4]), fmt.Sprintf("%d %d %.6f", us/1_000_000, us/1000, float64(us)/1e6); got != want {
+		t.Errorf("%d µs are %s in s, ms and s, not %s", us, got, want)
 	}
 }
 

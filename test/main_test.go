@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/kirin-server/kirin/test/testkit"
@@ -89,6 +90,23 @@ func appFile(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// gate returns a path that an application waits for (load.py's ?gate=PATH, hang.py's /until?PATH), and a function that makes it be there.
+func gate(t *testing.T) (path string, open func()) {
+	t.Helper()
+	path = filepath.Join(folder(t, nil), "gate")
+	return path, func() { write(t, path, "") }
+}
+
+// fifo returns the path of a new named pipe, for gated.py.
+func fifo(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(folder(t, nil), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // loadApp returns a folder with test/apps/load.py that says it is the version given.

@@ -231,10 +231,7 @@ func TestBehindNginxStreams(t *testing.T) {
 	}
 	s.Trace.Wait(t, 2, "disconnect", "4001")
 
-	gate := folder(t, nil) + "/gate"
-	if err := syscall.Mkfifo(gate, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	gate := fifo(t)
 	slow := testkit.Start(t, options{App: "gated:app", Env: []string{"GATE=" + gate}})
 	addr = nginx(t, "unix:/run/shop.sock", slow.Addr)
 	resp, err := http.Get("http://" + addr + "/")

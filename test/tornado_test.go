@@ -93,16 +93,16 @@ func TestTornadoBlocked(t *testing.T) {
 	s := testkit.Start(t, options{App: "tornado_app:app", Args: args("--worker-class tornado --timeout 2")})
 	waits := make(chan *testkit.Response)
 	go func() {
-		r, err := s.TryDo("GET", "/wait/2.5", nil, nil)
+		r, err := s.TryDo("GET", "/wait/5", nil, nil)
 		if err != nil {
 			t.Error(err)
 		}
 		waits <- r
 	}()
-	s.Trace.Wait(t, 1, "begin", "2.5")
+	s.Trace.Wait(t, 1, "begin", "5")
 	wantStatus(t, s.Get("/block/60"), 504)
 	s.Err.Wait(t, `the event loop has stood still for 2 s: GET /block/60`)
-	s.Err.Wait(t, `Task-\d+ \(GET /wait/2\.5\)`)
+	s.Err.Wait(t, `Task-\d+ \(GET /wait/5\)`)
 	s.Err.Wait(t, `tornado_app\.py", line \d+ in get`)
 	if r := <-waits; r == nil || r.Status != 200 { // another worker has run it, since it is safe
 		t.Errorf("%v", r)

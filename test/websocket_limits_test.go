@@ -47,8 +47,19 @@ func (r *rawSocket) say(first byte, payload string) error {
 	return err
 }
 
-// hear reads a frame that is no longer than 64 KiB.
+// hear reads the next frame that is no ping, and answers those that come before it.
 func (r *rawSocket) hear() (first byte, payload string) {
+	r.t.Helper()
+	for {
+		if first, payload = r.frame(); first != 0x89 {
+			return first, payload
+		}
+		_ = r.say(0x8a, payload)
+	}
+}
+
+// frame reads a frame that is no longer than 64 KiB.
+func (r *rawSocket) frame() (first byte, payload string) {
 	r.t.Helper()
 	_ = r.SetReadDeadline(time.Now().Add(2 * testkit.Patience))
 	var head [2]byte
@@ -80,7 +91,7 @@ func (r *rawSocket) wantClosed(code int) {
 func TestWebSocketSettings(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t, options{App: "wspage:app", Args: args(
-		"--ws-max-size 1000 --ws-ping-interval 1 --ws-ping-timeout 1 --ws-per-message-deflate off")})
+		"--ws-max-size 1000 --ws-ping-interval 3 --ws-ping-timeout 3 --ws-per-message-deflate off")})
 	fields := "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
 	r, head := openRaw(t, s, "/socket", fields)
 	if head.Get("Sec-WebSocket-Extensions") != "" || head.Get("Sec-WebSocket-Protocol") != "chat" {
@@ -90,22 +101,16 @@ func TestWebSocketSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, payload := r.hear()
-	for first == 0x89 {
-		first, payload = r.hear()
-	}
 	if first != 0x81 || len(payload) != 1000 {
 		t.Errorf("the frame %#x of %d bytes", first, len(payload))
 	}
 	_ = r.say(0x81, strings.Repeat("x", 1001))
 	first, payload = r.hear()
-	for first == 0x89 {
-		first, payload = r.hear()
-	}
 	if first != 0x88 || payload[:2] != "\x03\xf1" {
 		t.Errorf("a message above the limit: the frame %#x %q, want a close of 1009", first, payload)
 	}
 	silent, _ := openRaw(t, s, "/socket", fields)
-	if first, _ := silent.hear(); first != 0x89 {
+	if first, _ := silent.frame(); first != 0x89 {
 		t.Errorf("the frame %#x, want a ping", first)
 	}
 	s.Trace.Wait(t, 1, "closed", "1006") // who does not answer is given up

@@ -89,7 +89,10 @@ func (m *messages) deliver(kind byte) error {
 	b := m.buf.Bytes()
 	binary.LittleEndian.PutUint32(b, uint32(len(b)-headSize))
 	b[headSize-1] = kind
+	m.r.held.Store(true)
 	_, err := m.r.Worker.Write(b)
+	m.r.heard.Store(time.Now().UnixNano()) // who is not read cannot be heard
+	m.r.held.Store(false)
 	if m.buf.Cap() > keptBuffer {
 		m.buf = bytes.Buffer{}
 	}
@@ -115,16 +118,17 @@ func (m *messages) control(head ws.Header, body io.Reader) error {
 	return nil
 }
 
-// ended tells the worker and answers the client.
+// ended answers the client and tells the worker, in this order: a worker that hears of the end may close its socket at once, and a client
+// that has no answer by then would be told that the worker has failed.
 func (m *messages) ended(payload []byte) error {
 	if err := CheckClose(payload); err != nil {
 		return err
 	}
+	m.r.control(ws.OpClose, payload[:min(2, len(payload))])
 	m.buf.Reset()
 	m.buf.Write(make([]byte, headSize))
 	m.buf.Write(payload)
 	_ = m.deliver(kindClose)
-	m.r.control(ws.OpClose, payload[:min(2, len(payload))])
 	return errEnded
 }
 

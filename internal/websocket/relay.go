@@ -35,6 +35,7 @@ type Relay struct {
 	out []byte // fromWorker's, for small messages
 
 	heard atomic.Int64 // when the client was last heard, in Unix nanoseconds
+	held  atomic.Bool  // the worker has enough, so that the client is not read
 }
 
 // The kinds of messages between front and worker (docs/protocol.md).
@@ -45,7 +46,7 @@ const (
 	headSize   = 5
 )
 
-// partingTime is how long a client has to answer a Close frame.
+// partingTime is how long a client has to answer a Close frame, and a worker to take what a client has said that is gone.
 const partingTime = 5 * time.Second
 
 // Run relays, and returns the number of bytes of messages that the client got. Both connections are to be closed afterwards.
@@ -78,12 +79,13 @@ func (r *Relay) watch(done <-chan struct{}) {
 			return
 		case <-r.Context.Done():
 			r.Client.SetReadDeadline(time.Unix(1, 0))
+			r.Worker.SetWriteDeadline(time.Now().Add(partingTime))
 			return
 		case <-ending:
 			ending = nil
 			r.close(ws.StatusGoingAway, "")
 		case now := <-pings:
-			if now.Sub(time.Unix(0, r.heard.Load())) > r.PingEvery+r.PingTimeout {
+			if !r.held.Load() && now.Sub(time.Unix(0, r.heard.Load())) > r.PingEvery+r.PingTimeout {
 				r.Client.SetReadDeadline(time.Unix(1, 0))
 				return
 			}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +157,33 @@ func TestRelayMessages(t *testing.T) {
 	}
 }
 
+// hastyWorker is the way to a worker that closes its end as soon as it is told anything; who tells it goes on when the client has its answer.
+type hastyWorker struct {
+	net.Conn
+	theirs net.Conn
+	seen   chan struct{}
+}
+
+func (w hastyWorker) Write(b []byte) (int, error) {
+	n, err := w.Conn.Write(b)
+	w.theirs.Close()
+	<-w.seen
+	return n, err
+}
+
+// TestCloseAnswered wants a client's Close frame answered with its own code, also when the worker is through with it before the front.
+func TestCloseAnswered(t *testing.T) {
+	seen := make(chan struct{})
+	g := newRig(t, func(r *Relay) {
+		theirs, ours := pair(t)
+		r.Worker = hastyWorker{ours, theirs, seen}
+	})
+	g.send(ws.NewCloseFrame(ws.NewCloseFrameBody(4001, "enough")))
+	g.wantClosed(4001)
+	close(seen)
+	g.wantOver()
+}
+
 func TestFragments(t *testing.T) {
 	g := newRig(t, nil)
 	g.send(ws.NewFrame(ws.OpText, false, []byte("one ")))
@@ -263,6 +291,50 @@ func TestClientGone(t *testing.T) {
 	g := newRig(t, nil)
 	g.gone()
 	g.wantOver()
+}
+
+// newHeld is a rig whose worker reads nothing that the test does not read, and a client that has sent two messages.
+func newHeld(t *testing.T, change func(*Relay)) *rig {
+	t.Helper()
+	worker, ours := net.Pipe()
+	worker.SetDeadline(time.Now().Add(patience))
+	var r *Relay
+	g := newRig(t, func(relay *Relay) {
+		r = relay
+		r.Worker = ours
+		change(r)
+	})
+	g.worker = worker
+	g.send(ws.NewTextFrame([]byte("one")))
+	g.send(ws.NewTextFrame([]byte("two")))
+	for !r.held.Load() {
+		runtime.Gosched()
+	}
+	return g
+}
+
+// TestHeldClientGone: a client that goes while its worker does not read leaves nothing behind.
+func TestHeldClientGone(t *testing.T) {
+	t.Parallel()
+	g := newHeld(t, func(*Relay) {})
+	g.gone()
+	g.wantOver()
+}
+
+// TestHeldIsNotSilent: a client that is not read is not taken for one that says nothing.
+func TestHeldIsNotSilent(t *testing.T) {
+	t.Parallel()
+	g := newHeld(t, func(r *Relay) { r.PingEvery, r.PingTimeout = time.Second, time.Second })
+	for range 4 {
+		if f := g.frame(); f.Header.OpCode != ws.OpPing {
+			t.Fatalf("the client gets %+v", f.Header)
+		}
+	}
+	for _, want := range []string{"one", "two"} {
+		if kind, body := g.message(); kind != kindText || body != want {
+			t.Errorf("the worker gets %d %q", kind, body)
+		}
+	}
 }
 
 // TestSilence: a client is pinged; one that does not answer is gone.

@@ -1,10 +1,11 @@
 """WebSockets in Flask as simple-websocket and Flask-Sock have them, of which Debian 12 has neither.
 
 The class takes the socket out of the environ by the same names and in the same order, reads in a thread of its
-own, and the decorator answers in the same ways when the function returns.
+own, and the decorator answers in the same ways when the function returns. Unlike theirs it has a lock, so that a
+client's end that comes between two steps of send() is a ConnectionClosed, too.
 """
 
-from threading import Event, Thread
+from threading import Event, RLock, Thread
 
 from flask import Response, request
 from wsproto import ConnectionType, WSConnection
@@ -28,6 +29,7 @@ class Server:
         self.sock = environ.get(self.mode + ".socket")
         if self.sock is None:
             raise RuntimeError("Cannot obtain socket from WSGI environment.")
+        self.lock = RLock()         # the state of ws, code included, and the order of what is sent
         self.ws = WSConnection(ConnectionType.SERVER)
         self.messages = []
         self.event = Event()
@@ -59,10 +61,17 @@ class Server:
                 code = event.code
             elif isinstance(event, (TextMessage, BytesMessage)):
                 self.take(event)
-        if out:
-            self.sock.sendall(out)
         if code:
             self.end(code)
+        if out:
+            self.write(out)
+
+    def write(self, data):
+        """Sends; a client that is gone has ended the connection."""
+        try:
+            self.sock.sendall(data)
+        except OSError:
+            self.end(1006)
 
     def take(self, event):
         self.partial.append(event.data)
@@ -85,14 +94,17 @@ class Server:
             if not data:
                 self.end(1006)
                 return
-            self.ws.receive_data(data)
-            self.handle()
+            with self.lock:
+                self.ws.receive_data(data)
+                self.handle()
 
     def send(self, data):
-        if self.code:
-            raise ConnectionClosed(self.code)
         kind = TextMessage if isinstance(data, str) else BytesMessage
-        self.sock.sendall(self.ws.send(kind(data)))
+        with self.lock:
+            if not self.code:
+                self.write(self.ws.send(kind(data)))
+            if self.code:
+                raise ConnectionClosed(self.code)
 
     def receive(self):
         while not self.messages:
@@ -103,10 +115,11 @@ class Server:
         return self.messages.pop(0)
 
     def close(self, code=1000):
-        if not self.code:
-            self.closing = True
-            self.sock.sendall(self.ws.send(CloseConnection(code)))
-            self.code = code
+        with self.lock:
+            if not self.code:
+                self.closing = True
+                self.write(self.ws.send(CloseConnection(code)))
+                self.end(code)
 
 
 def route(app, rule, key=None):

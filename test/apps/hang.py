@@ -1,4 +1,7 @@
-"""Requests that never end, each in the way its path names; every other path answers at once."""
+"""Requests that never end, each in the way its path names; every other path answers at once.
+
+/MILLISECONDS takes so long, /until?PATH until there is such a file.
+"""
 
 import ctypes
 import hashlib
@@ -56,6 +59,8 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("X-Worker", str(os.getpid()))])
     if way == "stream":
         return stream_that_stalls()
+    while way == "until" and not os.path.exists(environ["QUERY_STRING"]):
+        time.sleep(0.005)
     if way.isdigit():
         time.sleep(int(way) / 1000)
     return [b"fine\n"]

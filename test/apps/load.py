@@ -1,6 +1,6 @@
 """What a load generator asks: echoes the request's id, digests the body, and leaves a trace of what it executed.
 
-?ms=N makes a request take that long. The answer carries VERSION, so that a
+?ms=N makes a request take that long, ?gate=PATH until there is such a file. The answer carries VERSION, so that a
 test can see which code gave it.
 """
 
@@ -21,9 +21,11 @@ def app(environ, start_response):
     ident = environ.get("HTTP_X_REQUEST_ID", "-")
     sidelog.note("begin", environ["REQUEST_METHOD"], ident, os.getpid())
     body = environ["wsgi.input"].read()
-    delay = parse_qs(environ["QUERY_STRING"]).get("ms")
-    if delay:
-        time.sleep(int(delay[0]) / 1000)
+    query = parse_qs(environ["QUERY_STRING"])
+    if "ms" in query:
+        time.sleep(int(query["ms"][0]) / 1000)
+    while "gate" in query and not os.path.exists(query["gate"][0]):
+        time.sleep(0.005)
     answer = "%s %s %d %s\n" % (environ["REQUEST_METHOD"], ident, len(body), hashlib.sha256(body).hexdigest())
     sidelog.note("end", environ["REQUEST_METHOD"], ident, os.getpid())
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(answer))),

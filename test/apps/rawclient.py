@@ -5,15 +5,17 @@ prints the code; with "gone" it tears the connection off.
 """
 
 import asyncio
+import functools
 import sys
 
 import websockets
 
+connect = functools.partial(websockets.connect, open_timeout=60, close_timeout=60, ping_interval=None)
 MESSAGES = ("hello", "na\u00efve " * 1000, b"\x00\xff" * 100000, "", b"", "last")
 
 
 async def talk(url, codes=True):
-    async with websockets.connect(url, max_size=None, open_timeout=60) as ws:
+    async with connect(url, max_size=None) as ws:
         for message in MESSAGES:
             await ws.send(message)
             answer = await ws.recv()
@@ -28,13 +30,13 @@ async def talk(url, codes=True):
         await ws.send("bye 4002")
         await ws.wait_closed()
         assert ws.close_code == (4002 if codes else 1005), ws.close_code
-    async with websockets.connect(url, open_timeout=60) as ws:
+    async with connect(url) as ws:
         await (ws.close(4001, "enough") if codes else ws.close())
         assert ws.close_code == (4001 if codes else 1005), ws.close_code
 
 
 async def stay(url):
-    async with websockets.connect(url, open_timeout=60) as ws:
+    async with connect(url) as ws:
         await ws.send("here")
         assert await ws.recv() == "here"
         print("open", flush=True)
@@ -48,7 +50,7 @@ async def stay(url):
 
 
 async def go(url):
-    ws = await websockets.connect(url, open_timeout=60)
+    ws = await connect(url)
     await ws.send("here")
     await ws.recv()
     ws.transport.abort()

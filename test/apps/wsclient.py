@@ -4,16 +4,17 @@ With WAIT it says "open", waits until the server ends the connection, and prints
 """
 
 import asyncio
+import functools
 import sys
 
 import websockets
 
+connect = functools.partial(websockets.connect, open_timeout=60, close_timeout=60, ping_interval=None)
 MESSAGES = ("hello", "na\u00efve " * 1000, b"\x00\xff" * 100000, "", b"")
 
 
 async def talk(url, compression):
-    async with websockets.connect(url + "/echo", subprotocols=["chat"], compression=compression, max_size=None,
-                                  open_timeout=60) as ws:
+    async with connect(url + "/echo", subprotocols=["chat"], compression=compression, max_size=None) as ws:
         assert ws.subprotocol == "chat", ws.subprotocol
         assert bool(ws.extensions) == bool(compression), ws.extensions
         for message in MESSAGES:
@@ -29,7 +30,7 @@ async def talk(url, compression):
 
 async def main(url, wait):
     if wait:
-        async with websockets.connect(url + "/echo", open_timeout=60) as ws:
+        async with connect(url + "/echo") as ws:
             await ws.send("here")
             assert await ws.recv() == "here"
             print("open", flush=True)
@@ -39,7 +40,7 @@ async def main(url, wait):
     for compression in ("deflate", None):
         await talk(url, compression)
     try:
-        async with websockets.connect(url + "/refused", open_timeout=60):
+        async with connect(url + "/refused"):
             raise AssertionError("/refused was accepted")
     except websockets.InvalidStatusCode as error:
         assert error.status_code == 403, error.status_code

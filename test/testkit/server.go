@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -102,6 +103,10 @@ func tempDir(t testing.TB) string {
 	return dir
 }
 
+// keepAlive is how many seconds a connection of a test may be idle. The default, 2, is less than a client may have to wait for the
+// processor, and a POST that meets the end of an idle connection is not sent again.
+const keepAlive = "10"
+
 // command fills s.cmd from the options, and finds the address.
 func (s *Server) command() {
 	args := append(append([]string{}, s.o.Front...), s.Binary, "run")
@@ -119,6 +124,9 @@ func (s *Server) command() {
 		args = append(args, "--python", Python())
 	} else if s.o.Python != NoPython {
 		args = append(args, "--python", s.o.Python)
+	}
+	if s.o.App != "" && !slices.Contains(s.o.Args, "--keep-alive") {
+		args = append(args, "--keep-alive", keepAlive)
 	}
 	args = append(args, s.o.Args...)
 	if s.o.App != "" {

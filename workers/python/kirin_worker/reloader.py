@@ -2,8 +2,9 @@
 
 import os
 import sys
-from _thread import start_new_thread
 from time import sleep, time
+
+from . import thread
 
 INTERVAL = 1.0
 
@@ -19,12 +20,12 @@ class Reloader:
         self.seen = {}              # path: modification time, None when it was not there
 
     def start(self):
-        start_new_thread(self._run, ())
+        thread.start(self._run)
 
     def _run(self):
         while True:
             sleep(INTERVAL)
-            for path in self.look(time()):
+            for path in self.look():
                 self.changed(path)
 
     def files(self):
@@ -38,13 +39,17 @@ class Reloader:
             found.update(expand(pattern))
         return found
 
-    def look(self, now):
-        """The files that changed since the last look, or since the beginning when they are new to us."""
+    def look(self, now=None):
+        """The files that changed since the last look, or since the beginning when they are new to us.
+
+        A file from the future is not new. What is now is asked for when a file's time is known: it may just have been
+        written.
+        """
         changed = []
         for path in self.files():
             stamp = modified(path)
             if path not in self.seen:
-                fresh = stamp is not None and self.began < stamp <= now
+                fresh = stamp is not None and self.began < stamp <= (time() if now is None else now)
             else:
                 fresh = stamp is not None and stamp != self.seen[path]
             if fresh:

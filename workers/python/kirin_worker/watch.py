@@ -8,9 +8,10 @@ company behind a request that takes longer than it should, and sends them.
 import faulthandler
 import os
 import sys
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock
 from time import monotonic
 
+from . import thread
 from .age import Age
 from .trace import format_stacks, standing
 from .wire import STATUS
@@ -47,7 +48,7 @@ class Watch:
         self.ticking = False
 
     def start(self):
-        start_new_thread(self._run, ())
+        thread.start(self._run)
 
     def wake(self):
         """Makes the thread look now; safe in a signal handler."""

@@ -1,8 +1,32 @@
 """What most test cases share: a worker for the whole class, and a connection for each test."""
 
+import os
+import shutil
+import tempfile
+import time
 import unittest
 
-from tests.front import Worker
+from tests.front import PATIENCE, Worker
+
+
+class Gate:
+    """What an application waits at (apps/gate.py) until the test opens it. ``path`` goes into the request's target."""
+
+    def __init__(self, test):
+        folder = tempfile.mkdtemp(prefix="kirin-gate-")
+        test.addCleanup(shutil.rmtree, folder, True)
+        self.path = os.path.join(folder, "open")
+
+    def reached(self):
+        """Waits until an application is there."""
+        end = time.monotonic() + PATIENCE
+        while not os.path.exists(self.path + ".begun"):
+            assert time.monotonic() < end, "the application has not come to the gate"
+            time.sleep(0.005)
+
+    def open(self):
+        with open(self.path, "w"):
+            pass
 
 
 class ServedCase(unittest.TestCase):

@@ -72,7 +72,7 @@ class Arbiter:
             "do": "load", "generation": self.generation, "path": sys.executable, "boot": BOOT,
             "args": ["--chdir=" + APPS, "app:app"], "env": ["%s=%s" % pair for pair in env.items()],
             "apps": [app if isinstance(app, list) else ["dirty_tasks:" + app, None] for app in apps],
-            "workers": 1, "threads": 1, "timeout": 60, "patience": 30, "hooks": [], "conf": "", "settings": {},
+            "workers": 1, "threads": 1, "timeout": 60, "patience": PATIENCE, "hooks": [], "conf": "", "settings": {},
             "log_level": 6,
         }
         order.update(settings)

@@ -18,7 +18,7 @@ APPS = os.path.join(PACKAGE, "tests", "apps")
 HELLO, REQUEST, RESPONSE, CANCEL, DRAIN, STATUS, MESSAGES = 1, 2, 3, 4, 5, 6, 7
 COMPLETE, FILE, STREAM, END, RETURNED, INTERIM = 0, 1, 2, 3, 4, 5
 
-PATIENCE = 60       # seconds that nothing here should ever take
+PATIENCE = 180      # seconds that nothing here should ever take, on a machine that has much other work either
 
 BOOT = """
 import os, sys
@@ -313,6 +313,17 @@ class Worker:
             assert time.monotonic() < end, "%r is not in the log:\n%s" % (text, self.log())
             time.sleep(0.01)
         return self.log()
+
+    def descriptors(self):
+        """How many the worker has open."""
+        return len(os.listdir("/proc/%d/fd" % self.process.pid))
+
+    def wait_descriptors(self, number):
+        """Waits until it has no more than so many: a worker may answer one front before it sees another's end."""
+        end = time.monotonic() + PATIENCE
+        while self.descriptors() > number:
+            assert time.monotonic() < end, "%d descriptors are open, not %d" % (self.descriptors(), number)
+            time.sleep(0.01)
 
     def kill(self, number=signal.SIGTERM):
         self.process.send_signal(number)

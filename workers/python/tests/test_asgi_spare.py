@@ -9,6 +9,7 @@ from kirin_worker.asgi_spare import Spare as SpareTask
 from kirin_worker.asgi_spare import possible
 from kirin_worker.journal import REQUEST
 from tests.case import ServedCase, WorkerCase
+from tests.front import PATIENCE
 
 SHARED = sys.version_info >= (3, 11) and sys.implementation.name == "cpython"
 
@@ -32,7 +33,7 @@ class Spare(ServedCase):
         return self.all(target)[0]
 
     def wait_app_log(self, text):
-        found, end = "", time.monotonic() + 30
+        found, end = "", time.monotonic() + PATIENCE
         while text not in found:
             self.assertLess(time.monotonic(), end, found)
             found += self.one("/log")
@@ -138,13 +139,13 @@ class Awaitable(ServedCase):
 class Stacks(WorkerCase):
 
     def test_of_a_request_that_has_just_begun_to_wait(self):
-        worker, wire = self.served("asgi_app:app", "--class=asgi", "--timeout=0.3", notify=True)
+        worker, wire = self.served("asgi_app:app", "--class=asgi", "--timeout=1", notify=True)
         wire.get("/hello")
-        wire.batch(["/sleep?60", "/sleep?61", "/block?60"])
+        wire.batch(["/sleep?600", "/sleep?601", "/block?600"])
         worker.notified("WATCHDOG=trigger")
         log = worker.wait_log("where the tasks stand")
-        self.assertIn("the event loop has stood still for 0.3 s: GET /block?60", log)
-        for target in ("60", "61"):
+        self.assertIn("the event loop has stood still for 1 s: GET /block?600", log)
+        for target in ("600", "601"):
             self.assertRegex(log, r"Task-\d+ \(GET /sleep\?%s\)\n(.*\n)*?.*await asyncio.sleep" % target)
-        self.assertRegex(log, r"Task-\d+ \(GET /block\?60\)")
+        self.assertRegex(log, r"Task-\d+ \(GET /block\?600\)")
         self.assertNotIn("asgi_spare.py", log.split("where the tasks stand")[1].split("Thread")[0])

@@ -35,17 +35,14 @@ class Uploads(ServedCase):
             self.assertEqual([self.wire.answer().body for _ in range(3)], [b"body 1", b"body 2", b"body 3"])
 
     def test_descriptors_are_closed(self):
-        before = self.descriptors()
+        before = self.worker.descriptors()
         for _ in range(5):
             self.wire.answer(self.wire.spooled("/unread", b"x" * 100))
             self.wire.answer(self.wire.spooled("/echo", b"x" * 100000))
             self.get("/stream?2,70000")
             self.get("/large?2000000")
         self.get("/pid")
-        self.assertEqual(self.descriptors(), before)
-
-    def descriptors(self):
-        return len(os.listdir("/proc/%d/fd" % self.worker.process.pid))
+        self.worker.wait_descriptors(before)
 
 
 class Downloads(ServedCase):

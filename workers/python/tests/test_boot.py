@@ -6,14 +6,14 @@ import sys
 import tempfile
 
 from tests.case import WorkerCase
-from tests.front import PACKAGE
+from tests.front import PACKAGE, PATIENCE
 
 
 def run(*arguments, **env):
     """Runs the package's command; gives (status, standard output, standard error)."""
     environment = dict(os.environ, PYTHONPATH=PACKAGE, **env)
     done = subprocess.run([sys.executable, "-m", "kirin_worker"] + list(arguments), env=environment,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 

@@ -11,6 +11,7 @@ from kirin_worker.dirty_errors import (DirtyAppError, DirtyAppNotFoundError, Dir
                                        DirtyNoWorkersAvailableError, DirtyProtocolError, DirtyTimeoutError,
                                        DirtyWorkerError)
 from tests.dirty import DirtyCase, eventually, runs
+from tests.front import PATIENCE
 
 
 class Caller(Thread):
@@ -259,7 +260,7 @@ class Deaths(DirtyCase):
         a.wait_log("Dirty worker exiting")          # the one that is free
         a.touch("go")
         self.assertIn(caller.value(), pids)
-        self.assertEqual(a.process.wait(60), 0)
+        self.assertEqual(a.process.wait(PATIENCE), 0)
         self.assertFalse(any(runs(pid) for pid in pids))
 
     def test_quit(self):
@@ -267,7 +268,7 @@ class Deaths(DirtyCase):
         caller = Caller(a.call, "wait", a.path("never"))
         eventually("the call is under way", lambda: begun(a))
         a.process.send_signal(signal.SIGQUIT)
-        self.assertEqual(a.process.wait(60), 0)
+        self.assertEqual(a.process.wait(PATIENCE), 0)
         with self.assertRaises(DirtyError):
             caller.value()
 
@@ -357,7 +358,7 @@ class Hooks(DirtyCase):
         pid = a.call("count")["pid"]
         a.wait_log("ready <DirtyWorker %d>" % pid)
         a.orders.close()
-        self.assertEqual(a.process.wait(60), 0)
+        self.assertEqual(a.process.wait(PATIENCE), 0)
         with open(a.path("hooks")) as file:
             self.assertEqual(file.read().splitlines(), [
                 "starting %d 1" % a.process.pid, "fork %d True" % a.process.pid,

@@ -1,9 +1,8 @@
 """The gthread class."""
 
 import threading
-import time
 
-from tests.case import ServedCase
+from tests.case import Gate, ServedCase
 from tests.front import CANCEL, RESPONSE
 
 
@@ -20,15 +19,22 @@ class GThread(ServedCase):
             self.assertIn(line, lines)
 
     def test_at_once(self):
-        begun = time.monotonic()
-        idents = self.wire.batch(["/sleep?0.4"] * 4)
-        found = sorted(self.wire.answer().ident for _ in idents)
-        self.assertEqual(found, idents)
-        self.assertLess(time.monotonic() - begun, 1.2)
+        gates = [Gate(self) for _ in range(4)]
+        idents = self.wire.batch(["/until?" + gate.path for gate in gates])
+        for gate in gates:
+            gate.reached()
+        for gate in gates:
+            gate.open()
+        self.assertEqual(sorted(self.wire.answer().ident for _ in idents), idents)
 
     def test_each_response_comes_when_it_is_ready(self):
-        idents = self.wire.batch(["/sleep?0.6", "/sleep?0.3", "/tuple_"])
-        self.assertEqual([self.wire.answer().ident for _ in idents], idents[::-1])
+        first, second = Gate(self), Gate(self)
+        idents = self.wire.batch(["/until?" + first.path, "/until?" + second.path, "/tuple_"])
+        self.wire.answer(idents[2])
+        second.open()
+        self.wire.answer(idents[1])
+        first.open()
+        self.wire.answer(idents[0])
 
     def test_threads_are_started_as_needed(self):
         worker = self.worker
@@ -39,8 +45,10 @@ class GThread(ServedCase):
         for _ in range(10):
             wire.get("/tuple_")
         self.assertEqual(self.threads(fresh), few + 1)
-        for _ in wire.batch(["/sleep?0.2"] * 4):
-            wire.answer()
+        gates = [Gate(self) for _ in range(4)]
+        wire.batch(["/until?" + gate.path for gate in gates])
+        for gate in gates:
+            gate.reached()
         self.assertEqual(self.threads(fresh), few + 4)
 
     def threads(self, worker):
@@ -78,11 +86,15 @@ class GThread(ServedCase):
     def test_called_back_before_a_thread_had_time(self):
         """More than slots can only come from two fronts at once."""
         other = self.worker.connect()
-        busy = other.batch(["/sleep?0.4"] * 4)
-        time.sleep(0.1)
+        gates = [Gate(self) for _ in range(4)]
+        busy = other.batch(["/until?" + gate.path for gate in gates])
+        for gate in gates:
+            gate.reached()
         ident = self.wire.request("/tuple_")
         self.wire.send(CANCEL, [ident])
-        time.sleep(0.1)
+        self.worker.connect()       # what was sent before is read
+        for gate in gates:
+            gate.open()
         found = [other.answer().ident for _ in busy]
         self.assertEqual(sorted(found), busy)
         self.assertEqual(self.wire.expect(RESPONSE)[:2], (ident, 4))

@@ -18,7 +18,7 @@ from kirin_worker.log import ERROR, ErrorStream, Log
 from kirin_worker.trace import place, standing
 
 HERE = os.path.abspath(__file__)
-PATIENCE = 60
+PATIENCE = 180
 
 
 def parse(data):

@@ -59,6 +59,13 @@ class Look(ReloadCase):
         path = self.write("late.html", "", reloader.began + 1)
         self.assertEqual(reloader.look(reloader.began + 2), [path])
 
+    def test_changed_while_it_is_looked_for(self):
+        """A look may take long, where there are many files or the machine has other work."""
+        reloader = Reloader([self.path("*")], None)
+        files = reloader.files
+        reloader.files = lambda: [self.write("late.html", "", time.time())] and files()
+        self.assertEqual(reloader.look(), [self.path("late.html")])
+
     def test_a_file_from_the_future_is_not_for_ever_new(self):
         reloader = Reloader([self.path("*")], None)
         self.write("future.html", "", reloader.began + 100000)

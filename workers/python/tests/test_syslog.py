@@ -10,6 +10,7 @@ import unittest
 from kirin_worker import syslog
 from kirin_worker.glogging import Logger
 from kirin_worker.pylog import Settings
+from tests.front import PATIENCE
 
 STAMP = r"\w{3} [ \d]\d \d\d:\d\d:\d\d"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d"
@@ -31,7 +32,7 @@ class Messages(unittest.TestCase):
     def udp(self):
         server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
-        server.settimeout(30)
+        server.settimeout(PATIENCE)
         server.bind(("127.0.0.1", 0))
         return server, "udp://127.0.0.1:%d" % server.getsockname()[1]
 
@@ -40,7 +41,7 @@ class Messages(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         server = socket.socket(socket.AF_UNIX, kind)
         self.addCleanup(server.close)
-        server.settimeout(30)
+        server.settimeout(PATIENCE)
         server.bind(folder.name + "/log")
         return server, "unix://%s/log%s" % (folder.name, suffix)
 
@@ -71,7 +72,7 @@ class Messages(unittest.TestCase):
                            ("rfc5424", r"^\d+ <158>1 .* x\d+ <158>1 .* yy$")):
             log = self.logger(address, form)
             conn = server.accept()[0]
-            conn.settimeout(30)
+            conn.settimeout(PATIENCE)
             log.info("x")
             log.info("yy")
             self.tearDown()
@@ -91,7 +92,7 @@ class Messages(unittest.TestCase):
         anew = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(anew.close)
         anew.bind(path)
-        anew.settimeout(30)
+        anew.settimeout(PATIENCE)
         log.info("x")
         self.assertRegex(anew.recv(9999).decode(), "x$")
 

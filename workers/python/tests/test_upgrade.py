@@ -1,6 +1,5 @@
 """A client's socket in the environ (docs/protocol.md, Upgrades)."""
 
-import os
 import socket
 import sys
 import unittest
@@ -60,12 +59,12 @@ class Upgrades:
         self.assertEqual(self.wire.answer().body, b"begun, the response has begun: the socket can no longer be had")
 
     def test_no_descriptor_is_left(self):
-        before = len(os.listdir("/proc/%d/fd" % self.worker.process.pid))
+        before = self.worker.descriptors()
         for _ in range(10):
             self.speak("/")
             self.upgrade("/look")
             self.wire.answer()
-        self.assertLessEqual(len(os.listdir("/proc/%d/fd" % self.worker.process.pid)), before + 3)
+        self.worker.wait_descriptors(before + 3)
 
     def test_an_ordinary_request_has_none(self):
         self.assertEqual(self.body("/look"), b"left alone")

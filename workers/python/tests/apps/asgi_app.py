@@ -5,6 +5,8 @@ import os
 import sys
 import time
 
+import gate
+
 LOG = []        # what happened, for /log
 TEXT = [(b"content-type", b"text/plain")]
 HERE = os.path.abspath(__file__)
@@ -91,6 +93,14 @@ async def log(scope, receive, send):
 async def sleep(scope, receive, send):
     await asyncio.sleep(float(scope["query_string"]))
     await answer(send, b"slept")
+
+
+async def until(scope, receive, send):
+    path = scope["query_string"].decode()
+    gate.begin(path)
+    while not os.path.exists(path):
+        await asyncio.sleep(0.005)
+    await answer(send, b"open")
 
 
 async def block(scope, receive, send):

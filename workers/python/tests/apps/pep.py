@@ -6,6 +6,8 @@ import sys
 import tempfile
 import time
 
+import gate
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOG = []        # what happened, for /log
 TEXT = [("Content-Type", "text/plain")]
@@ -446,6 +448,12 @@ def sleep(environ, start_response):
     time.sleep(float(environ["QUERY_STRING"]))
     start_response("200 OK", TEXT)
     return [b"slept"]
+
+
+def until(environ, start_response):
+    gate.until(environ["QUERY_STRING"])
+    start_response("200 OK", TEXT)
+    return [b"open"]
 
 
 def app(environ, start_response):
