@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // A bell rings when systemd says on D-Bus that a unit or a job has changed. It is
@@ -47,7 +49,7 @@ func subscribe(conn *dbus.Conn) error {
 	if err := conn.AddMatchSignal(dbus.WithMatchSender("org.freedesktop.systemd1")); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	manager := conn.Object("org.freedesktop.systemd1", "/org/freedesktop/systemd1")
 	return manager.CallWithContext(ctx, "org.freedesktop.systemd1.Manager.Subscribe", 0).Err

@@ -43,13 +43,9 @@ func TestWaitForFailed(t *testing.T) {
 	b := Up(t, Options{})
 	b.WriteFile("/etc/systemd/system/bad.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo last words; exit 5'\n")
 	b.Systemctl("daemon-reload")
-	start := time.Now()
 	b.Systemctl("start", "--no-block", "bad.service")
 	wantMatch(t, "the failure", failure(b, func(b *Box) { b.WaitActive("bad.service") }), "bad.service is failed", "last words")
 	b.WaitState("bad.service", "failed")
-	if d := time.Since(start); d > 20*time.Second {
-		t.Errorf("it took %v", d)
-	}
 	wantMatch(t, "the failure", failure(b, func(b *Box) { b.Systemctl("start", "bad.service") }), "exit status 1", "bad.service")
 	wantMatch(t, "the failure", failure(b, func(b *Box) { b.Property("bad.service", "NoSuchThing") }), "NoSuchThing")
 	wantMatch(t, "the failure", failure(b, func(b *Box) {
