@@ -33,6 +33,14 @@ ExecStart=/bin/sh -c 'read word < /run/gate; test $word = go'
 	if p := b.Show("slow.service", "SubState", "Type"); p["SubState"] != "exited" || p["Type"] != "oneshot" || len(p) != 2 {
 		t.Errorf("it is %v", p)
 	}
+	for _, name := range []string{"ActiveState", "SubState", "LoadState", "MainPID", "NRestarts", "StatusText", "Result", "WatchdogTimestampMonotonic"} {
+		if by, want := b.Property("dbus.service", name), b.Show("dbus.service", name)[name]; by != want {
+			t.Errorf("%s is %q by the bus, and systemctl shows %q", name, by, want)
+		}
+	}
+	if pids, want := b.MainPIDs("d*us.service"), b.Show("dbus.service", "MainPID")["MainPID"]; len(pids) != 1 || pids[0] != want {
+		t.Errorf("MainPIDs gives %v, want %s", pids, want)
+	}
 	b.Systemctl("stop", "--no-block", "slow.service")
 	b.WaitState("slow.service", "inactive")
 }
