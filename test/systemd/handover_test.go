@@ -14,7 +14,7 @@ const gate = "/etc/kirin/shop.conf.d/gate.conf"
 // doing. The old one is held still until then: systemd has a process that it stops go on (SIGCONT).
 func TestStopInHandover(t *testing.T) {
 	t.Parallel()
-	s := startAppShop(t)
+	s := startAppShopOf(t, appConf+"[Front]\nWatchdogSec=0\n") // which would end a front that is held for longer
 	s.Exec("mkdir", "-p", "/etc/kirin/shop.conf.d")
 	l := s.load()
 	for range 3 {
