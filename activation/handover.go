@@ -1,6 +1,7 @@
 package activation
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,6 +53,8 @@ type Handover struct {
 	dir     string
 
 	predecessor int           // its pid, 0 when there is none
+	process     int           // its pidfd, -1 when there is none
+	leaves      atomic.Bool   // it has said that the service manager follows us, and so will exit
 	ready       *os.File      // where the predecessor hears from us; nil when there is none
 	answered    sync.Once     // guards the one answer on ready
 	done        *os.File      // ends when the predecessor has finished
@@ -77,6 +81,7 @@ func NewHandover() (*Handover, error) {
 		return nil, fmt.Errorf("the working directory cannot be told: %w", err)
 	}
 	h := &Handover{
+		process: -1,
 		program: program, args: slices.Clone(os.Args), env: cleanEnviron(), dir: dir,
 		doneC: make(chan struct{}), followedC: make(chan struct{}), keeperGoneC: make(chan struct{}),
 	}
@@ -161,6 +166,9 @@ func (h *Handover) join() error {
 		return fmt.Errorf("%s=%q cannot be read: %w", envPredecessor, handed, err)
 	}
 	h.predecessor = in.PID
+	if fd, err := unix.PidfdOpen(in.PID, 0); err == nil { // or else its end is that of the pipe
+		h.process = fd
+	}
 	for _, p := range []struct {
 		file **os.File
 		fd   int
@@ -196,18 +204,29 @@ func adoptPipe(fd int, mode uint32) (*os.File, error) {
 	return adopt(fd, envPredecessor), nil
 }
 
-// watchDone closes followedC at the first byte from the predecessor ([Successor.Follow]), and both channels at its end.
+// What the predecessor says on the pipe before its end.
+const (
+	wordFollow = 1 // the service manager follows the successor
+	wordStay   = 2 // it does not, and will not
+)
+
+// watchDone closes followedC at the first byte from the predecessor ([Successor.Follow]), and both channels at its end. After
+// [Successor.Stay] it never closes followedC.
 func (h *Handover) watchDone() {
 	if h.done == nil {
 		close(h.followedC)
 		return
 	}
 	h.watchers.Go(func() {
-		n, err := h.done.Read(make([]byte, 1))
+		word := make([]byte, 1)
+		n, err := h.done.Read(word)
 		if errors.Is(err, os.ErrClosed) {
 			return
 		}
-		close(h.followedC)
+		h.leaves.Store(n > 0 && word[0] == wordFollow)
+		if n == 0 || word[0] != wordStay {
+			close(h.followedC)
+		}
 		if n > 0 {
 			_, err = io.Copy(io.Discard, h.done)
 		}
@@ -238,8 +257,22 @@ func (h *Handover) Predecessor() int { return h.predecessor }
 // journal: READY=1 is not due from a successor anyway.
 func (h *Handover) PredecessorDone() <-chan struct{} { return h.doneC }
 
+// AwaitPredecessor waits until the predecessor has finished, and has exited if that is what it does next, or ctx ends. A service
+// manager kills whatever it finds of a service whose main process has ended, so a successor does best to call it before it exits.
+func (h *Handover) AwaitPredecessor(ctx context.Context) {
+	select {
+	case <-h.doneC:
+	case <-ctx.Done():
+		return
+	}
+	if h.leaves.Load() && h.keeper == nil && h.process >= 0 {
+		awaitEnd(ctx, h.process)
+	}
+}
+
 // Followed is closed when the predecessor has told that the service manager follows this process now
-// ([Successor.Follow]), or has ended; at once when there is none. Messages to the manager are lost before that.
+// ([Successor.Follow]), or has ended without a word; at once when there is none. Messages to the manager are lost before that. It is
+// never closed when the manager does not come to follow this process ([Successor.Stay]).
 func (h *Handover) Followed() <-chan struct{} { return h.followedC }
 
 // Kept reports whether a keeper stands above this process ([Handover.Keep]).
@@ -285,5 +318,9 @@ func (h *Handover) Close() error {
 		}
 	}
 	h.watchers.Wait()
+	if h.process >= 0 {
+		_ = unix.Close(h.process)
+		h.process = -1
+	}
 	return nil
 }

@@ -63,7 +63,14 @@ type Successor struct {
 
 // Follow tells the successor that the service manager follows it: MAINPID= has been sent and taken in ([Notifier.Barrier]).
 func (s *Successor) Follow() error {
-	_, err := s.done.Write([]byte{1})
+	_, err := s.done.Write([]byte{wordFollow})
+	return err
+}
+
+// Stay tells the successor that this process remains the one that the service manager follows, because a stop came before MAINPID=. It
+// goes in place of Follow; the successor is to end before this process.
+func (s *Successor) Stay() error {
+	_, err := s.done.Write([]byte{wordStay})
 	return err
 }
 
@@ -335,25 +342,31 @@ func (s *Successor) wait() *os.ProcessState {
 		return nil // gone
 	}
 	defer unix.Close(fd)
-	for {
-		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); n > 0 || !errors.Is(err, unix.EINTR) {
-			return nil
+	awaitEnd(context.Background(), fd)
+	return nil
+}
+
+// awaitEnd waits for the end of the process of a pidfd, or ctx. The process is in no control group any more then.
+func awaitEnd(ctx context.Context, pidfd int) {
+	for ctx.Err() == nil {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 100)
+		if n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
+			return
 		}
 	}
 }
 
 // abandon ends a child that is of no use, and says why it was none.
 func (s *Successor) abandon(why error, stopTimeout time.Duration) error {
+	_, _ = s.Stay(), s.Release() // it may serve by now, and wait for us before it ends
 	exited := make(chan *os.ProcessState, 1)
 	go func() { exited <- s.wait() }()
 	_ = s.process.Signal(unix.SIGTERM)
 	kill := time.AfterFunc(stopTimeout, func() { _ = s.process.Kill() })
 	state := <-exited
 	kill.Stop()
-	for _, f := range []*os.File{s.done, s.keeper} {
-		if f != nil {
-			_ = f.Close()
-		}
+	if s.keeper != nil {
+		_ = s.keeper.Close()
 	}
 	if errors.Is(why, errNoAnswer) && state != nil {
 		return fmt.Errorf("the new process %d did not take over: %w: %s", s.PID, why, state)

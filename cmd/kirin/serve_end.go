@@ -87,6 +87,22 @@ func passOn(signals chan os.Signal, pid int) (ended bool) {
 	}
 }
 
+// settled passes on what has come for the successor, and tells it whether the service manager follows it. What is sent from now on goes to the
+// successor anyway; so it has to be certain that nothing sent before is still on its way to us. It reports whether the manager does not.
+func (s *server) settled(ctx context.Context, signals chan os.Signal, successor *activation.Successor) (stay bool) {
+	if err := activation.FlushSignals(ctx); err != nil {
+		s.log.Warn(fmt.Sprintf("a signal may be missed: %v", err))
+	}
+	tell := successor.Follow
+	if stay = passOn(signals, successor.PID); stay {
+		tell = successor.Stay
+	}
+	if err := tell(); err != nil {
+		s.log.Warn(fmt.Sprintf("the successor cannot be told whether it is followed: %v", err))
+	}
+	return stay
+}
+
 // handOver starts the installed program again, gives it the sockets, and ends this process's own work. It reports whether that
 // was done, and the status to exit with.
 func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done bool, exit int) {
@@ -109,11 +125,8 @@ func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done boo
 	s.log.Info(fmt.Sprintf("process %d has taken over", successor.PID), "MESSAGE_ID", "upgraded")
 	s.hush()
 	s.tell(s.notify.MainPID(successor.PID))
-	s.tell(s.notify.Barrier(ctx))                      // or systemd would not know whose message it was when we have ended
-	stay := passOn(signals, successor.PID) && !follows // those that come later are for the successor, and have come there
-	if err := successor.Follow(); err != nil {
-		s.log.Warn(fmt.Sprintf("the successor cannot be told that it is followed: %v", err))
-	}
+	s.tell(s.notify.Barrier(ctx)) // or systemd would not know whose message it was when we have ended
+	stay := s.settled(ctx, signals, successor) && !follows
 	s.tellCurious(answer{Done: true, Pid: successor.PID})
 	s.sockets.handedOver()
 	kept := s.pidfile // names us: the keeper's, or the successor's by now
@@ -128,6 +141,7 @@ func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done boo
 	if !follows {
 		<-drained
 		if stay {
+			_ = successor.Release() // it waits for us, too
 			successor.Wait()
 		}
 		return true, 0

@@ -46,14 +46,16 @@ func (s *server) hush() {
 }
 
 func (s *server) tellReady() {
-	s.tell(s.notify.Ready())
+	if s.heard() {
+		s.tell(s.notify.Ready())
+	}
 	s.tellStatus()
 }
 
 func (s *server) tellStatus() {
 	s.statusMu.Lock()
 	defer s.statusMu.Unlock()
-	if s.lastWords == "" && s.voice.Err() == nil {
+	if s.lastWords == "" && s.voice.Err() == nil && s.heard() {
 		s.tell(s.notify.Status(s.stats.summary(s.pool.Status(), time.Now())))
 	}
 }
@@ -63,8 +65,27 @@ func (s *server) tellLast(status string) {
 	s.statusMu.Lock()
 	defer s.statusMu.Unlock()
 	s.lastWords = status
-	s.tell(s.notify.Stopping())
-	s.tell(s.notify.Status(status))
+	s.tellStopping()
+	if s.heard() {
+		s.tell(s.notify.Status(status))
+	}
+}
+
+// tellStopping says that we end.
+func (s *server) tellStopping() {
+	if s.heard() {
+		s.tell(s.notify.Stopping())
+	}
+}
+
+// heard says whether the service manager takes messages of this process, as far as the predecessor has told.
+func (s *server) heard() bool {
+	select {
+	case <-s.handover.Followed():
+		return true
+	default:
+		return false
+	}
 }
 
 // tell logs what could not be told to the service manager.

@@ -17,7 +17,9 @@ func (s *server) reload(ctx context.Context, why string) error {
 	s.setReloading(true)
 	defer s.setReloading(false)
 	s.log.Info(why)
-	s.tell(s.notify.Reloading())
+	if s.heard() {
+		s.tell(s.notify.Reloading())
+	}
 	defer s.tellReady()
 	if err := s.takeIn(ctx); err != nil {
 		if ctx.Err() == nil { // else the end has overtaken it

@@ -166,7 +166,7 @@ func (s *server) heed(ctx context.Context, cancel func(), sig os.Signal, signals
 	default:
 		s.log.Info("Handling signal: " + sig.String())
 		cancel()
-		s.tell(s.notify.Stopping())
+		s.tellStopping()
 		s.stop(ctx)
 		return true, nil
 	}
@@ -175,7 +175,7 @@ func (s *server) heed(ctx context.Context, cancel func(), sig os.Signal, signals
 
 // stopHeeding stops gracefully, as far as there is time; a second signal to end makes it quick.
 func (s *server) stopHeeding(signals chan os.Signal, within time.Duration) {
-	s.tell(s.notify.Stopping())
+	s.tellStopping()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	done := make(chan struct{})
@@ -193,6 +193,7 @@ func (s *server) stopHeeding(signals chan os.Signal, within time.Duration) {
 		}
 	}()
 	s.stop(ctx)
+	s.handover.AwaitPredecessor(ctx)
 	cancel()
 	<-done
 }

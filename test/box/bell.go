@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // A bell rings when systemd says on D-Bus that a unit or a job has changed. It is
@@ -18,15 +18,11 @@ type bell struct {
 	signals chan *dbus.Signal
 }
 
-// listen connects to the box's system bus. (Systemd's own socket refuses a peer whose process it cannot see.)
+// listen is bus, with systemd told to say there what changes.
 func (b *Box) listen() (*bell, error) {
-	path, err := b.inside("/run/dbus/system_bus_socket")
+	conn, err := b.bus()
 	if err != nil {
 		return nil, err
-	}
-	conn, err := dbus.Dial("unix:path=" + path)
-	if err != nil {
-		return nil, fmt.Errorf("the bus of box %s: %w", b.Name, err)
 	}
 	if err := subscribe(conn); err != nil {
 		conn.Close()
@@ -38,19 +34,12 @@ func (b *Box) listen() (*bell, error) {
 }
 
 func subscribe(conn *dbus.Conn) error {
-	if err := conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Geteuid()))}); err != nil {
+	if err := conn.AddMatchSignal(dbus.WithMatchSender(manager)); err != nil {
 		return err
 	}
-	if err := conn.Hello(); err != nil {
-		return err
-	}
-	if err := conn.AddMatchSignal(dbus.WithMatchSender("org.freedesktop.systemd1")); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
-	manager := conn.Object("org.freedesktop.systemd1", "/org/freedesktop/systemd1")
-	return manager.CallWithContext(ctx, "org.freedesktop.systemd1.Manager.Subscribe", 0).Err
+	return conn.Object(manager, managerPath).CallWithContext(ctx, manager+".Manager.Subscribe", 0).Err
 }
 
 // wait waits for at least one ring, and takes all there are as one. It reports false at the deadline.

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/kirin-server/kirin/test/testkit"
 )
@@ -29,19 +28,23 @@ type Result struct {
 }
 
 // grace is how long the output of a command that was ended is still waited for.
-const grace = 20 * time.Second
+const grace = testkit.Patience
 
-// Run runs a command, for at most twice testkit.Patience, and returns what came of it.
+// commandTime bounds a command in a box. One command may be a reload of an application, or apt: a good deal to do where
+// others have the processors.
+const commandTime = 5 * testkit.Patience
+
+// Run runs a command, for at most commandTime, and returns what came of it.
 func (b *Box) Run(c Command) Result {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*testkit.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
 	cmd := b.command(ctx, c)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		b.t.Fatalf("%q in the box has not ended within %v; it wrote\n%s%s", c.Args, 2*testkit.Patience, &out, &errs)
+		b.t.Fatalf("%q in the box has not ended within %v; it wrote\n%s%s", c.Args, commandTime, &out, &errs)
 	}
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		b.t.Fatalf("%q in the box: %v", c.Args, err)

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // hog takes 64 MiB and says so.
@@ -144,9 +143,6 @@ RestartSec=0
 	stack := b.WaitJournal(q, "the stack", Says(`in hang_for_ever$`))
 	if stack.Get("_SYSTEMD_UNIT") != "watched.service" || stack.Get("_TRANSPORT") != "stdout" {
 		t.Errorf("the stack's entry: %v", map[string][]string(stack))
-	}
-	if d := stack.Time().Sub(timeout.Time()); d < 0 || d > 10*time.Second {
-		t.Errorf("the stack came %v after the watchdog", d)
 	}
 	b.WaitJournal(q, "the result", Says(`Failed with result 'watchdog'`))
 	b.WaitProperty("watched.service", "NRestarts", func(n string) bool { return n == "1" })

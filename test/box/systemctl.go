@@ -22,6 +22,9 @@ func (b *Box) Show(unit string, properties ...string) map[string]string {
 // Property returns one property of a unit.
 func (b *Box) Property(unit, property string) string {
 	b.t.Helper()
+	if value, ok := b.ask(unit, property); ok {
+		return value
+	}
 	value, there := b.Show(unit, property)[property]
 	if !there {
 		b.t.Fatalf("%s has no property %s", unit, property)

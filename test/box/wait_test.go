@@ -33,6 +33,14 @@ ExecStart=/bin/sh -c 'read word < /run/gate; test $word = go'
 	if p := b.Show("slow.service", "SubState", "Type"); p["SubState"] != "exited" || p["Type"] != "oneshot" || len(p) != 2 {
 		t.Errorf("it is %v", p)
 	}
+	for _, name := range []string{"ActiveState", "SubState", "LoadState", "MainPID", "NRestarts", "StatusText", "Result", "WatchdogTimestampMonotonic"} {
+		if by, want := b.Property("dbus.service", name), b.Show("dbus.service", name)[name]; by != want {
+			t.Errorf("%s is %q by the bus, and systemctl shows %q", name, by, want)
+		}
+	}
+	if pids, want := b.MainPIDs("d*us.service"), b.Show("dbus.service", "MainPID")["MainPID"]; len(pids) != 1 || pids[0] != want {
+		t.Errorf("MainPIDs gives %v, want %s", pids, want)
+	}
 	b.Systemctl("stop", "--no-block", "slow.service")
 	b.WaitState("slow.service", "inactive")
 }
@@ -43,13 +51,9 @@ func TestWaitForFailed(t *testing.T) {
 	b := Up(t, Options{})
 	b.WriteFile("/etc/systemd/system/bad.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo last words; exit 5'\n")
 	b.Systemctl("daemon-reload")
-	start := time.Now()
 	b.Systemctl("start", "--no-block", "bad.service")
 	wantMatch(t, "the failure", failure(b, func(b *Box) { b.WaitActive("bad.service") }), "bad.service is failed", "last words")
 	b.WaitState("bad.service", "failed")
-	if d := time.Since(start); d > 20*time.Second {
-		t.Errorf("it took %v", d)
-	}
 	wantMatch(t, "the failure", failure(b, func(b *Box) { b.Systemctl("start", "bad.service") }), "exit status 1", "bad.service")
 	wantMatch(t, "the failure", failure(b, func(b *Box) { b.Property("bad.service", "NoSuchThing") }), "NoSuchThing")
 	wantMatch(t, "the failure", failure(b, func(b *Box) {

@@ -107,20 +107,7 @@ func (h *host) wantProgram(version string) {
 // workers are the main processes of the workers that are active.
 func (h *host) workers() []string {
 	h.t.Helper()
-	var pids []string
-	for block := range strings.SplitSeq(h.Systemctl("show", "--property=MainPID,ActiveState", "kirin-worker@shop:*.service"), "\n\n") {
-		var pid string
-		active := false
-		for line := range strings.Lines(block) {
-			name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-			pid = map[bool]string{true: value, false: pid}[name == "MainPID"]
-			active = active || name == "ActiveState" && value == "active"
-		}
-		if active {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+	return h.MainPIDs("kirin-worker@shop:*.service")
 }
 
 // waitWorkers waits until there are so many workers and no others.

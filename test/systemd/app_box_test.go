@@ -28,6 +28,9 @@ Environment=TRACE=/srv/shop/trace PYTHONDONTWRITEBYTECODE=1
 ReadWritePaths=/srv/shop
 `
 
+// patient is for a test that wants a stop not to wait: who waits for this has waited in vain.
+const patient = "[App]\nGracefulTimeout=3600\n"
+
 // appShop is a shop whose units come of an application file.
 type appShop struct{ *shop }
 
@@ -64,16 +67,7 @@ func startAppShopOf(t *testing.T, conf string) *appShop {
 // workers are the main processes of the worker units that are active.
 func (s *appShop) workers() []string {
 	s.t.Helper()
-	var pids []string
-	out := s.Systemctl("show", "--property=MainPID,ActiveState", "kirin-worker@shop:*.service")
-	for block := range strings.SplitSeq(out, "\n\n") {
-		if strings.Contains(block, "ActiveState=active\n") || strings.HasSuffix(block, "ActiveState=active") {
-			pid, _, _ := strings.Cut(strings.TrimPrefix(block[strings.Index(block, "MainPID="):], "MainPID="), "\n")
-			pids = append(pids, pid)
-		}
-	}
-	slices.Sort(pids)
-	return pids
+	return s.MainPIDs("kirin-worker@shop:*.service")
 }
 
 // waitWorkers waits until there are so many workers and no others.

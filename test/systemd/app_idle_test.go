@@ -40,11 +40,12 @@ func TestAppIdle(t *testing.T) {
 	for range rounds {
 		begun := time.Now()
 		c := s.Conn(address)
-		if r := c.Get("/"); r.Status != 200 || r.Closes {
+		c.Send("GET / HTTP/1.1\r\nHost: test\r\n\r\n" + // both at once, so that it does not go to sleep between them
+			"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello")
+		if r := c.Response("GET"); r.Status != 200 || r.Closes {
 			t.Errorf("GET: %d, closes: %v", r.Status, r.Closes)
 		}
 		waking += time.Since(begun) / rounds
-		c.Send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello")
 		if r := c.Response("POST"); r.Status != 200 || !idlePost.Match(r.Body) {
 			t.Errorf("POST: %d, %q", r.Status, r.Body)
 		}
@@ -87,9 +88,13 @@ func TestAppIdleRace(t *testing.T) {
 			l := testkit.StartLoadOn(t, s.Dialer(address), o)
 			l.Wait(rounds / 2)
 			l.Wait(rounds / 2)
+			sleeps := func() int { return len(s.find(box.Query{Unit: appFront}, "going to sleep")) }
+			for n := 0; n < 100 && sleeps() < 10; n++ { // on a busy machine it takes longer, and so do the pauses by then
+				l.Wait(1)
+			}
 			r := l.Stop()
 			r.NoFailures(t)
-			slept := len(s.find(box.Query{Unit: appFront}, "going to sleep"))
+			slept := sleeps()
 			t.Logf("%d GET, %d POST, %d failed, %d reconnects, slept %d times", r.Gets, r.Posts, len(r.Failures), r.Reconnects, slept)
 			if slept < 10 {
 				t.Errorf("it slept %d times", slept)
@@ -107,10 +112,10 @@ func TestAppIdleNot(t *testing.T) {
 	slow.Send("GET /?ms=3000 HTTP/1.1\r\nHost: test\r\n\r\n")
 	s.WaitActive(appFront)
 	late := s.Conn(address)
-	testkit.Holds(t, 2*time.Second, "it is awake while a request is under way", func() bool { return s.Property(appFront, "ActiveState") == "active" })
 	if r := slow.Response("GET"); r.Status != 200 {
 		t.Errorf("the slow request: %d", r.Status)
 	}
+	s.wantNoComplaint("going to sleep") // while a request was under way
 	testkit.Holds(t, 2*time.Second, "it is awake while a client is about to ask", func() bool { return s.Property(appFront, "ActiveState") == "active" })
 	if r := late.Get("/"); r.Status != 200 {
 		t.Errorf("the late request: %d", r.Status)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kirin-server/kirin/test/box"
+	"github.com/kirin-server/kirin/test/testkit"
 )
 
 // TestGeneratedUnits wants systemd to have nothing to say about the units, and to show all of them.
@@ -183,7 +184,7 @@ func TestSpoiltFile(t *testing.T) {
 // wantEnd waits until the peer ends a connection.
 func wantEnd(t *testing.T, c net.Conn) {
 	t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {

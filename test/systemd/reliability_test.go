@@ -24,7 +24,7 @@ type bar struct {
 
 // stuck is a pause between answers that means that something hangs. How long the pauses are that a case takes is a figure in the table
 // and no test's matter: the machine that runs the tests may be a slow one.
-const stuck = 45 * time.Second
+const stuck = 100 * time.Second
 
 // figures are a row of the table.
 type figures struct {

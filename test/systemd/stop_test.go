@@ -2,7 +2,6 @@ package systemd
 
 import (
 	"testing"
-	"time"
 
 	"github.com/kirin-server/kirin/test/box"
 	"github.com/kirin-server/kirin/test/testkit"
@@ -97,14 +96,10 @@ func TestFrontDies(t *testing.T) {
 // TestStopWhileStarting wants a service whose application is still being imported to stop without delay.
 func TestStopWhileStarting(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, options{App: "gated:app", Args: "--workers 1", Files: map[string]string{"gated.py": gated}})
+	s := newShop(t, options{App: "gated:app", Args: "--workers 1 --graceful-timeout 3600", Service: "TimeoutStopSec=2h\n", Files: map[string]string{"gated.py": gated}})
 	s.Exec("mkfifo", "-m", "666", "/srv/shop/gate")
 	s.Systemctl("start", "--no-block", service)
 	s.trace.Wait(t, 1, "importing")
-	begun := time.Now()
-	s.Systemctl("stop", service)
-	if d := time.Since(begun); d > 25*time.Second {
-		t.Errorf("it took %v", d)
-	}
+	s.Systemctl("stop", service) // a command has no hour
 	s.want(map[string]string{"ActiveState": "inactive", "Result": "success"})
 }

@@ -1,0 +1,72 @@
+package systemd
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kirin-server/kirin/test/box"
+)
+
+// gate is a file of the application's that a front waits at: whoever reads it gets on when somebody writes.
+const gate = "/etc/kirin/shop.conf.d/gate.conf"
+
+// TestStopInHandover wants a stop that comes when the successor serves, and systemd does not know of it yet, to end both fronts by their own
+// doing. The old one is held still until then: systemd has a process that it stops go on (SIGCONT).
+func TestStopInHandover(t *testing.T) {
+	t.Parallel()
+	s := startAppShopOf(t, appConf+"[Front]\nWatchdogSec=0\n") // which would end a front that is held for longer
+	s.Exec("mkdir", "-p", "/etc/kirin/shop.conf.d")
+	l := s.load()
+	for range 3 {
+		l.Wait(20)
+		old := s.heldHandover()
+		s.Exec("kill", "-STOP", old)
+		mark := s.Mark()
+		s.openGate()
+		s.WaitJournal(box.Query{Unit: appFront, After: mark}, "the successor serves", box.Says("^Listening at"))
+		s.Systemctl("restart", appFront)
+	}
+	s.holds(l, "stop-in-handover", bar{})
+	s.wantNoComplaint("not our child", "reception only permitted", "SIGKILL")
+}
+
+// TestStopAfterHandover wants a stop to wait for a front that has handed over and still has a request to answer.
+func TestStopAfterHandover(t *testing.T) {
+	t.Parallel()
+	conf := strings.NewReplacer("load:app", "gated:app", "Environment=", "Environment=GATE=/srv/shop/gate ").Replace(appConf)
+	s := startAppShopOf(t, conf+"[App]\nWorkerClass=gthread\nThreads=2\n") // so that the successor gets to know a worker that is busy
+	s.Exec("mkfifo", "-m", "666", "/srv/shop/gate")
+	c := s.Conn(address)
+	c.Send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	if line := c.ReadLine(); line != "HTTP/1.1 200 OK" {
+		t.Fatalf("it says %q", line)
+	}
+	old := s.Property(appFront, "MainPID")
+	s.Systemctl("kill", "--kill-who=main", "--signal=SIGUSR2", appFront)
+	s.WaitProperty(appFront, "MainPID", func(pid string) bool { return pid != old })
+	s.Systemctl("stop", "--no-block", appFront)
+	s.WaitJournal(box.Query{Unit: appFront}, "the successor ends", func(e box.Entry) bool {
+		return e.Get("_PID") != old && box.Says("^Shutting down")(e)
+	})
+	s.Exec("sh", "-c", "echo >/srv/shop/gate")
+	for c.ReadLine() != "second" { // a connection that ends before fails the test
+	}
+	s.WaitState(appFront, "inactive")
+	s.wantNoComplaint("SIGKILL", "reception only permitted")
+}
+
+// heldHandover has the front hand over to a successor that waits at the gate, and returns the front's pid.
+func (s *appShop) heldHandover() (old string) {
+	s.t.Helper()
+	old = s.Property(appFront, "MainPID")
+	s.Exec("mkfifo", gate)
+	s.Systemctl("kill", "--kill-who=main", "--signal=SIGUSR2", appFront)
+	s.WaitJournal(box.Query{Unit: appFront}, "it hands over", box.Says("handing over to a new process"))
+	return old
+}
+
+// openGate lets who waits at the gate through, and nobody else wait there.
+func (s *appShop) openGate() {
+	s.t.Helper()
+	s.Exec("sh", "-c", "exec 3>"+gate+"; rm "+gate)
+}
