@@ -267,8 +267,8 @@ func (p *Pool) book(l *link, r *wire.Response, now time.Time) (*Request, bool) {
 		return nil, p.d.giveBack(l.worker, r.ID, now)
 	}
 	request, known := p.d.waiting(l.worker, r.ID)
-	if request != nil && (request.state == begun) != (r.Kind == wire.End) {
-		return nil, false // a second head, or an end without one
+	if request != nil && !request.expects(r.Kind) {
+		return nil, false
 	}
 	switch r.Kind {
 	case wire.Interim:

@@ -42,6 +42,7 @@ func testProtocolViolations(t *testing.T, by Way) {
 		},
 		"end without stream":  func(id uint32) []byte { return responses(&wire.Response{ID: id, Kind: wire.End}) },
 		"returned unasked":    func(id uint32) []byte { return responses(&wire.Response{ID: id, Kind: wire.Returned}) },
+		"accepts no upgrade":  func(id uint32) []byte { return responses(&wire.Response{ID: id, Kind: wire.Accept}) },
 		"no descriptor":       func(id uint32) []byte { return raw(wire.TypeResponse, string(responses(stream(id))[wire.HeaderSize:])) },
 		"descriptor promised": func(id uint32) []byte { return responses(stream(id)) },
 		"not marshal":         func(uint32) []byte { return raw(wire.TypeResponse, "hello") },

@@ -52,6 +52,19 @@ func (r *Request) Home() any { return r.home }
 // Paired says whether the worker has got a socket in place of messages in frames. It is to be asked by the Reply.
 func (r *Request) Paired() bool { return r.paired }
 
+// expects says whether a response of a kind fits the request, and what it has had before: one head, an end behind it, and nothing accepted
+// that is no upgrade.
+func (r *Request) expects(kind wire.Kind) bool {
+	if (r.state == begun) != (kind == wire.End) {
+		return false
+	}
+	switch r.Kind {
+	case wire.WebSocket, wire.Raw, wire.Multiplexed:
+		return true
+	}
+	return kind != wire.Accept
+}
+
 // state is where a request stands.
 type state uint8
 

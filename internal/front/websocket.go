@@ -89,13 +89,8 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 	return ours, os.NewFile(uintptr(fds[1]), "socket"), nil
 }
 
-// open begins what a worker has accepted.
+// open begins what a worker has accepted; the pool has seen that it is an upgrade.
 func (s *service) open(r *wire.Response) bool {
-	if s.sock == nil {
-		s.log().Error(fmt.Sprintf("a worker accepted what was no upgrade (%s %s)", s.x.Method, s.x.Target))
-		s.page(http.StatusBadGateway, "the worker's response is not valid")
-		return s.release()
-	}
 	s.theirs.Close() // so that we see when the worker closes its own
 	if s.x.handshake == nil {
 		return s.passage()
