@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -134,6 +135,9 @@ func (s *service) sendContent(e *static.Entry, f *os.File, fields []Field) {
 			req.Header.Add(field.Name, field.Value)
 		}
 	}
+	if ranges := req.Header.Get("Range"); ranges != "" {
+		req.Header.Set("Range", withoutEmpty(ranges, e.Size))
+	}
 	var content io.ReadSeeker = f
 	if f == nil {
 		content = bytes.NewReader(e.Content())
@@ -142,6 +146,23 @@ func (s *service) sendContent(e *static.Entry, f *os.File, fields []Field) {
 	if !w.begun {
 		w.WriteHeader(http.StatusOK)
 	}
+}
+
+// withoutEmpty takes suffixes of no bytes out of a Range field, which nothing satisfies (RFC 9110 §14.1.2): net/http sends one as a part that
+// ends before it begins. When nothing else is there, what stays cannot be satisfied either.
+func withoutEmpty(ranges string, size int64) string {
+	unit, set, _ := strings.Cut(ranges, "=")
+	if unit != "bytes" || !strings.Contains(set, "-0") {
+		return ranges
+	}
+	specs := slices.DeleteFunc(strings.Split(set, ","), func(spec string) bool {
+		digits, suffix := strings.CutPrefix(strings.TrimSpace(spec), "-")
+		return suffix && digits != "" && strings.Trim(digits, "0") == ""
+	})
+	if len(specs) == 0 {
+		specs = []string{strconv.FormatInt(size, 10) + "-"}
+	}
+	return unit + "=" + strings.Join(specs, ",")
 }
 
 // contentWriter is what net/http writes a file's content to.

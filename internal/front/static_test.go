@@ -121,6 +121,9 @@ func testStaticConditions(t *testing.T, on path) {
 			{[]string{"Range: bytes=0-0", "If-Range: " + date}, 206, "0"},
 			{[]string{"Range: lines=1-2"}, 416, "*"},
 			{[]string{"Range: bytes=9999999-"}, 416, "*"},
+			{[]string{"Range: bytes=-0"}, 416, "*"},
+			{[]string{"Range: bytes=-00, -0"}, 416, "*"},
+			{[]string{"Range: bytes=-0,2-4"}, 206, "234"},
 		} {
 			a := c.ask("GET", path, q.fields...).answer("GET").want(t, q.status, q.body)
 			if q.status == 304 && (a.Header.Get("ETag") != tag || a.Header.Get("Content-Length") != "") {
