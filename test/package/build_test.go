@@ -90,6 +90,11 @@ func TestModules(t *testing.T) {
 	licences := output(t, "sh", "-c", `rpm2cpio "$1" | cpio --quiet --no-absolute-filenames --to-stdout -i '*/LICENSE.modules'`, "sh", rpmOf(t, older))
 	var bill struct {
 		Components []struct{ Name, Version string }
+		Metadata   struct {
+			Component struct {
+				Hashes []struct{ Alg, Content string }
+			}
+		}
 	}
 	text := read(t, filepath.Join(testkit.Packages(t, older), "kirin-"+older+"-linux-"+testkit.Architecture(t)+".cdx.json"))
 	if err := json.Unmarshal([]byte(text), &bill); err != nil {
@@ -97,6 +102,9 @@ func TestModules(t *testing.T) {
 	}
 	if len(info.Deps) < 3 || len(bill.Components) != len(info.Deps)+1 {
 		t.Errorf("%d modules in the program, %d in the bill, which has Go's library besides", len(info.Deps), len(bill.Components))
+	}
+	if hashes := bill.Metadata.Component.Hashes; len(hashes) != 1 || hashes[0].Alg != "SHA-256" || hashes[0].Content != sum(t, dir+"/usr/bin/kirin") {
+		t.Errorf("the bill has the hashes %v of the program", hashes)
 	}
 	listed := map[string]bool{}
 	for _, c := range bill.Components {

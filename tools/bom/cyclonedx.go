@@ -40,6 +40,9 @@ func component(m module, kind cdx.ComponentType) cdx.Component {
 	if m.sum != "" {
 		c.Properties = &[]cdx.Property{{Name: "go:sum", Value: m.sum}}
 	}
+	if m.digest != "" {
+		c.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: m.digest}}
+	}
 	if kind == cdx.ComponentTypeApplication {
 		c.Name = "kirin"
 	}

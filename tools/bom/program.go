@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type program struct {
 type module struct {
 	path, version string
 	sum           string // Go's own h1: checksum, empty for the program itself and for Go's library
+	digest        string // SHA-256 of the program itself, in hexadecimal digits; empty for the others
 	licence       licence
 }
 
@@ -40,7 +42,11 @@ func readProgram(ctx context.Context, path, version, ownLicence string) (*progra
 	if err != nil {
 		return nil, err
 	}
-	p := &program{own: module{path: info.Main.Path, version: version}}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{own: module{path: info.Main.Path, version: version, digest: fmt.Sprintf("%x", sha256.Sum256(data))}}
 	if p.own.licence, err = c.read(ownLicence); err != nil {
 		return nil, err
 	}
