@@ -230,7 +230,9 @@ func (l *Load) stopped(n int) bool {
 //
 // A server may close a connection that is idle while a request is on its way
 // (RFC 9112, section 9.3.1): a GET that got not one byte on a used connection
-// is sent once more, as every client does, and counted as a reconnect.
+// is sent once more, as every client does, and counted as a reconnect. A load with
+// Once set does so, with a POST as well, only where it was itself held up for so long
+// that the server could not but close the connection.
 func (l *Load) exchange(c *loadConn, r request) *loadConn {
 	used := c != nil
 	for {
@@ -247,7 +249,7 @@ func (l *Load) exchange(c *loadConn, r request) *loadConn {
 			return l.answered(c, r, resp, body)
 		}
 		c.close()
-		if l.o.Once || !used || !c.silent || r.method != "GET" {
+		if !used || !c.silent || c.idle < leftAlone && (l.o.Once || r.method != "GET") {
 			l.failed(r, "%v (silent: %v, on a used connection: %v)", err, c.silent, used)
 			return nil
 		}
@@ -320,8 +322,14 @@ func (l *Load) succeeded(r request, resp *http.Response) {
 type loadConn struct {
 	net.Conn
 	r      *bufio.Reader
-	silent bool // the last request got not one byte of an answer
+	silent bool          // the last request got not one byte of an answer
+	rested time.Time     // when the last answer was there
+	idle   time.Duration // from then until the next request was sent
 }
+
+// leftAlone is how long an idle connection is safe: a front that stops leaves it open for a second. A busy machine may keep a client from
+// its next request for longer.
+const leftAlone = 900 * time.Millisecond
 
 func (l *Load) connect() (*loadConn, error) {
 	c, err := l.dial()
@@ -342,7 +350,9 @@ func (c *loadConn) roundTrip(r request, path string) (*http.Response, string, er
 	if err := c.SetDeadline(time.Now().Add(2 * Patience)); err != nil {
 		return nil, "", err
 	}
-	if _, err := c.Write(r.bytes(path)); err != nil {
+	_, err := c.Write(r.bytes(path))
+	c.idle = time.Since(c.rested)
+	if err != nil {
 		return nil, "", fmt.Errorf("send: %w", err)
 	}
 	if _, err := c.r.Peek(1); err != nil {
@@ -357,5 +367,6 @@ func (c *loadConn) roundTrip(r request, path string) (*http.Response, string, er
 	if err != nil {
 		return nil, "", fmt.Errorf("read the answer's body: %w", err)
 	}
+	c.rested = time.Now()
 	return resp, string(body), nil
 }

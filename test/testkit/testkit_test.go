@@ -1,9 +1,11 @@
 package testkit
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -242,5 +244,39 @@ func TestHolds(t *testing.T) {
 	Holds(t, 10*time.Millisecond, "true", func() bool { return true })
 	if poll(10*time.Millisecond, func() bool { return false }) {
 		t.Error("false came true")
+	}
+}
+
+// TestLoadHeldUp wants a client that was itself held up to ask again when it finds its connection closed, and one that was not to have failed.
+func TestLoadHeldUp(t *testing.T) {
+	t.Parallel()
+	for pause, held := range map[time.Duration]bool{leftAlone: true, 0: false} {
+		server, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		go answerOnce(server)
+		l := StartLoadOn(t, func() (net.Conn, error) { return net.Dial("tcp", server.Addr().String()) }, LoadOptions{
+			Connections: 1, ReadOnly: true, Once: true, Pause: func(int) time.Duration { return pause },
+		})
+		l.Wait(2)
+		if r := l.Stop(); held == (len(r.Failures) > 0) || held && r.Reconnects == 0 {
+			t.Errorf("after %v: %d failures, %d reconnects", pause, len(r.Failures), r.Reconnects)
+		}
+	}
+}
+
+// answerOnce ends each connection after the first answer, without a word before.
+func answerOnce(server net.Listener) {
+	for {
+		c, err := server.Accept()
+		if err != nil {
+			return
+		}
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		}
+		c.Close()
 	}
 }
