@@ -73,6 +73,7 @@ func (l *Loop) Run() {
 		for _, f := range l.after {
 			f()
 		}
+		l.catchUp()
 		l.busy = n > 0
 	}
 }

@@ -246,3 +246,27 @@ func TestWatchFails(t *testing.T) {
 		}
 	})
 }
+
+// expiry notes when a timer has expired.
+type expiry struct {
+	timer Timer
+	at    chan time.Time
+}
+
+func (e *expiry) Expired(*Queue) { e.at <- time.Now() }
+
+// TestTimerOfALongRound: a timer that was started in a round that took long has its whole time from the round's end on.
+func TestTimerOfALongRound(t *testing.T) {
+	const runs = 50 * time.Millisecond
+	l := start(t)
+	e := &expiry{at: make(chan time.Time, 1)}
+	var end time.Time
+	do(t, l, func() {
+		l.NewQueue(runs).Start(&e.timer, e)
+		time.Sleep(2 * runs) // as a machine does that holds the process up
+		end = time.Now()
+	})
+	if got := wait(t, "the expiry", e.at).Sub(end); got < runs {
+		t.Errorf("it has expired %v behind the round, want %v", got, runs)
+	}
+}

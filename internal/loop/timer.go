@@ -29,7 +29,8 @@ func (l *Loop) NewQueue(d time.Duration) *Queue {
 	return q
 }
 
-// Start has who told when the queue's time is over from the beginning of the present round on, and stops t where it ran before.
+// Start has who told when the queue's time is over from the beginning of the present round on, or its end when that is late, and stops t
+// where it ran before.
 func (q *Queue) Start(t *Timer, who Timed) {
 	t.Stop()
 	last := q.ring.prev
@@ -68,6 +69,24 @@ func (l *Loop) expire() {
 			who := t.who
 			t.Stop()
 			who.Expired(q)
+		}
+	}
+}
+
+// lagging is how long a round may take for its timers to count from its beginning.
+const lagging = time.Millisecond
+
+// catchUp has the timers that were started in a round run from its end on, when it took long: a busy machine may have held this process up
+// in the middle. A client that got its answer then would be left no time for its next request, which would meet a closed connection.
+func (l *Loop) catchUp() {
+	lag := time.Since(l.now)
+	if lag < lagging {
+		return
+	}
+	for _, q := range l.queues {
+		started := l.clock() + q.runs
+		for t := q.ring.prev; t != &q.ring && t.at >= started; t = t.prev {
+			t.at += lag
 		}
 	}
 }
