@@ -85,7 +85,7 @@ def python_files(context):
 
 def build(context, part):
     """Compile for the race detector, once for all who want that."""
-    context.check(part, "go build -race", ["go", "build", "-race", "./..."])
+    context.check(part, "go build -race", ["go", "build", "-race", "./cmd/...", "./workers/...", "./test/box"])
 
 
 def vet(context, part):
@@ -130,27 +130,37 @@ def go_packages(context):
     return context.chosen([name for name in names if name not in BLACKBOX.values()])
 
 
+# The part vet has seen the tests, and nobody looks at their symbols.
+LEAN = ("-vet=off", "-ldflags=-w")
+
+
 def go(context, part):
-    context.go_test(part, ["./" + name for name in go_packages(context)], "-race", "-timeout=20m")
+    context.go_test(part, ["./" + name for name in go_packages(context)], "-race", "-timeout=20m", *LEAN)
+
+
+def black_box(context, part, package, parallel):
+    """Tests that look at the binary from outside: that is built for the race detector, and they are not."""
+    flags = ("-timeout=40m", "-parallel=%d" % parallel) + LEAN
+    context.go_test(part, ["./" + package], *flags, CGO_ENABLED="0", KIRIN_TEST_RACE="1")
 
 
 def blackbox(context, part):
     # Each test starts servers of its own and mostly waits, so six at a time are no strain on two cores.
-    context.go_test(part, ["./test"], "-race", "-timeout=40m", "-parallel=6")
+    black_box(context, part, BLACKBOX["blackbox"], 6)
 
 
 def systemd(context, part):
-    context.go_test(part, ["./test/systemd"], "-race", "-timeout=40m", "-parallel=6")
+    black_box(context, part, BLACKBOX["systemd"], 6)
 
 
 def package(context, part):
     # Without the race detector: packages are built as for a release.
     context.check(part, "go test of tools", ["go", "-C", "tools", "test", "./bom"], CGO_ENABLED="0")
-    context.go_test(part, ["./test/package"], "-timeout=30m", "-parallel=2", CGO_ENABLED="0")
+    context.go_test(part, ["./test/package"], "-timeout=30m", "-parallel=2", *LEAN, CGO_ENABLED="0")
 
 
 def docs(context, part):
-    context.go_test(part, ["./test/docs"], "-timeout=30m", "-parallel=2", CGO_ENABLED="0")
+    context.go_test(part, ["./test/docs"], "-timeout=30m", "-parallel=2", *LEAN, CGO_ENABLED="0")
 
 
 # In the order in which they begin, as far as they need not wait for others.

@@ -80,16 +80,16 @@ func Shared(t testing.TB, name string, make func(path string) error) string {
 }
 
 // Binary returns the path of the kirin command, built from this checkout at
-// the first call: under the race detector when the tests are, unless plain is
-// set, as tests that measure want it.
+// the first call: under the race detector when the tests are or
+// KIRIN_TEST_RACE is set, unless plain is, as tests that measure want it.
 func Binary(t testing.TB, plain bool) string {
 	t.Helper()
 	if path := os.Getenv("KIRIN_TEST_BINARY"); path != "" {
 		return path
 	}
 	name, args, env := "kirin", []string{"build"}, append(os.Environ(), "CGO_ENABLED=0")
-	if raced && !plain {
-		name, args, env = "kirin-race", append(args, "-race"), nil
+	if (raced || os.Getenv("KIRIN_TEST_RACE") != "") && !plain {
+		name, args, env = "kirin-race", append(args, "-race"), append(os.Environ(), "CGO_ENABLED=1")
 	}
 	if os.Getenv("KIRIN_TEST_COVERDIR") != "" {
 		args = append(args, "-cover", "-coverpkg=./...")

@@ -13,6 +13,7 @@
 //	KIRIN_TEST_BUILDS    a folder in which packages share what they build (scripts/test makes one)
 //	KIRIN_TEST_PYTHON    the CPython of the applications, by default /usr/bin/python3
 //	KIRIN_TEST_PYPY      the PyPy of the applications, by default /usr/bin/pypy3
+//	KIRIN_TEST_RACE      set to anything: the binary is built for the race detector, though the tests may not be
 //	KIRIN_TEST_SOAK      set to anything: the long form of what has one (scripts/test --soak)
 //	KIRIN_TEST_COVERDIR  a folder for coverage data of the binary (go tool covdata)
 package testkit

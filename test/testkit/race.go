@@ -2,5 +2,5 @@
 
 package testkit
 
-// raced says that the tests run under the race detector, and so does the binary.
+// raced says that the tests run under the race detector.
 const raced = true
