@@ -31,6 +31,10 @@ class Part:
         """A test begins."""
         self.running[test] = time.monotonic()
 
+    def pause(self, test):
+        """A test that has begun waits for its turn, and begins once more then."""
+        self.running.pop(test, None)
+
     def end(self, test, good, seconds=None, output="", failures=()):
         """A test ends that is one of the total.
 

@@ -148,8 +148,10 @@ class GoTests:
         action = event.get("Action")
         if action in ("output", "build-output"):
             self.output.setdefault(key, []).append(event.get("Output", ""))
-        elif action == "run" and "/" not in key[1]:
+        elif action in ("run", "cont") and "/" not in key[1]:
             self.part.begin(title(key))
+        elif action == "pause" and "/" not in key[1]:
+            self.part.pause(title(key))
         elif action in ("pass", "fail", "skip"):
             self.ended(key, action, event.get("Elapsed", 0.0))
         elif action == "build-fail":

@@ -76,6 +76,13 @@ class Lines(unittest.TestCase):
         self.assertIn("  a_test.go:7: no", part.failures)
         self.assertEqual(part.took, [(2.0, "go internal/loop TestA")])
 
+    def test_one_that_waits_for_its_turn(self):
+        of = {"Package": "a/b/c/d", "Test": "TestA"}
+        part = self.read(dict(of, Action="run"), dict(of, Action="pause"))
+        self.assertEqual(list(part.running), [])
+        tools.GoTests(part).event(dict(of, Action="cont"))
+        self.assertEqual(list(part.running), ["d TestA"])
+
     def test_skipped_has_failed(self):
         of = {"Package": "a/b/c/d", "Test": "TestA"}
         self.assertEqual(self.read(dict(of, Action="skip")).failed, 1)
