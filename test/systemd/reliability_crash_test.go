@@ -165,7 +165,7 @@ func TestReliabilityExits(t *testing.T) {
 	})
 	const rounds = 4 // of attempts to start both, with pauses of 100 ms, 200 ms, 400 ms
 	var failed []box.Entry
-	testkit.Eventually(t, "several attempts", func() bool {
+	testkit.EventuallyWithin(t, 4*time.Minute, "several attempts", func() bool { // each starts an interpreter
 		failed = s.find(box.Query{Unit: appFront, After: mark}, `^worker \d did not start`)
 		return len(failed) >= 2*rounds
 	})

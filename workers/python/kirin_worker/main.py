@@ -257,6 +257,8 @@ def accept_now(listener, wait=0):
 def refuse(error, sock, listener, options, log):
     """Tells the front that woke the worker why it cannot start, or else the log; returns the exit status."""
     text = error.text() if isinstance(error, LoadError) else str(error)
+    if log.journal:     # each unit has a log of its own; it has the reason before the front ends and anybody looks
+        log.error(text, reason(error))
     if sock is None:
         log.debug("the worker cannot start: waiting for the front to say why")
         sock = accept_now(listener, COURTESY)
@@ -267,7 +269,7 @@ def refuse(error, sock, listener, options, log):
         sock = accept_now(listener)         # who waits for another worker of the same parent
         if sock is not None:
             tell(sock, error, text, options)
-    if not told or log.journal:     # where each unit has a log of its own
+    if not told and not log.journal:
         log.error(text, reason(error))
     if log.native is not None:
         log.native.sync()
