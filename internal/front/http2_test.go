@@ -193,6 +193,37 @@ func testHTTP2Refused(t *testing.T, s setup) {
 	}
 }
 
+// TestHTTP2Twice: a request's stream takes nothing behind its end, neither a second head nor trailers (RFC 9113 §5.1).
+func TestHTTP2Twice(t *testing.T) { eachMultiplexed(t, testHTTP2Twice) }
+
+func testHTTP2Twice(t *testing.T, s setup) {
+	b := newBlocked()
+	s.slots, s.serve = 4, func(c *workertest.Call) {
+		b.calls <- c
+		<-b.let
+		c.Complete("200 OK", "late")
+	}
+	r := start(t, s)
+	for _, again := range [][]string{
+		{":method", "GET", ":scheme", "https", ":path", "/", ":authority", "test"}, {"x-sum", "1"},
+	} {
+		f := r.frames()
+		id := f.get("/")
+		wait(t, "the call", b.calls)
+		f.must(f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: f.block(again...), EndStream: true, EndHeaders: true}))
+		f.until("a reset", func(fr http2.Frame) bool {
+			reset, ok := fr.(*http2.RSTStreamFrame)
+			if ok && reset.ErrCode != http2.ErrCodeStreamClosed {
+				t.Errorf("%v: reset by %v", again, reset.ErrCode)
+			}
+			return ok
+		})
+		r.over(statusGone)
+		b.let <- struct{}{}
+		f.Close()
+	}
+}
+
 // TestHTTP2LikePreface: where HTTP/2 is taken without TLS, a request of HTTP/1.1 that begins with the same letters is one of HTTP/1.1.
 func TestHTTP2LikePreface(t *testing.T) { eachMultiplexed(t, testHTTP2LikePreface) }
 

@@ -104,12 +104,7 @@ func (c *Conn) takeHead(f *http2.HeadersFrame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.streams[id]; s != nil {
-		for i := range fields {
-			if err := checkField(&fields[i]); err != nil {
-				return refused(http2.ErrCodeProtocol)
-			}
-		}
-		return s.trailersLocked(end)
+		return s.trailersLocked(fields, end)
 	}
 	if id <= c.last {
 		return c.misplacedLocked(id)

@@ -140,12 +140,16 @@ func (s *Stream) endLocked() {
 	}
 }
 
-// trailersLocked ends a request's body.
-func (s *Stream) trailersLocked(end bool) error {
-	switch {
-	case s.whole:
+// trailersLocked ends a request's body. Behind its end nothing may come, whatever it holds (RFC 9113 §5.1, half-closed (remote)).
+func (s *Stream) trailersLocked(fields []hpack.HeaderField, end bool) error {
+	if s.whole {
 		return http2.StreamError{StreamID: s.id, Code: http2.ErrCodeStreamClosed}
-	case !end || s.Length >= 0 && s.got != s.Length:
+	}
+	good := end && (s.Length < 0 || s.got == s.Length)
+	for i := range fields {
+		good = good && checkField(&fields[i]) == nil
+	}
+	if !good {
 		return http2.StreamError{StreamID: s.id, Code: http2.ErrCodeProtocol}
 	}
 	s.whole = true
