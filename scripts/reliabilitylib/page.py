@@ -15,7 +15,7 @@ CASES = {
     "restart": ("`systemctl restart`, 5 times", ""),
     "broken-restart": ("`systemctl restart` with code that does not load, mended later", ""),
     "upgrade": ("the front re-executed (USR2), 5 times; then 6 times with a restart in the midst of it", ""),
-    "stop-in-handover": ("`systemctl restart` in the midst of a re-execution (USR2), the old front held still, 3 times", ""),
+    "stop-in-handover": ("`systemctl restart` while the front is re-executed (USR2) and held still, 3 times", ""),
     "scale": ("`kirin scale` from 2 workers to 1, to 6, to 2", ""),
     "worker-killed": ("`kill -9` of a worker, 6 times", "the POST that a killed worker has (502)"),
     "front-killed": ("`kill -9` of the front, 3 times", "what the 6 connections to it carry; no new one is refused"),

@@ -66,7 +66,9 @@ class Server:
         self.watch = None
         self.hooks = options.hooked
         self.orphan = False         # this is a forked child of the application's
+        self.ending = ""                    # why STATUS stopping is sent
         self.announced = allocate_lock()    # taken for good when STATUS stopping is sent
+        self.ending = ""                    # why it was
         self.policy = Policy(self.threads)
         self.poller = poll()
         if listener is not None:
@@ -191,7 +193,7 @@ class Server:
                               upgrades=self.upgrades, messages=self.messages))
         self.connections[conn.fd] = conn    # behind HELLO: from here on other threads may say something
         if self.announced.locked():         # by one that did not know of this connection yet
-            conn.send(STATUS, {"stopping": "it was told to end"})
+            conn.send(STATUS, {"stopping": self.ending})
         self.attach(conn.fd)
         return conn
 
@@ -221,6 +223,7 @@ class Server:
 
     def announce_stop(self, reason):
         """Tells the fronts, once, that this worker takes nothing more. Any thread may."""
+        self.ending = self.ending or reason     # before who sees the lock taken asks for it
         if self.announced.acquire(False):
             self.tell({"stopping": reason})
             self.signals.wake()

@@ -88,7 +88,7 @@ class Race(unittest.TestCase):
     """The watching thread announces the end while the main thread takes a front's connection up."""
 
     def frames(self, server):
-        """The types of what a front gets that connects to ``server``."""
+        """The types of what a front gets that connects to ``server``. STATUS has the reason."""
         near, far = socket.socketpair(socket.AF_UNIX)
         conn = server.adopt(near)
         conn.close()
@@ -98,6 +98,8 @@ class Race(unittest.TestCase):
         while data:
             size, kind, _, _ = HEADER.unpack_from(data)
             types.append(kind)
+            if kind == STATUS:
+                self.assertIn(b"SIGTERM", data[8:8 + size])
             data = data[8 + size:]
         return types
 
@@ -120,6 +122,7 @@ class Adopting(Server):
         self.options = SimpleNamespace(kind="sync")
         self.connections = Known(self)
         self.announced = allocate_lock()
+        self.ending = ""
         self.signals = SimpleNamespace(wake=lambda: None)
         self.entered = lambda: None
 
