@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/kirin-server/kirin/internal/config"
 	"github.com/kirin-server/kirin/internal/move"
+	"github.com/kirin-server/kirin/internal/printable"
 	"github.com/kirin-server/kirin/internal/rights"
 	"github.com/kirin-server/kirin/units"
 )
@@ -86,18 +89,22 @@ func importApp(ctx context.Context, name string, files []string, o *importOption
 		return &exitError{code: exitUsage, err: err, hint: classify(err).hint}
 	}
 	file := filepath.Join(o.app.Root, "/etc/kirin", name+".conf")
+	for _, secret := range plan.Secrets() {
+		fmt.Fprintf(stderr, "kirin: warning: %s looks like a secret: %s\n", printable.Text(secret), config.SecretMend)
+	}
+	private := plan.Private() || !config.ForAll(o.app.Root, "/etc/kirin/"+name+".conf")
 	old, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read what is there: %w", err)
 	}
 	if o.dryRun {
-		_, err := stdout.Write(diff.Diff(file, old, file+" (new)", []byte(plan.Text())))
+		_, err := io.WriteString(stdout, printable.Text(string(diff.Diff(file, old, file+" (new)", []byte(plan.Text())))))
 		return err
 	}
 	if len(old) > 0 && !o.replace {
 		return usageError("see the difference with --dry-run, and write over it with --replace", "%s is there already", file)
 	}
-	if err := writeWhole(file, plan.Text()); err != nil {
+	if err := writeWhole(file, plan.Text(), private); err != nil {
 		return err
 	}
 	return o.finish(ctx, name, file, plan, stdout, stderr)
@@ -145,8 +152,9 @@ func disableOld(ctx context.Context, old []string, stdout io.Writer) error {
 	return nil
 }
 
-// writeWhole writes a file that is either the old one or the new one. The fronts may read it (mode 0644, as systemd's are).
-func writeWhole(file, text string) error {
+// writeWhole writes a file that is either the old one or the new one. The fronts may read it (mode 0644, as systemd's are), and when it is private
+// nobody else.
+func writeWhole(file, text string, private bool) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
@@ -157,7 +165,7 @@ func writeWhole(file, text string) error {
 	defer os.Remove(temporary.Name())
 	_, err = temporary.WriteString(text)
 	if err == nil {
-		err = temporary.Chmod(0o644)
+		err = letRead(temporary, private)
 	}
 	if err == nil {
 		err = temporary.Sync()
@@ -169,6 +177,28 @@ func writeWhole(file, text string) error {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
 	return os.Rename(temporary.Name(), file)
+}
+
+// frontGroup is the group of the fronts (packaging/systemd).
+const frontGroup = "kirin"
+
+// letRead lets everybody read a file, or only the group of the fronts; where there is no such group yet, only its owner, and kirin check tells of it.
+func letRead(file *os.File, private bool) error {
+	if !private {
+		return file.Chmod(0o644)
+	}
+	group, err := user.LookupGroup(frontGroup)
+	if err != nil {
+		return nil // os.CreateTemp gives 0600
+	}
+	id, err := strconv.Atoi(group.Gid)
+	if err == nil {
+		err = file.Chown(-1, id)
+	}
+	if err != nil {
+		return err
+	}
+	return file.Chmod(0o640)
 }
 
 // makePlan reads the sources: those that start Gunicorn first, for nginx's say where they listen.

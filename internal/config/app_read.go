@@ -214,7 +214,7 @@ func variables(text string) ([]string, error) {
 	for _, word := range words {
 		name, _, assigns := strings.Cut(word, "=")
 		if assigns && (strings.ContainsFunc(name, odd) || name == "" || name[0] <= '9') {
-			return nil, fmt.Errorf("%q does not begin with the name of a variable: letters, digits and _, and no digit first", word)
+			return nil, fmt.Errorf("%q does not begin with the name of a variable: letters, digits and _, and no digit first", name+"=") // the value may be a secret
 		}
 	}
 	return words, err

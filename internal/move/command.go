@@ -95,6 +95,9 @@ func (im *Importer) command(ctx context.Context, p *Plan, c Command) error {
 		return err
 	}
 	im.take(p, c, cfg)
+	if path.IsAbs(cfg.File) {
+		p.read("/", cfg.File)
+	}
 	if python != "" && len(p.values("App", "Python")) == 0 {
 		p.set("App", "Python", c.From, config.QuoteUnit(python))
 	}

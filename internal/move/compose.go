@@ -40,6 +40,8 @@ func (im *Importer) Compose(ctx context.Context, p *Plan, file string) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	p.sources = append(p.sources, file)
+	p.read(im.Root, file)
+	p.read(im.Root, path.Join(path.Dir(file), ".env"))
 	return im.service(ctx, p, file, name, service)
 }
 

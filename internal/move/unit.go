@@ -43,6 +43,7 @@ func (im *Importer) Unit(ctx context.Context, p *Plan, file string) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	p.sources = append(p.sources, file)
+	p.read(im.Root, file)
 	u := &unit{im: im, p: p, file: path.Base(file), name: strings.TrimSuffix(path.Base(file), ".service")}
 	u.command.By = []string{path.Join("/", im.Root, file)}
 	for _, a := range assignments {
