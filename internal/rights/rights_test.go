@@ -88,6 +88,18 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// TestShared has a folder such as /tmp, in which root's files are root's, as one where modules are looked for.
+func TestShared(t *testing.T) {
+	dir := tree(t, "app/conf.py")
+	must(t, os.Chmod(dir+"/app", 0o777|fs.ModeSticky))
+	if got, err := Choose(Question{Paths: []string{"/dev/null"}}); got != nil || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if got, err := Choose(Question{Paths: []string{dir + "/app/conf.py", dir + "/app"}}); err == nil {
+		t.Errorf("got %v", got)
+	}
+}
+
 // TestNamed has a user who was named, by root and by a file of somebody else's.
 func TestNamed(t *testing.T) {
 	dir := tree(t, "unit", "mine/compose.yaml", "app/conf.py")

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // writers are those who can change what a path leads to.
@@ -32,7 +34,7 @@ func (w *writers) look(path string) error {
 		rest = rest[1:]
 		info, err := os.Lstat(next)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-			w.sticky(at)
+			w.shared(at)
 			return nil
 		}
 		if err != nil {
@@ -55,6 +57,7 @@ func (w *writers) look(path string) error {
 		}
 		rest = append(parts(target), rest...)
 	}
+	w.shared(at)
 	return nil
 }
 
@@ -81,6 +84,7 @@ func (w *writers) add(path string, info fs.FileInfo) {
 			w.owners = slices.Insert(w.owners, i, stat.Uid)
 		}
 	case info.Mode()&fs.ModeSymlink != 0, info.IsDir() && info.Mode()&fs.ModeSticky != 0:
+	case info.Mode()&fs.ModeCharDevice != 0 && stat.Rdev == unix.Mkdev(1, 3): // /dev/null, in which nothing stays
 	case info.Mode()&0o002 != 0:
 		w.open = path + " can be written by anybody"
 	case info.Mode()&0o020 != 0 && stat.Gid != 0:
@@ -88,9 +92,9 @@ func (w *writers) add(path string, info fs.FileInfo) {
 	}
 }
 
-// sticky notes a folder in which anybody can make what is not there.
-func (w *writers) sticky(dir string) {
-	if info, err := os.Lstat(dir); err == nil && info.Mode()&0o022 != 0 && info.Mode()&fs.ModeSticky != 0 {
+// shared notes a folder such as /tmp at the end of a path: anybody can make what is not there, such as a module that Python looks for.
+func (w *writers) shared(dir string) {
+	if info, err := os.Lstat(dir); err == nil && info.IsDir() && info.Mode()&0o022 != 0 && info.Mode()&fs.ModeSticky != 0 {
 		w.open = dir + " can be written by anybody"
 	}
 }
