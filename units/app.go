@@ -41,6 +41,12 @@ type App struct {
 	Umask string
 	// Env are NAME=VALUE.
 	Env []string
+	// FrontEnv is that of the front.
+	FrontEnv []string
+	// Private keeps the units from being read by others than root. EnvFile and FrontEnvFile are where Env and FrontEnv are then kept, as EnvText
+	// writes them: a unit's own Environment= is known to anybody.
+	Private               bool
+	EnvFile, FrontEnvFile string
 	// Watchdog is how long a worker may be silent; 0 means that nobody watches.
 	Watchdog time.Duration
 	// Graceful is how long requests in work may take when a worker or the front stops.
@@ -98,7 +104,7 @@ func (a *App) checkTexts() error {
 			return err
 		}
 	}
-	for _, pair := range a.Env { // so are these, which may have several lines
+	for _, pair := range append(a.FrontEnv[:len(a.FrontEnv):len(a.FrontEnv)], a.Env...) { // so are these, which may have several lines
 		if err := checkText(strings.ReplaceAll(pair, "\n", " ")); err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func (b Broken) DropIns() []File {
 	}
 	socket.add("Socket", "ExecStartPre", say)
 	socket.add("Socket", "ExecStopPost", "") // which would say it again
-	files := append(slices.Clone(b.Kept), File{a.names().Socket() + ".d/" + brokenDropIn, socket.text(head)})
+	files := append(slices.Clone(b.Kept), File{Path: a.names().Socket() + ".d/" + brokenDropIn, Content: socket.text(head)})
 	if b.SocketOnly {
 		return files
 	}
@@ -48,7 +48,7 @@ func (b Broken) DropIns() []File {
 	// A connection that waits would start it again and again: after three times the socket gives up.
 	front.add("Unit", "StartLimitIntervalSec", "10s")
 	front.add("Unit", "StartLimitBurst", "3")
-	return append(files, File{a.names().Front() + ".d/" + brokenDropIn, front.text(head)})
+	return append(files, File{Path: a.names().Front() + ".d/" + brokenDropIn, Content: front.text(head)})
 }
 
 // brokenDropIn comes after the others.

@@ -27,7 +27,11 @@ func (a *App) DropIns(version int) ([]File, error) {
 	for number := 1; number <= a.total(); number++ {
 		files = append(files, a.workerSocket(number, version), a.worker(number, version))
 	}
-	return append(files, a.slice()), nil
+	files = append(files, a.slice())
+	for i := range files {
+		files[i].Private = a.Private
+	}
+	return files, nil
 }
 
 // head is the comment above every file.
@@ -98,6 +102,7 @@ func (a *App) front(version int) File {
 		s.add("Service", "RestartSec", "1s")
 	}
 	s.addFiles(a.Files)
+	s.addEnv(a.FrontEnv, a.FrontEnvFile)
 	s.addAll("Service", a.Front)
 	return s.file(a.names().Front(), a.head())
 }
@@ -157,9 +162,7 @@ func (s sections) addIdentity(a *App) {
 	if AtHome(a.Directory) || AtHome(a.Python) {
 		s.add("Service", "ProtectHome", "read-only")
 	}
-	for _, pair := range a.Env {
-		s.add("Service", "Environment", word(pair))
-	}
+	s.addEnv(a.Env, a.EnvFile)
 }
 
 // AtHome reports whether a path is one that ProtectHome= would hide.

@@ -12,7 +12,11 @@ import (
 )
 
 // File is a file of a unit. The path is below the directory that units are looked for in.
-type File struct{ Path, Content string }
+type File struct {
+	Path, Content string
+	// Private is for a file that root alone may read.
+	Private bool
+}
 
 // dropIn is the name of the drop-ins: what an administrator adds by "systemctl edit" (override.conf) comes later and
 // so has the last word.
@@ -90,7 +94,11 @@ func Read(dir string) ([]File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read units: %w", err)
 		}
-		files = append(files, File{Path: name, Content: string(text)})
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("read units: %w", err)
+		}
+		files = append(files, File{Path: name, Content: string(text), Private: info.Mode()&0o077 == 0})
 	}
 	return files, nil
 }
@@ -105,7 +113,12 @@ func Write(dir string, files []File) error {
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 			return fmt.Errorf("write units: %w", err)
 		}
-		if err := os.WriteFile(target, []byte(f.Content), 0o644); err != nil {
+		mode := os.FileMode(0o644)
+		if f.Private {
+			mode = 0o600
+			_ = os.Remove(target) // one that is there would keep its mode
+		}
+		if err := os.WriteFile(target, []byte(f.Content), mode); err != nil {
 			return fmt.Errorf("write units: %w", err)
 		}
 	}

@@ -67,6 +67,11 @@ func checkApps(ctx context.Context, apps, others []*loadedApp, stdout, stderr io
 			fmt.Fprintln(stdout, reason(a.name, a.err))
 			continue
 		}
+		if a.app != nil {
+			for _, line := range a.app.Exposed() {
+				fmt.Fprintf(stderr, "kirin: warning: %s\n", oneLine(line))
+			}
+		}
 		if !a.good(ctx, stderr) {
 			wrong++
 			continue

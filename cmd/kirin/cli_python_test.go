@@ -66,19 +66,19 @@ func TestEvaluateFails(t *testing.T) {
 }
 
 func TestPrepare(t *testing.T) {
-	r, err := prepare(t.Context(), testkit.Python(), "")
+	r, err := prepare(t.Context(), testkit.Python(), "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r.Path != testkit.Python() || r.Close() != nil {
 		t.Errorf("got %+v", r)
 	}
-	_, err = prepare(t.Context(), "/nowhere/python", "")
+	_, err = prepare(t.Context(), "/nowhere/python", "", nil)
 	if e := classify(err); e.code != exitUsage || e.hint == "" || !strings.Contains(e.Error(), "/nowhere/python") {
 		t.Errorf("got %+v", e)
 	}
 	t.Setenv("VIRTUAL_ENV", "/nowhere")
-	_, err = prepare(t.Context(), "", "")
+	_, err = prepare(t.Context(), "", "", nil)
 	if e := classify(err); e.code != exitFailure || !strings.Contains(e.Error(), "/nowhere") {
 		t.Errorf("got %+v", e)
 	}
@@ -102,7 +102,7 @@ func environment(t *testing.T, dir string) string {
 func TestPrepareFindsTheApplicationsEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	want := environment(t, dir)
-	r, err := prepare(t.Context(), "", dir)
+	r, err := prepare(t.Context(), "", dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

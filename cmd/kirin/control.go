@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kirin-server/kirin/internal/printable"
 	"github.com/kirin-server/kirin/workers"
 )
 
@@ -131,6 +132,9 @@ func (c *control) close() {
 	c.wg.Wait()
 }
 
+// maxAnswers bounds what a front may say to one order.
+const maxAnswers = 64 << 20
+
 // ask sends an order to an application's front and gives its last answer. each is called with the lines before.
 func ask(ctx context.Context, path string, o order, each func(answer)) (answer, error) {
 	var d net.Dialer
@@ -143,7 +147,7 @@ func ask(ctx context.Context, path string, o order, each func(answer)) (answer, 
 	if err := json.NewEncoder(conn).Encode(o); err != nil {
 		return answer{}, err
 	}
-	in := json.NewDecoder(conn)
+	in := json.NewDecoder(io.LimitReader(conn, maxAnswers))
 	for {
 		var a answer
 		if err := in.Decode(&a); errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
@@ -151,6 +155,7 @@ func ask(ctx context.Context, path string, o order, each func(answer)) (answer, 
 		} else if err != nil {
 			return answer{}, fmt.Errorf("the front ended before it had answered: %w", err)
 		}
+		printable.Strings(&a) // an application has a say in it, and root a terminal
 		if a.Done || a.Error != "" {
 			return a, nil
 		}

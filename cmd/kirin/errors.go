@@ -10,6 +10,7 @@ import (
 
 	"github.com/kirin-server/kirin/internal/config"
 	"github.com/kirin-server/kirin/internal/logs"
+	"github.com/kirin-server/kirin/internal/printable"
 )
 
 // The exit statuses; 3 and 4 are Gunicorn's.
@@ -64,6 +65,7 @@ func report(w io.Writer, err error) int {
 	if detail := strings.TrimRight(e.detail, "\n"); detail != "" {
 		text += detail + "\n"
 	}
+	text = printable.Text(text) // whoever wrote what it quotes
 	if f, ok := w.(*os.File); ok && logs.ToJournal(f) {
 		reportToJournal(f, text, e.event)
 	} else {
@@ -84,7 +86,7 @@ func reportToJournal(f *os.File, text, event string) {
 	slog.New(h).Error(text, "MESSAGE_ID", event)
 }
 
-// oneLine keeps a message on its line, whatever was quoted in it.
+// oneLine keeps a message on its line, and off the terminal's own controls, whatever was quoted in it.
 func oneLine(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+	return printable.Text(strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " "))
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,7 @@ func generate(ctx context.Context, args []string, o config.AppOptions, stderr io
 		fmt.Fprintf(stderr, "%s: error: %v\n", generatorName, err)
 		return exitFailure
 	}
+	forget(names, o)
 	if len(names) == 0 {
 		return exitOK
 	}
@@ -116,7 +118,8 @@ func (g *generator) write(a *loadedApp) error {
 		b.Kept, b.SocketOnly = files, true
 		written = b.DropIns()
 	}
-	return errors.Join(a.taken, units.Write(g.dir, written), os.RemoveAll(kept), units.Write(kept, files))
+	secret, err := envFiles(a.app)
+	return errors.Join(a.taken, err, os.RemoveAll(kept), units.Write(kept, append(secret, files...)), units.Write(g.dir, written))
 }
 
 func (g *generator) broken(a *loadedApp, err error) units.Broken {
@@ -137,11 +140,50 @@ func (g *generator) make(a *loadedApp) ([]units.File, error) {
 }
 
 func dropIns(app *config.App, version int) ([]units.File, error) {
-	u, err := app.Units(software())
+	u, err := privateUnits(app)
 	if err != nil {
 		return nil, err
 	}
 	return u.DropIns(version)
+}
+
+// The files of variables, beside the units that are kept: whatever is kept goes with the variables of its time.
+const (
+	workerEnv = "worker.env"
+	frontEnv  = "front.env"
+)
+
+// privateUnits has the variables of an application, whose file not everybody may read, in files that root alone reads.
+func privateUnits(app *config.App) (*units.App, error) {
+	u, err := app.Units(software())
+	if err == nil && u.Private {
+		u.EnvFile = filepath.Join(keptFiles, app.Name, workerEnv)
+		u.FrontEnvFile = filepath.Join(keptFiles, app.Name, frontEnv)
+	}
+	return u, err
+}
+
+// envFiles are these files.
+func envFiles(app *config.App) ([]units.File, error) {
+	u, err := privateUnits(app)
+	if err != nil || !u.Private {
+		return nil, err
+	}
+	return []units.File{
+		{Path: workerEnv, Content: units.EnvText(u.Env), Private: true},
+		{Path: frontEnv, Content: units.EnvText(u.FrontEnv), Private: true},
+	}, nil
+}
+
+// forget removes what is kept of applications that are no more.
+func forget(names []string, o config.AppOptions) {
+	dir := filepath.Join(o.Root, keptFiles)
+	entries, _ := os.ReadDir(dir) // there may be none
+	for _, entry := range entries {
+		if !slices.Contains(names, entry.Name()) {
+			_ = os.RemoveAll(filepath.Join(dir, entry.Name())) // it is tried again the next time
+		}
+	}
 }
 
 // reason is an error of an application's file on one line: the first of several.

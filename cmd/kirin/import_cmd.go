@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -17,11 +19,14 @@ import (
 
 	"github.com/kirin-server/kirin/internal/config"
 	"github.com/kirin-server/kirin/internal/move"
+	"github.com/kirin-server/kirin/internal/printable"
+	"github.com/kirin-server/kirin/internal/rights"
 	"github.com/kirin-server/kirin/units"
 )
 
 const importLong = `Make /etc/kirin/NAME.conf of what a server has: a unit that starts Gunicorn (with its socket unit), a compose file, a command line,
 and the nginx site before it. A gunicorn.conf.py is read as the command line names it, by the application's own interpreter.
+Run by root, both run as the unit's User=, or else as their owner, without privileges; root runs nothing that another user can write.
 Each line of the result says where it comes from; what could not be carried over is listed at the end, with the reason.
 
 With no FILE, units that start Gunicorn are looked for in /etc/systemd/system and /usr/lib/systemd/system, and nginx sites that pass
@@ -34,6 +39,7 @@ type importOptions struct {
 	command    string
 	dir        string
 	env        []string
+	user       string
 	dryRun     bool
 	replace    bool
 	disableOld bool
@@ -63,6 +69,7 @@ func newImport() *cobra.Command {
 	f.StringVar(&o.command, "command", "", "the command `line` that starts Gunicorn")
 	f.StringVar(&o.dir, "directory", "", "the `folder` that --command is run in")
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` in the environment of --command; may be given several times")
+	f.StringVar(&o.user, "user", "", "run a gunicorn.conf.py and its interpreter as this `USER`, where neither the unit nor their owner says it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "change nothing, show the difference to what is there")
 	f.BoolVar(&o.replace, "replace", false, "write over a file that is there")
 	f.BoolVar(&o.disableOld, "disable-old", false, "stop and disable the old unit")
@@ -79,21 +86,25 @@ func importApp(ctx context.Context, name string, files []string, o *importOption
 	}
 	plan, err := makePlan(ctx, name, files, o)
 	if err != nil {
-		return &exitError{code: exitUsage, err: err}
+		return &exitError{code: exitUsage, err: err, hint: classify(err).hint}
 	}
 	file := filepath.Join(o.app.Root, "/etc/kirin", name+".conf")
+	for _, secret := range plan.Secrets() {
+		fmt.Fprintf(stderr, "kirin: warning: %s looks like a secret: %s\n", printable.Text(secret), config.SecretMend)
+	}
+	private := plan.Private() || !config.ForAll(o.app.Root, "/etc/kirin/"+name+".conf")
 	old, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read what is there: %w", err)
 	}
 	if o.dryRun {
-		_, err := stdout.Write(diff.Diff(file, old, file+" (new)", []byte(plan.Text())))
+		_, err := io.WriteString(stdout, printable.Text(string(diff.Diff(file, old, file+" (new)", []byte(plan.Text())))))
 		return err
 	}
 	if len(old) > 0 && !o.replace {
 		return usageError("see the difference with --dry-run, and write over it with --replace", "%s is there already", file)
 	}
-	if err := writeWhole(file, plan.Text()); err != nil {
+	if err := writeWhole(file, plan.Text(), private); err != nil {
 		return err
 	}
 	return o.finish(ctx, name, file, plan, stdout, stderr)
@@ -141,8 +152,9 @@ func disableOld(ctx context.Context, old []string, stdout io.Writer) error {
 	return nil
 }
 
-// writeWhole writes a file that is either the old one or the new one. The fronts may read it (mode 0644, as systemd's are).
-func writeWhole(file, text string) error {
+// writeWhole writes a file that is either the old one or the new one. The fronts may read it (mode 0644, as systemd's are), and when it is private
+// nobody else.
+func writeWhole(file, text string, private bool) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
@@ -153,7 +165,7 @@ func writeWhole(file, text string) error {
 	defer os.Remove(temporary.Name())
 	_, err = temporary.WriteString(text)
 	if err == nil {
-		err = temporary.Chmod(0o644)
+		err = letRead(temporary, private)
 	}
 	if err == nil {
 		err = temporary.Sync()
@@ -167,11 +179,31 @@ func writeWhole(file, text string) error {
 	return os.Rename(temporary.Name(), file)
 }
 
+// frontGroup is the group of the fronts (packaging/systemd).
+const frontGroup = "kirin"
+
+// letRead lets everybody read a file, or only the group of the fronts; where there is no such group yet, only its owner, and kirin check tells of it.
+func letRead(file *os.File, private bool) error {
+	if !private {
+		return file.Chmod(0o644)
+	}
+	group, err := user.LookupGroup(frontGroup)
+	if err != nil {
+		return nil // os.CreateTemp gives 0600
+	}
+	id, err := strconv.Atoi(group.Gid)
+	if err == nil {
+		err = file.Chown(-1, id)
+	}
+	if err != nil {
+		return err
+	}
+	return file.Chmod(0o640)
+}
+
 // makePlan reads the sources: those that start Gunicorn first, for nginx's say where they listen.
 func makePlan(ctx context.Context, name string, files []string, o *importOptions) (*move.Plan, error) {
-	im := &move.Importer{Root: o.app.Root, Evaluate: func(ctx context.Context, spec config.FileSpec, env []string) (*config.FileResult, error) {
-		return evaluateIn(ctx, spec, append(os.Environ(), env...))
-	}}
+	im := &move.Importer{Root: o.app.Root, Evaluate: o.evaluate}
 	plan := &move.Plan{Name: name}
 	if o.command != "" {
 		words, err := config.ShellWords(o.command)
@@ -192,6 +224,21 @@ func makePlan(ctx context.Context, name string, files []string, o *importOptions
 		}
 	}
 	return plan, im.Files(ctx, plan, files)
+}
+
+// evaluate runs a configuration file as the user of the command that names it, or as --user, or as the owner: whose code it is.
+func (o *importOptions) evaluate(ctx context.Context, spec config.FileSpec, c move.Command) (*config.FileResult, error) {
+	q := rights.Question{By: c.By, Paths: append(append(filePaths(spec), modulePaths(c.Env)...), c.By...), Named: true}
+	if o.user != "" {
+		as, err := rights.Lookup(o.user, "")
+		if err != nil {
+			return nil, usageError("", "--user: %w", err)
+		}
+		q.User, q.By = as, nil
+	} else if spec.User != "" {
+		q.User, _ = rights.Lookup(spec.User, spec.Group) // one of another machine, or of an image, is nobody here
+	}
+	return evaluateBy(ctx, spec, q, func(as *rights.User) []string { return append(as.Environ(), c.Env...) })
 }
 
 // absoluteFiles makes the paths independent of where we are.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/printable"
 )
 
 const runLong = `Serve a WSGI application in the foreground, with Gunicorn's options and its configuration file.
@@ -64,7 +65,7 @@ func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) er
 		return err
 	}
 	for _, w := range cfg.Warnings {
-		fmt.Fprintf(stderr, "kirin: warning: %s\n", w)
+		fmt.Fprintf(stderr, "kirin: warning: %s\n", printable.Text(w))
 	}
 	if cfg.PrintConfig {
 		fmt.Fprint(stdout, printed(cfg))

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/rights"
 )
 
 // secrets finds the files of certificates and keys. Under systemd the front may mostly not read a key itself: systemd gives it a copy, a
@@ -82,12 +83,15 @@ func (s secrets) keep(files map[string]string) error {
 	return nil
 }
 
+// maxSecret bounds a file with certificates or a key.
+const maxSecret = 1 << 20
+
 // readSecrets reads, as whoever runs the command, the files of an application that its front may not read. What cannot be read is left
 // out: the front says so if it misses it.
 func readSecrets(app *config.App) map[string]string {
 	files := map[string]string{}
 	for name, source := range app.Secrets() {
-		if data, err := os.ReadFile(source); err == nil {
+		if data, err := rights.ReadFile(source, maxSecret); err == nil {
 			files[name] = string(data)
 		}
 	}

@@ -31,7 +31,7 @@ func (s *server) loadDirty(ctx context.Context, cfg *config.Config) error {
 	if s.dirty == nil || !cfg.Dirty.On() {
 		return nil
 	}
-	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir)
+	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir, asWorkers(cfg))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -17,12 +18,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/rights"
 )
 
 // hookHost is a process of the application's interpreter that holds the configuration file, and runs the hooks that Gunicorn's master would: no
 // user's code runs in this one. A nil host has no hooks.
 type hookHost struct {
 	log     *slog.Logger
+	as      *rights.User // nil: as ourselves
 	process *exec.Cmd
 	conn    net.Conn
 	answers *bufio.Reader
@@ -84,7 +87,9 @@ func (s *server) hostHooks(ctx context.Context, cfg *config.Config) (err error) 
 	if s.hooks == nil && len(names) == 0 {
 		return nil
 	}
-	if s.hooks == nil {
+	if s.hooks != nil {
+		err = s.hooks.stillRight(cfg)
+	} else {
 		if s.hooks, err = s.startHost(ctx, cfg); err != nil {
 			return err
 		}
@@ -92,11 +97,18 @@ func (s *server) hostHooks(ctx context.Context, cfg *config.Config) (err error) 
 			own.hooks = s.hooks
 		}
 	}
+	if err != nil {
+		return err
+	}
 	return hookFailed(s.hooks.load(ctx, cfg, names))
 }
 
 func (s *server) startHost(ctx context.Context, cfg *config.Config) (*hookHost, error) {
-	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir)
+	var as *rights.User
+	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir, func(interpreter string) (_ *rights.User, err error) {
+		as, err = chooseFor(hookQuestion(cfg), interpreter)
+		return as, err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -111,13 +123,39 @@ func (s *server) startHost(ctx context.Context, cfg *config.Config) (*hookHost, 
 	cmd.ExtraFiles = []*os.File{runtime.File(), theirs}
 	if cmd.Stdout, cmd.Stderr, err = s.hookOutput(cfg); err == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a ^C is for the server to handle
-		err = cmd.Start()
+		err = as.Start(cmd)
 	}
 	if err != nil {
 		ours.Close()
 		return nil, fmt.Errorf("start the process of the server hooks: %w", err)
 	}
-	return &hookHost{log: s.log, process: cmd, conn: ours, answers: bufio.NewReader(ours)}, nil
+	return &hookHost{log: s.log, as: as, process: cmd, conn: ours, answers: bufio.NewReader(ours)}, nil
+}
+
+// hookQuestion asks as whom the server's hooks run: as root when it alone can write all that they execute, as in Gunicorn; or else as the
+// workers do, or as the file's owner.
+func hookQuestion(cfg *config.Config) rights.Question {
+	here, _ := os.Getwd()
+	q := rights.Question{Paths: slices.Concat([]string{here, cfg.Chdir, cfg.File}, cfg.PythonPath, modulePaths(os.Environ()))}
+	if strings.HasPrefix(cfg.File, "python:") {
+		q.Paths[2] = here // where modules are looked for
+	}
+	if as := credential(cfg); as != nil {
+		q.User = &rights.User{UID: as.Uid, GID: as.Gid, Groups: as.Groups}
+	}
+	return q
+}
+
+// stillRight refuses a file that is another user's by now than whom the process runs as.
+func (h *hookHost) stillRight(cfg *config.Config) error {
+	as, err := chooseFor(hookQuestion(cfg), h.process.Path)
+	if err == nil && (as == nil) != (h.as == nil) || err == nil && as != nil && as.UID != h.as.UID {
+		return &exitError{
+			code: exitUsage, err: fmt.Errorf("%s is to be run as %v by now, and the server hooks run as %v", cfg.File, as, h.as),
+			hint: "start kirin again, or let root alone write the file",
+		}
+	}
+	return err
 }
 
 func (s *server) hookOutput(cfg *config.Config) (stdout, stderr *os.File, err error) {

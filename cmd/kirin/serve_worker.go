@@ -51,7 +51,7 @@ func newOwnCrew(s *server) (crew, error) {
 }
 
 func (c *ownCrew) launcher(ctx context.Context, cfg *config.Config) (workers.Launcher, io.Closer, error) {
-	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir)
+	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir, asWorkers(cfg))
 	if err != nil {
 		return nil, nil, err
 	}

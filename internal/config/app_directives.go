@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kirin-server/kirin/internal/rights"
 )
 
 // asked is a directive for systemd, and where it stands.
@@ -72,11 +74,17 @@ func knownDirectives(ctx context.Context, root string) (map[string][]string, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, dumpTime)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, "--dump-configuration-items").Output()
+	as, err := rights.Choose(rights.Question{Paths: []string{program}}) // below --root, it may be anybody's
+	out := &rights.Buffer{Limit: maxAppFile}
+	if err == nil {
+		cmd := exec.CommandContext(ctx, program, "--dump-configuration-items")
+		cmd.Stdout, cmd.WaitDelay = out, time.Second
+		err = as.Run(cmd)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for its directives: %w", program, err)
 	}
-	return parseDirectives(string(out)), nil
+	return parseDirectives(out.String()), nil
 }
 
 // parseDirectives reads sections with lines of NAME=KIND.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kirin-server/kirin/internal/rights"
 )
 
 // CheckModule looks for the application's module where Python would, without running anything. It says nothing unless it
@@ -121,7 +123,7 @@ func isDir(path string) bool {
 func extended(folder string) bool {
 	files, _ := filepath.Glob(folder + "/*.pth")
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := rights.ReadOwn(file, maxAppFile)
 		if err != nil || strings.HasPrefix(filepath.Base(file), "__editable__") {
 			return true
 		}

@@ -3,11 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/kirin-server/kirin/internal/rights"
 	"github.com/kirin-server/kirin/units"
 )
 
@@ -29,10 +29,13 @@ func newAppReader(name string, o AppOptions) *appReader {
 	return &appReader{app: a, m: m, lists: map[string][]string{}}
 }
 
+// maxAppFile bounds an application file, and the small files that a check reads.
+const maxAppFile = 1 << 20
+
 // file takes one file. Mistakes are gathered, so that a person meets all of them at once.
 func (r *appReader) file(f appFile) {
 	r.app.Files = append(r.app.Files, f.shown)
-	text, err := os.ReadFile(f.path)
+	text, err := rights.ReadFile(f.path, maxAppFile)
 	if err != nil {
 		r.errs = append(r.errs, unreadable(f.shown, err))
 		return
@@ -211,7 +214,7 @@ func variables(text string) ([]string, error) {
 	for _, word := range words {
 		name, _, assigns := strings.Cut(word, "=")
 		if assigns && (strings.ContainsFunc(name, odd) || name == "" || name[0] <= '9') {
-			return nil, fmt.Errorf("%q does not begin with the name of a variable: letters, digits and _, and no digit first", word)
+			return nil, fmt.Errorf("%q does not begin with the name of a variable: letters, digits and _, and no digit first", name+"=") // the value may be a secret
 		}
 	}
 	return words, err

@@ -5,11 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/kirin-server/kirin/internal/certs"
+	"github.com/kirin-server/kirin/internal/rights"
 	"github.com/kirin-server/kirin/units"
 )
 
@@ -70,7 +70,7 @@ func (a *App) checkCertificates() *Error {
 		if secrets[name] == "" { // an encrypted one, say: systemd's to read
 			return nil, fs.ErrPermission
 		}
-		return os.ReadFile(filepath.Join(a.root, secrets[name]))
+		return rights.ReadOwn(filepath.Join(a.root, secrets[name]), maxAppFile)
 	})
 	if _, _, err := certs.Load(o); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return &Error{Setting: "CertFile", Source: a.at("certfile"), Problem: err.Error()}

@@ -32,6 +32,10 @@ func (a *App) Units(software string) (*units.App, error) {
 		Watchdog: c.WatchdogTime(), Graceful: c.GracefulTimeout,
 		Worker: a.Worker, Front: append(a.credentials(), a.Front...), Socket: a.Socket, Slice: a.Slice,
 	}
+	if u.Private = a.private(); u.Private {
+		u.Env, u.Worker = takeEnv(u.Env, u.Worker)
+		u.FrontEnv, u.Front = takeEnv(nil, u.Front)
+	}
 	if c.UmaskSet {
 		u.Umask = fmt.Sprintf("%04o", c.Umask)
 	}

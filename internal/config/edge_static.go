@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kirin-server/kirin/internal/static"
 )
 
@@ -49,7 +51,7 @@ func (m *merge) mounts(c *Config, name string) (mounts []static.Mount, err error
 
 // readableDir says what is wrong with a directory, empty when nothing is.
 func readableDir(dir string) string {
-	f, err := os.Open(dir)
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_NONBLOCK, 0) // which does not wait for the writer of a FIFO
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("%s: %v: make it, or name another", dir, plainCause(err))

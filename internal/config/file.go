@@ -19,6 +19,8 @@ type FileSpec struct {
 	Python string // --python as far as it is known before the file is read; may be empty
 	Dir    string // where kirin was started
 	Chdir  string // --chdir as far as it is known before the file is read, absolute; may be empty
+	// User and Group are --user and --group as far as they are known before the file is read; may be empty.
+	User, Group string
 }
 
 // Name is the file as messages call it.

@@ -114,6 +114,7 @@ func (m *merge) file(fromEnv *Args) (FileSpec, bool, error) {
 	}
 	spec, ok, err := findFile(flags.values["config"], m.in.Dir)
 	spec.Python = flags.text("python")
+	spec.User, spec.Group = flags.ownerText("user"), flags.ownerText("group")
 	if dir := flags.text("chdir"); dir != "" {
 		spec.Chdir = absolute(m.in.Dir, dir)
 	}
@@ -254,6 +255,14 @@ func (m *merge) application() error {
 	default:
 		return &Error{Source: source, Problem: fmt.Sprintf("one application at a time: %q is one too many", app[1])}
 	}
+}
+
+// ownerText is the value of an Owner setting as a text, empty for None.
+func (m *merge) ownerText(name string) string {
+	if v := m.values[name].v; v != nil {
+		return fmt.Sprint(v)
+	}
+	return ""
 }
 
 // text is the value of a String setting, empty for None.

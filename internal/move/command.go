@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/rights"
 )
 
 // Command is a Gunicorn that somebody starts.
@@ -16,15 +17,29 @@ type Command struct {
 	Words []string // the program and its arguments
 	Env   []string // NAME=VALUE that it is started with
 	Dir   string   // where; empty: /
+	// User and Group are as whom, and By the files that say so; empty: not said, or by root itself.
+	User, Group string
+	By          []string
 }
 
-// Evaluate runs a configuration file with an environment, as [config.Inputs] wants it.
-type Evaluate func(ctx context.Context, spec config.FileSpec, env []string) (*config.FileResult, error)
+// Evaluate runs a configuration file with the command's environment, as [config.Inputs] wants it. The specification has the command's user.
+type Evaluate func(ctx context.Context, spec config.FileSpec, c Command) (*config.FileResult, error)
 
 // Importer makes plans.
 type Importer struct {
 	Root     string // before every path of this machine, absolute; empty: none
 	Evaluate Evaluate
+}
+
+// maxSource bounds a file that is imported.
+const maxSource = 4 << 20
+
+// read reads a file as whoever can write it, or the files that name it.
+func (im *Importer) read(file string, by ...string) ([]byte, error) {
+	for i := range by {
+		by[i] = path.Join("/", im.Root, by[i])
+	}
+	return rights.ReadOwn(path.Join("/", im.Root, file), maxSource, by...)
 }
 
 // gunicornOf finds Gunicorn among the words of a command line: its arguments, and the interpreter that runs it.
@@ -80,6 +95,9 @@ func (im *Importer) command(ctx context.Context, p *Plan, c Command) error {
 		return err
 	}
 	im.take(p, c, cfg)
+	if path.IsAbs(cfg.File) {
+		p.read("/", cfg.File)
+	}
 	if python != "" && len(p.values("App", "Python")) == 0 {
 		p.set("App", "Python", c.From, config.QuoteUnit(python))
 	}
@@ -99,7 +117,10 @@ func (im *Importer) inputs(p *Plan, c Command, args *config.Args, python string)
 		},
 		Evaluate: func(ctx context.Context, spec config.FileSpec) (*config.FileResult, error) {
 			spec.Python = python
-			return im.Evaluate(ctx, spec, c.Env)
+			if c.User != "" {
+				spec.User, spec.Group = c.User, c.Group
+			}
+			return im.Evaluate(ctx, spec, c)
 		},
 	}
 }

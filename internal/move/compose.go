@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -27,11 +26,11 @@ type composeService struct {
 
 // Compose takes the one service of a compose file in that starts Gunicorn.
 func (im *Importer) Compose(ctx context.Context, p *Plan, file string) error {
-	text, err := os.ReadFile(path.Join(im.Root, file))
+	text, err := im.read(file)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
 	}
-	vars := im.dotEnv(path.Join(path.Dir(file), ".env"))
+	vars := im.dotEnv(path.Join(path.Dir(file), ".env"), file)
 	services, err := readCompose(string(text), vars)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
@@ -41,6 +40,8 @@ func (im *Importer) Compose(ctx context.Context, p *Plan, file string) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	p.sources = append(p.sources, file)
+	p.read(im.Root, file)
+	p.read(im.Root, path.Join(path.Dir(file), ".env"))
 	return im.service(ctx, p, file, name, service)
 }
 
@@ -174,9 +175,10 @@ func gunicornService(services map[string]composeService) (string, composeService
 
 func (im *Importer) service(ctx context.Context, p *Plan, file, name string, s composeService) error {
 	from := path.Base(file) + ": " + name
-	c := Command{From: from + ": command", Words: append(slices.Clone(s.Entrypoint), s.Command...), Dir: s.WorkingDir}
+	c := Command{From: from + ": command", Words: append(slices.Clone(s.Entrypoint), s.Command...), Dir: s.WorkingDir, By: []string{path.Join("/", im.Root, file)}}
+	c.User, c.Group, _ = strings.Cut(s.User, ":")
 	for _, f := range s.EnvFile {
-		c.Env = append(c.Env, im.dotEnv(path.Join(path.Dir(file), f))...)
+		c.Env = append(c.Env, im.dotEnv(path.Join(path.Dir(file), f), file)...)
 		p.add("Worker", "EnvironmentFile", config.QuoteUnit(path.Join(path.Dir(file), f)), from+": env_file")
 	}
 	c.Env = append(c.Env, s.Environment...)
@@ -208,9 +210,9 @@ func (im *Importer) service(ctx context.Context, p *Plan, file, name string, s c
 	return nil
 }
 
-// dotEnv reads a file of NAME=VALUE lines; there is nothing in one that cannot be read.
-func (im *Importer) dotEnv(file string) (env []string) {
-	text, err := os.ReadFile(path.Join(im.Root, file))
+// dotEnv reads a file of NAME=VALUE lines that another one names; there is nothing in one that cannot be read.
+func (im *Importer) dotEnv(file, by string) (env []string) {
+	text, err := im.read(file, by)
 	if err != nil {
 		return nil
 	}

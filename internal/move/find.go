@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/rights"
 )
 
 // unitDirs are where units of an administrator and of packages are. It is data.
@@ -47,7 +47,7 @@ func (im *Importer) Find() ([]string, error) {
 }
 
 func startsGunicorn(file string) bool {
-	text, err := os.ReadFile(file)
+	text, err := rights.ReadOwn(file, maxSource)
 	if err != nil {
 		return false
 	}

@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // noFile is what runs configuration files where there are none.
-func noFile(context.Context, config.FileSpec, []string) (*config.FileResult, error) {
+func noFile(context.Context, config.FileSpec, Command) (*config.FileResult, error) {
 	panic("there is no configuration file")
 }
 
@@ -112,9 +112,9 @@ func TestConfigurationFile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "gunicorn.conf.py"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	im := &Importer{Evaluate: func(_ context.Context, spec config.FileSpec, env []string) (*config.FileResult, error) {
-		if spec.Path != filepath.Join(dir, "gunicorn.conf.py") || spec.Python != "/srv/venv/bin/python" || env[0] != "A=b" {
-			t.Errorf("asked for %+v in %q", spec, env)
+	im := &Importer{Evaluate: func(_ context.Context, spec config.FileSpec, c Command) (*config.FileResult, error) {
+		if spec.Path != filepath.Join(dir, "gunicorn.conf.py") || spec.Python != "/srv/venv/bin/python" || c.Env[0] != "A=b" {
+			t.Errorf("asked for %+v in %q", spec, c.Env)
 		}
 		settings := map[string]json.RawMessage{
 			"workers": []byte("5"), "timeout": []byte("90"), "daemon": []byte("true"), "accesslog": []byte(`"log/access.log"`),

@@ -3,7 +3,6 @@ package move
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -16,7 +15,7 @@ import (
 // Nginx takes the server of an nginx configuration in that passes requests to the application. What it listens on is the application's
 // from now on.
 func (im *Importer) Nginx(p *Plan, file string) error {
-	text, err := os.ReadFile(path.Join(im.Root, file))
+	text, err := im.read(file)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
 	}

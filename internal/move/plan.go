@@ -17,6 +17,32 @@ type Plan struct {
 	sources []string
 	lines   []line
 	left    []string // what could not be carried over
+	private bool     // something was read that not everybody may read
+}
+
+// read notes a file, without the root, that values come from.
+func (p *Plan) read(root, file string) {
+	p.private = p.private || !config.ForAll(root, file)
+}
+
+// Private reports whether the file is not for everybody to read: what it was made of is not, or something in it looks like a secret.
+func (p *Plan) Private() bool { return p.private || len(p.Secrets()) > 0 }
+
+// Secrets are the variables of Environment= that look like secrets, by name.
+func (p *Plan) Secrets() (names []string) {
+	for _, l := range p.lines {
+		if l.key != "Environment" {
+			continue
+		}
+		words, _ := config.UnitWords(l.value)
+		for _, word := range words {
+			name, _, _ := strings.Cut(word, "=")
+			if config.LooksSecret(word) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // line is one assignment, and where it comes from.

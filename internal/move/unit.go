@@ -34,7 +34,7 @@ var ours = map[string]string{
 
 // Unit takes a unit that starts Gunicorn in, with the socket unit beside it.
 func (im *Importer) Unit(ctx context.Context, p *Plan, file string) error {
-	text, err := os.ReadFile(path.Join(im.Root, file))
+	text, err := im.read(file)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
 	}
@@ -43,7 +43,9 @@ func (im *Importer) Unit(ctx context.Context, p *Plan, file string) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	p.sources = append(p.sources, file)
+	p.read(im.Root, file)
 	u := &unit{im: im, p: p, file: path.Base(file), name: strings.TrimSuffix(path.Base(file), ".service")}
+	u.command.By = []string{path.Join("/", im.Root, file)}
 	for _, a := range assignments {
 		u.take(a)
 	}
@@ -88,6 +90,12 @@ func (u *unit) take(a config.Assignment) {
 		u.p.add("App", "Environment", a.Value, from)
 	default:
 		u.after = append(u.after, a)
+	}
+	switch {
+	case a.Section == "Service" && a.Name == "User":
+		u.command.User = a.Value
+	case a.Section == "Service" && a.Name == "Group":
+		u.command.Group = a.Value
 	}
 }
 
@@ -154,7 +162,7 @@ func (u *unit) dependency(a config.Assignment, from string) {
 
 // socket takes the socket unit of a service in, if there is one. What it listens on stands in for --bind, as it does for Gunicorn.
 func (im *Importer) socket(p *Plan, file string) error {
-	text, err := os.ReadFile(path.Join(im.Root, file))
+	text, err := im.read(file)
 	if err != nil {
 		return nil // most have none
 	}

@@ -29,16 +29,24 @@ var bootScript []byte
 // prepareTime is how long an interpreter may take to start and compile the runtime.
 const prepareTime = time.Minute
 
+// maxPrepared bounds what an interpreter may print: the compiled runtime has a quarter of a megabyte.
+const maxPrepared = 16 << 20
+
 // Prepare has the interpreter at the given path compile the runtime. An interpreter that is too old, or no
 // Python at all, is an error in one line.
 func Prepare(ctx context.Context, interpreter string) (*Runtime, error) {
+	return PrepareBy(ctx, interpreter, (*exec.Cmd).Run)
+}
+
+// PrepareBy is Prepare with a function that runs the interpreter, which may do so as another user.
+func PrepareBy(ctx context.Context, interpreter string, run func(*exec.Cmd) error) (*Runtime, error) {
 	request, err := prepareRequest()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, prepareTime)
 	defer cancel()
-	output, err := runPrepare(ctx, interpreter, request)
+	output, err := runPrepare(ctx, interpreter, request, run)
 	if err != nil {
 		return nil, err
 	}
@@ -56,13 +64,14 @@ func Prepare(ctx context.Context, interpreter string) (*Runtime, error) {
 
 // runPrepare gives what prepare.py prints. The options keep the user's environment and site-packages out and
 // are known to every Python.
-func runPrepare(ctx context.Context, interpreter string, request []byte) ([]byte, error) {
-	var stderr bytes.Buffer
+func runPrepare(ctx context.Context, interpreter string, request []byte, run func(*exec.Cmd) error) ([]byte, error) {
+	stdout, stderr := bounded{limit: maxPrepared}, bounded{limit: maxPrepared}
 	cmd := exec.CommandContext(ctx, interpreter, "-E", "-s", "-S", "-c", prepareScript)
 	cmd.Stdin = bytes.NewReader(request)
-	cmd.Stderr = &stderr
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = time.Second
-	output, err := cmd.Output()
+	err := run(cmd)
+	output := stdout.Bytes()
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("python interpreter %s: no answer: %w", interpreter, ctx.Err())
 	}
@@ -173,6 +182,19 @@ func seal(data []byte) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("seal the runtime: %w", err), file.Close())
 	}
 	return file, nil
+}
+
+// bounded keeps what a process writes, up to a limit, beyond which the process cannot write.
+type bounded struct {
+	bytes.Buffer
+	limit int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > b.limit {
+		return 0, errors.New("the interpreter prints too much")
+	}
+	return b.Buffer.Write(p)
 }
 
 // lastLine is where Python says what went wrong.
