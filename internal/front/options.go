@@ -18,6 +18,7 @@ type Options struct {
 	RequestLine int           // limit_request_line in bytes; 0: only that of the whole head
 	FieldCount  int           // limit_request_fields; 0: only that of the whole head
 	FieldSize   int           // limit_request_field_size in bytes; 0: only that of the whole head
+	BodyLimit   int64         // limit_request_body in bytes; 0: none
 	AnyMethod   bool          // permit_unconventional_http_method
 	KeepAlive   time.Duration // how long an idle connection is kept; 0: closed after each exchange
 

@@ -134,6 +134,9 @@ func (s *service) check() bool {
 	if status, why := s.o.senseless(s.x); status != 0 {
 		return s.refuse(status, why)
 	}
+	if s.intake().exceeds(s.x.Length) {
+		return s.tooLarge()
+	}
 	scheme, ok := s.o.scheme(s.x)
 	if !ok {
 		return s.refuse(http.StatusBadRequest, "the proxy's header fields contradict each other on the scheme")
@@ -199,7 +202,7 @@ func (s *service) page(status int, why string) {
 // run reads the body, has a worker answer, and sends the answer.
 func (s *service) run() {
 	mem := s.f.buffers.Get().(*buffers)
-	b, err := readBody(s.x.Body, s.x.Length, s.o.SpoolDir, mem.body)
+	b, err := s.intake().read(s.x.Body, s.x.Length, mem.body)
 	if err != nil {
 		s.bodyFailed(err)
 		return
@@ -229,6 +232,14 @@ func (s *service) runWith(b *body, mem *buffers) {
 	}
 }
 
+// intake is how the request's body is taken in.
+func (s *service) intake() intake { return intake{dir: s.o.SpoolDir, limit: s.o.BodyLimit} }
+
+// tooLarge refuses a request for its body.
+func (s *service) tooLarge() bool {
+	return s.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the request body is larger than %d bytes (limit_request_body)", s.o.BodyLimit))
+}
+
 // encode makes the head for workers of another interface.
 func (s *service) encode(iface string) []byte { return s.o.appendHead(nil, s.x, s.x.size, iface) }
 
@@ -244,6 +255,8 @@ func (s *service) bodyFailed(err error) {
 		s.log().Error(err.Error())
 		s.w.Close()
 		s.page(http.StatusInternalServerError, "the request body could not be stored")
+	case errors.Is(err, errTooLarge):
+		s.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.slow()
 	case s.x.Context.Err() != nil || gone(err):

@@ -18,6 +18,8 @@ const (
 
 // body is a request body that has been read whole, so that a slow client never holds a worker.
 type body struct {
+	*intake
+
 	inline []byte
 	file   *os.File // when it is more than inlineMax
 	onDisk bool     // file is no memory
@@ -37,8 +39,20 @@ type spoolError struct{ err error }
 func (e *spoolError) Error() string { return "store a request body: " + e.err.Error() }
 func (e *spoolError) Unwrap() error { return e.err }
 
-// readBody reads r, which holds length bytes or, when that is -1, an unknown number. buf is memory for a small one.
-func readBody(r io.Reader, length int64, dir string, buf []byte) (*body, error) {
+// errTooLarge says that a body is larger than limit_request_body.
+var errTooLarge = errors.New("the request body is too large")
+
+// intake is how a body is taken in.
+type intake struct {
+	dir   string // of large ones
+	limit int64  // of the bytes; 0: none
+}
+
+// exceeds says whether so many bytes are too many.
+func (in intake) exceeds(size int64) bool { return in.limit > 0 && size > in.limit }
+
+// read reads r, which holds length bytes or, when that is -1, an unknown number. buf is memory for a small one.
+func (in intake) read(r io.Reader, length int64, buf []byte) (*body, error) {
 	if length == 0 {
 		return &body{}, nil
 	}
@@ -53,8 +67,10 @@ func readBody(r io.Reader, length int64, dir string, buf []byte) (*body, error) 
 		n, err := r.Read(buf[len(buf):min(cap(buf), inlineMax+1)])
 		buf = buf[:len(buf)+n]
 		switch {
+		case in.exceeds(int64(len(buf))):
+			return nil, errTooLarge
 		case len(buf) > inlineMax:
-			return spool(r, length, dir, buf, err)
+			return in.spool(r, length, buf, err)
 		case complete(int64(len(buf)), length, err):
 			return &body{inline: buf, size: int64(len(buf))}, nil
 		case err != nil:
@@ -85,12 +101,12 @@ func early(err error) error {
 }
 
 // spool puts head, which came with err, and the rest of r in a file.
-func spool(r io.Reader, length int64, dir string, head []byte, err error) (*body, error) {
-	b := &body{}
-	if oerr := b.open(length, dir); oerr != nil {
+func (in *intake) spool(r io.Reader, length int64, head []byte, err error) (*body, error) {
+	b := &body{intake: in}
+	if oerr := b.open(length); oerr != nil {
 		err = oerr
 	} else {
-		err = b.fill(r, length, dir, head, err)
+		err = b.fill(r, length, head, err)
 	}
 	if err != nil {
 		b.close()
@@ -100,23 +116,26 @@ func spool(r io.Reader, length int64, dir string, head []byte, err error) (*body
 }
 
 // open begins in memory what may be small. Where there are no such files, it is on disk at once.
-func (b *body) open(length int64, dir string) (err error) {
+func (b *body) open(length int64) (err error) {
 	if length <= memoryMax {
 		if b.file, err = memoryFile(); err == nil {
 			return nil
 		}
 	}
 	b.onDisk = true
-	if b.file, err = temporaryFile(dir); err != nil {
+	if b.file, err = temporaryFile(b.dir); err != nil {
 		return &spoolError{err}
 	}
 	return nil
 }
 
-func (b *body) fill(r io.Reader, length int64, dir string, chunk []byte, err error) error {
+func (b *body) fill(r io.Reader, length int64, chunk []byte, err error) error {
 	var buf []byte
 	for {
-		if werr := b.store(chunk, dir); werr != nil {
+		if b.exceeds(b.size + int64(len(chunk))) {
+			return errTooLarge
+		}
+		if werr := b.store(chunk); werr != nil {
 			return &spoolError{werr}
 		}
 		if complete(b.size, length, err) {
@@ -134,9 +153,9 @@ func (b *body) fill(r io.Reader, length int64, dir string, chunk []byte, err err
 	}
 }
 
-func (b *body) store(chunk []byte, dir string) error {
+func (b *body) store(chunk []byte) error {
 	if !b.onDisk && b.size+int64(len(chunk)) > memoryMax {
-		if err := b.moveToDisk(dir); err != nil {
+		if err := b.moveToDisk(); err != nil {
 			return err
 		}
 	}
@@ -146,8 +165,8 @@ func (b *body) store(chunk []byte, dir string) error {
 }
 
 // moveToDisk is for a chunked body, whose size was not known before.
-func (b *body) moveToDisk(dir string) error {
-	disk, err := temporaryFile(dir)
+func (b *body) moveToDisk() error {
+	disk, err := temporaryFile(b.dir)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func TestReadSoon(t *testing.T) {
 	} {
 		p := &pieces{left: c.pieces, end: c.end}
 		all := strings.Join(c.pieces, "")
-		b, whole, err := readSoon(&Exchange{Length: c.length, Body: p}, nil)
+		b, whole, err := readSoon(&Exchange{Length: c.length, Body: p}, intake{}, nil)
 		if whole != c.whole || !errors.Is(err, c.err) {
 			t.Errorf("%s: whole %v, %v", name, whole, err)
 		}
