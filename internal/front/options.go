@@ -53,6 +53,7 @@ type Options struct {
 	ScriptName string // the path that the application is mounted at; a request for any other path is answered 404
 	Software   string // SERVER_SOFTWARE; empty means kirin
 	SpoolDir   string // where large request bodies wait; empty means $TMPDIR, /var/tmp or /tmp
+	SpoolShare int64  // bytes that all of them may take there together; 0 means half of what would be free without them
 
 	HeadTimeout  time.Duration // how long a client may take for a request's head; 0 means 30 s
 	StallTimeout time.Duration // how long a client may give or take nothing of a body; 0 means 60 s

@@ -27,6 +27,8 @@ type Front struct {
 	options atomic.Pointer[Options]
 	buffers sync.Pool
 	refused *logs.Tally // requests for which there was no room in the queue
+	crowded *logs.Tally // requests for whose bodies there was no room
+	spools  spools
 	ending  atomic.Bool // the engine is about to end
 
 	encoders coding.Encoders
@@ -40,11 +42,17 @@ func New(pool *workers.Pool, o Options) *Front {
 	f.refused = logs.NewTally(func(n int) {
 		f.options.Load().Logger.Warn(fmt.Sprintf("the queue is full: %d answered 503", n), "MESSAGE_ID", "queue-full")
 	})
+	f.crowded = logs.NewTally(func(n int) {
+		f.options.Load().Logger.Error(fmt.Sprintf("no room for request bodies in %s: %d answered 503", f.options.Load().SpoolDir, n))
+	})
 	return f
 }
 
 // Close logs what has not been logged yet. It is for when no exchange is under way any more.
-func (f *Front) Close() { f.refused.Flush() }
+func (f *Front) Close() {
+	f.refused.Flush()
+	f.crowded.Flush()
+}
 
 // Configure changes the settings for the exchanges that begin from now on.
 func (f *Front) Configure(o Options) {
@@ -81,6 +89,7 @@ type service struct {
 	sock   net.Conn // to the worker
 	theirs *os.File // and the worker's end
 	up     *uplink  // which passes the body on, if it does not come whole
+	body   *body    // that has come whole; nil: none
 }
 
 // limits are those of a head that begins now.
@@ -208,6 +217,7 @@ func (s *service) run() {
 		return
 	}
 	defer b.close()
+	s.body = b
 	s.runWith(b, mem)
 }
 
@@ -233,7 +243,9 @@ func (s *service) runWith(b *body, mem *buffers) {
 }
 
 // intake is how the request's body is taken in.
-func (s *service) intake() intake { return intake{dir: s.o.SpoolDir, limit: s.o.BodyLimit} }
+func (s *service) intake() intake {
+	return intake{dir: s.o.SpoolDir, limit: s.o.BodyLimit, spools: &s.f.spools, share: s.o.SpoolShare}
+}
 
 // tooLarge refuses a request for its body.
 func (s *service) tooLarge() bool {
@@ -251,6 +263,10 @@ func safe(method string) bool {
 func (s *service) bodyFailed(err error) {
 	var ours *spoolError
 	switch {
+	case errors.As(err, &ours) && noRoom(err):
+		s.f.crowded.Add(1)
+		s.w.Close()
+		s.page(http.StatusServiceUnavailable, "there is no room for the request body now")
 	case errors.As(err, &ours):
 		s.log().Error(err.Error())
 		s.w.Close()
@@ -312,10 +328,18 @@ func (s *service) answer() bool {
 		case letter.response.Kind == wire.Accept:
 			return s.open(&letter.response)
 		default:
+			s.forget()
 			s.final(&letter.response)
 			letter.close()
 			return true
 		}
+	}
+}
+
+// forget gives back what the body takes, once the request has ended: the client may take its time for the answer.
+func (s *service) forget() {
+	if s.body != nil {
+		s.body.close()
 	}
 }
 

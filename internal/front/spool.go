@@ -24,12 +24,17 @@ type body struct {
 	file   *os.File // when it is more than inlineMax
 	onDisk bool     // file is no memory
 	size   int64
+
+	disk, memory int64 // that it has taken of the spools
 }
 
+// close gives back at once what the body has taken.
 func (b *body) close() {
 	if b.file != nil {
 		b.file.Close()
 		b.file = nil
+		b.spools.giveBack(b.disk, b.memory)
+		b.disk, b.memory = 0, 0
 	}
 }
 
@@ -44,8 +49,10 @@ var errTooLarge = errors.New("the request body is too large")
 
 // intake is how a body is taken in.
 type intake struct {
-	dir   string // of large ones
-	limit int64  // of the bytes; 0: none
+	dir    string  // of large ones
+	limit  int64   // of the bytes; 0: none
+	spools *spools // of which it is one
+	share  int64   // of the disk, which all of them may have together; 0: half of what is free
 }
 
 // exceeds says whether so many bytes are too many.
@@ -117,16 +124,31 @@ func (in *intake) spool(r io.Reader, length int64, head []byte, err error) (*bod
 
 // open begins in memory what may be small. Where there are no such files, it is on disk at once.
 func (b *body) open(length int64) (err error) {
-	if length <= memoryMax {
-		if b.file, err = memoryFile(); err == nil {
-			return nil
-		}
+	if length <= memoryMax && b.openInMemory(length) {
+		return nil
 	}
 	b.onDisk = true
 	if b.file, err = temporaryFile(b.dir); err != nil {
 		return &spoolError{err}
 	}
 	return nil
+}
+
+// openInMemory is that in memory, if there is any for it.
+func (b *body) openInMemory(length int64) bool {
+	if length < 0 {
+		length = memoryMax
+	}
+	f, err := memoryFile()
+	if err != nil {
+		return false
+	}
+	if !b.spools.remember(length) {
+		f.Close()
+		return false
+	}
+	b.file, b.memory = f, length
+	return true
 }
 
 func (b *body) fill(r io.Reader, length int64, chunk []byte, err error) error {
@@ -159,6 +181,12 @@ func (b *body) store(chunk []byte) error {
 			return err
 		}
 	}
+	for b.onDisk && b.size+int64(len(chunk)) > b.disk {
+		if err := b.spools.take(b.file, b.share); err != nil {
+			return err
+		}
+		b.disk += shareStep
+	}
 	n, err := b.file.Write(chunk)
 	b.size += int64(n)
 	return err
@@ -173,7 +201,7 @@ func (b *body) moveToDisk() error {
 	if _, err = b.file.Seek(0, io.SeekStart); err == nil {
 		_, err = io.Copy(disk, b.file)
 	}
-	b.file.Close()
+	b.close()
 	b.file, b.onDisk = disk, true
 	return err
 }

@@ -64,7 +64,7 @@ func place(t *testing.T, b *body) string {
 
 // readBody reads a body that has no limit.
 func readBody(r io.Reader, length int64, dir string, buf []byte) (*body, error) {
-	return intake{dir: dir}.read(r, length, buf)
+	return intake{dir: dir, spools: &spools{}}.read(r, length, buf)
 }
 
 // TestReadBody crosses every size around a threshold with every way in which the bytes may come.
@@ -268,7 +268,7 @@ func TestTemporaryFile(t *testing.T) {
 		if err != nil || info.Mode() != 0o600 {
 			t.Errorf("%s: mode %v, %v", way, info.Mode(), err)
 		}
-		b := body{intake: &intake{dir: dir}, file: f, onDisk: true}
+		b := body{intake: &intake{dir: dir, spools: &spools{}}, file: f, onDisk: true}
 		if err := b.store([]byte("some")); err != nil || string(content(t, &b)) != "some" || place(t, &b) != "disk" {
 			t.Errorf("%s: %v", way, err)
 		}
