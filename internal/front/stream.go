@@ -26,6 +26,9 @@ func (s *service) stream(r *wire.Response) bool {
 		s.page(http.StatusBadGateway, "the worker's response is not valid")
 		return s.release()
 	}
+	if s.up != nil {
+		s.up.talk()
+	}
 	defer sock.Close() // which ends a worker that goes on writing
 	h := s.prepare(r)
 	if h == nil || s.accel(h) {

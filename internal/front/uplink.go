@@ -26,6 +26,7 @@ const partHead = 4
 type soonReader interface {
 	ReadSoon(p []byte, until time.Time) (int, error)
 	takeAsk() bool
+	talk()
 }
 
 // readSoon reads a small body that is there, or comes soon. whole says that b is all of it; else it is the beginning.
@@ -220,6 +221,13 @@ func (u *uplink) end() {
 	<-u.done
 	u.cancel()
 	u.theirs.Close()
+}
+
+// talk has the rest of the body come as slowly as it may: the application answers already, so the two may be talking.
+func (u *uplink) talk() {
+	if body, ok := u.body.(soonReader); ok {
+		body.talk()
+	}
 }
 
 // ask asks a client for the body that waits for that.

@@ -35,6 +35,7 @@ func (p *pieces) ReadSoon(b []byte, _ time.Time) (int, error) {
 
 func (p *pieces) Read(b []byte) (int, error) { return p.ReadSoon(b, time.Time{}) }
 func (p *pieces) takeAsk() bool              { return p.ask }
+func (p *pieces) talk()                      {}
 
 // TestReadSoon wants bodies that are there told from those that are still to come, and nothing of either lost.
 func TestReadSoon(t *testing.T) {
