@@ -87,11 +87,12 @@ func TestSpoolShareMemory(t *testing.T) {
 func TestSpoolForgotten(t *testing.T) { eachPath(t, testSpoolForgotten) }
 
 func testSpoolForgotten(t *testing.T, on path) {
+	answer := tempFile(t, pattern(16<<20))
 	r := start(t, setup{path: on, Options: Options{SpoolDir: t.TempDir()}, serve: func(c *workertest.Call) {
 		if c.Size != 3<<20 {
 			t.Errorf("%d bytes came", c.Size)
 		}
-		c.File("200 OK", tempFile(t, pattern(16<<20)), 0, 16<<20)
+		c.File("200 OK", answer, 0, 16<<20)
 	}})
 	c := r.dial().send(post(3<<20, 3<<20))
 	c.head("POST")
