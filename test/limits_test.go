@@ -1,6 +1,7 @@
 package test
 
 import (
+	"net"
 	"strings"
 	"testing"
 
@@ -79,6 +80,36 @@ func TestLimitRequestBody(t *testing.T) {
 			path := map[bool]string{true: "/digest", false: "/digest/all"}[name == "asgi"]
 			if got := decode[uploaded](t, s.Do("POST", path, nil, testkit.Pattern(c.most))); got.Length != c.most {
 				t.Errorf("of %d bytes %d came", c.most, got.Length)
+			}
+		})
+	}
+}
+
+// TestSlowStreams wants clients that do not read their streams to hold no worker, of every class of WSGI: as many as there are slots and ten more
+// ask, and others are served.
+func TestSlowStreams(t *testing.T) {
+	t.Parallel()
+	for name, flags := range map[string]string{
+		"sync":     "--workers 2",
+		"gthread":  "--worker-class gthread --workers 1 --threads 2",
+		"gevent":   "--worker-class gevent --workers 1 --worker-connections 2",
+		"eventlet": "--worker-class eventlet --workers 1 --worker-connections 2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := testkit.Start(t, options{App: "big:app", Args: args(flags + " --access-logfile -")})
+			var slow []*testkit.Conn
+			for range 2 + 10 {
+				c := s.Dial()
+				if err := c.Conn.(*net.TCPConn).SetReadBuffer(256 << 10); err != nil {
+					t.Fatal(err)
+				}
+				c.Send("GET /generator/12000000 HTTP/1.1\r\nHost: test\r\n\r\n")
+				slow = append(slow, c)
+			}
+			wantStatus(t, s.Get("/list/10"), 200)
+			if r := slow[0].Response("GET"); r.Status != 200 || len(r.Body) != 12_000_000 || r.BodyErr != nil {
+				t.Errorf("status %d, %d bytes, %v", r.Status, len(r.Body), r.BodyErr)
 			}
 		})
 	}

@@ -201,9 +201,13 @@ func (b *body) moveToDisk() error {
 	if _, err = b.file.Seek(0, io.SeekStart); err == nil {
 		_, err = io.Copy(disk, b.file)
 	}
+	if err != nil {
+		disk.Close()
+		return err
+	}
 	b.close()
 	b.file, b.onDisk = disk, true
-	return err
+	return nil
 }
 
 func memoryFile() (*os.File, error) {
