@@ -15,6 +15,7 @@ func edgeOptions(o *front.Options, e *config.Edge) (err error) {
 	o.ProxyAllow, o.ProxyAllowAll = e.ProxyAllow, e.ProxyAllowAll
 	o.UWSGI, o.UWSGIAllow, o.UWSGIAllowAll = e.UWSGI, e.UWSGIAllow, e.UWSGIAllowAll
 	o.ProxyFields, o.ProxyHops = e.ProxyFields, e.ProxyHops
+	o.BodyLimit = e.LimitRequestBody
 	o.HealthPath, o.HealthLogged, o.IDHeader = e.HealthPath, e.HealthLog, e.RequestIDHeader
 	if len(e.Compress) > 0 {
 		o.Compress = &front.Compression{Codings: e.Compress, Types: e.CompressTypes, Min: int64(e.CompressMinSize)}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"os/user"
 	"path"
@@ -114,7 +115,7 @@ func checkUser(v any) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("there is no user %q", name)
 	}
-	return inRange(strconv.ParseInt(u.Uid, 10, 64))
+	return inRange(math.MaxInt32)(strconv.ParseInt(u.Uid, 10, 64))
 }
 
 func checkGroup(v any) (any, error) {
@@ -126,7 +127,7 @@ func checkGroup(v any) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("there is no group %q", name)
 	}
-	return inRange(strconv.ParseInt(g.Gid, 10, 64))
+	return inRange(math.MaxInt32)(strconv.ParseInt(g.Gid, 10, 64))
 }
 
 func checkSchemeHeaders(v any) (any, error) {

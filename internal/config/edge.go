@@ -23,6 +23,8 @@ type Edge struct {
 	ProxyFields   front.Told // proxy_headers
 	ProxyHops     int        // 0: by ForwardedAllow
 
+	LimitRequestBody int64 // bytes; 0: none
+
 	HealthPath      string // empty: none
 	HealthLog       bool
 	RequestIDHeader string // empty: none
@@ -45,6 +47,7 @@ func (m *merge) edge(c *Config) error {
 		e.ProxyFields |= front.ToldNames()[strings.ToLower(name)]
 	}
 	e.ProxyHops = m.number("proxy_hops")
+	e.LimitRequestBody = int64(m.number("limit_request_body"))
 	e.HealthPath, e.HealthLog, e.RequestIDHeader = m.text("health_path"), m.flag("health_log"), m.text("request_id_header")
 	if e.ProxyHops == 0 && c.ForwardedAllowAll && e.ProxyFields&(front.ToldFor|front.Forwarded) != 0 {
 		return &Error{

@@ -13,6 +13,7 @@ import (
 
 // oursAtTheEdge are the settings of the edge that Gunicorn has not.
 var oursAtTheEdge = []string{
+	"limit_request_body",
 	"proxy_headers", "proxy_hops", "health_path", "health_log", "request_id_header",
 	"static", "static_max_age", "static_immutable", "static_index", "static_fallthrough", "internal_files",
 	"compress", "compress_types", "compress_min_size",
@@ -22,7 +23,8 @@ func TestEdgeDefaults(t *testing.T) {
 	got := sources{dir: t.TempDir(), line: "app:app"}.mustLoad(t).Edge
 	want := Edge{
 		ProxyProtocol: "off", UWSGIAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, ProxyAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, ProxyHops: 1,
-		RequestIDHeader: "X-Request-ID", Files: Files{
+		LimitRequestBody: 1 << 30,
+		RequestIDHeader:  "X-Request-ID", Files: Files{
 			Static:   static.Options{Immutable: []string{}},
 			Internal: static.Options{Immutable: []string{}, Private: true},
 		},
@@ -41,7 +43,7 @@ func TestEdge(t *testing.T) {
 	got := sources{
 		dir: dir,
 		line: "--proxy-protocol --proxy-allow-from 10.0.0.0/8,* --protocol uwsgi --uwsgi-allow-from 10.0.0.0/8,* --proxy-headers X-Forwarded-For,x-forwarded-proto --proxy-hops 2 " +
-			"--health-path /healthz --health-log --request-id-header X-Trace " +
+			"--health-path /healthz --health-log --request-id-header X-Trace --limit-request-body 5368709120 " +
 			"--static /static=s --static /=/ --static-max-age 60 --static-immutable /static/a/* --static-index index.html --static-fallthrough --internal-files /p/=s " +
 			"--compress br,gzip --compress-types text/html --compress-min-size 9 app:app",
 	}.mustLoad(t).Edge
@@ -49,7 +51,7 @@ func TestEdge(t *testing.T) {
 		ProxyProtocol: "auto", ProxyAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxyAllowAll: true,
 		UWSGI: true, UWSGIAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, UWSGIAllowAll: true,
 		ProxyFields: front.ToldFor | front.ToldProto, ProxyHops: 2,
-		HealthPath: "/healthz", HealthLog: true, RequestIDHeader: "X-Trace",
+		HealthPath: "/healthz", HealthLog: true, RequestIDHeader: "X-Trace", LimitRequestBody: 5 << 30,
 		Compress: []string{"br", "gzip"}, CompressTypes: []string{"text/html"}, CompressMinSize: 9,
 		Files: Files{
 			Static: static.Options{
@@ -70,6 +72,8 @@ func TestEdgeRefuses(t *testing.T) {
 		"--proxy-headers X-Real-IP":                                        "cannot be read; there are forwarded, x-forwarded-for",
 		"--proxy-headers Forwarded,X-Forwarded-For":                        "in two ways",
 		"--proxy-hops 0 --proxy-headers Forwarded --forwarded-allow-ips *": "trusts everybody",
+		"--limit-request-body 1g":                                          "not a whole number",
+		"--limit-request-body -1":                                          "negative",
 		"--proxy-hops many":                                                "not a whole number",
 		"--proxy-allow-from localhost":                                     "neither an IP address nor a network",
 		"--forwarded-allow-ips 10.0.0.0/33":                                "neither an IP address nor a network",

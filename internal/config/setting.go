@@ -42,6 +42,7 @@ type Setting struct {
 	Inverted bool     // the flag takes no value and stores false
 	Bare     string   // the value of a flag given without one, if that is allowed
 	Choices  []string // the values that are allowed, or empty
+	Large    bool     // a number may be beyond 2³¹
 
 	// before turns another type that Gunicorn takes into the kind's own, or is nil.
 	before func(v any) any

@@ -3,6 +3,11 @@ package config
 // edgeSettings are kirin's own settings of what other servers in front are there for.
 var edgeSettings = []*Setting{
 	{
+		Name: "limit_request_body", Section: "kirin", Long: []string{"limit-request-body"}, Kind: Int, Large: true, Default: 1 << 30, Meta: "BYTES",
+		State: Implemented,
+		Help:  "largest request body, in bytes; a larger one is answered 413; 0: no limit",
+	},
+	{
 		Name: "proxy_headers", Section: "kirin", Long: []string{"proxy-headers"}, Kind: CommaList, Default: []string{}, Meta: "LIST",
 		State: Implemented, check: checkProxyHeaders,
 		Help: "headers by which the proxies of forwarded_allow_ips say who the client is, with commas: X-Forwarded-For, -Proto, -Host, -Port, -Prefix, or Forwarded",

@@ -35,9 +35,9 @@ func (s *Setting) convert(raw any) (any, error) {
 	case String, Class:
 		return parseString(raw)
 	case Int:
-		return parseInt(raw, decimal)
+		return parseInt(raw, decimal, s.most())
 	case Mode:
-		return parseInt(raw, octal)
+		return parseInt(raw, octal, math.MaxInt32)
 	case Bool:
 		return parseBool(raw)
 	case List:
@@ -90,23 +90,35 @@ func onlyDigits(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
 }
 
-func parseInt(raw any, read func(string) (int64, error)) (any, error) {
+// most is the largest number that a setting may be.
+func (s *Setting) most() int64 {
+	if s.Large {
+		return math.MaxInt
+	}
+	return math.MaxInt32
+}
+
+func parseInt(raw any, read func(string) (int64, error), most int64) (any, error) {
 	switch v := raw.(type) {
 	case bool:
 		return int(map[bool]int{true: 1}[v]), nil
 	case json.Number:
-		return inRange(strconv.ParseInt(v.String(), 10, 64))
+		return inRange(most)(strconv.ParseInt(v.String(), 10, 64))
 	case string:
-		return inRange(read(strings.TrimSpace(v)))
+		return inRange(most)(read(strings.TrimSpace(v)))
 	}
 	return nil, wrongType(raw, "a whole number")
 }
 
-func inRange(n int64, err error) (any, error) {
+func inRange(most int64) func(int64, error) (any, error) {
+	return func(n int64, err error) (any, error) { return ranged(n, most, err) }
+}
+
+func ranged(n, most int64, err error) (any, error) {
 	var bad *strconv.NumError
 	switch {
-	case errors.As(err, &bad) && errors.Is(err, strconv.ErrRange), n > math.MaxInt32:
-		return nil, fmt.Errorf("the number is too large; the most is %d", math.MaxInt32)
+	case errors.As(err, &bad) && errors.Is(err, strconv.ErrRange), n > most:
+		return nil, fmt.Errorf("the number is too large; the most is %d", most)
 	case errors.As(err, &bad):
 		return nil, fmt.Errorf("%q is not a whole number", bad.Num)
 	case n < 0:
@@ -208,9 +220,9 @@ func parseOwner(raw any) (any, error) {
 		if v = strings.TrimSpace(v); !onlyDigits(v) {
 			return v, nil
 		}
-		return inRange(decimal(v))
+		return inRange(math.MaxInt32)(decimal(v))
 	}
-	return parseInt(raw, decimal)
+	return parseInt(raw, decimal, math.MaxInt32)
 }
 
 func wrongType(raw any, want string) error {

@@ -181,14 +181,14 @@ func testGoneAtAnyTime(t *testing.T, on path) {
 	}
 }
 
-// TestSlowReader: a client that does not read holds the application up once the kernel's buffers are full; nothing is piled up.
+// TestSlowReader: a client that does not read a live stream holds the application up once the kernel's buffers are full; nothing is piled up.
 func TestSlowReader(t *testing.T) { eachPath(t, testSlowReader) }
 
 func testSlowReader(t *testing.T, on path) {
 	const total = 32 << 20 // the kernel takes about 10
 	held := make(chan int64, 1)
 	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
-		s := c.Stream("200 OK", "")
+		s := c.Stream("200 OK", "", "Content-Type", "text/event-stream; charset=utf-8")
 		chunk := make([]byte, 64<<10)
 		_ = s.Socket().SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 		for err := error(nil); err == nil && s.Count() < total; {

@@ -244,10 +244,23 @@ func appendLine(b []byte, name, value string) []byte {
 type streamBody struct {
 	st     *http2.Stream
 	stall  time.Duration
+	slow   arrears
 	closed atomic.Bool
+	talks  atomic.Bool // the application answers already
 }
 
-func (b *streamBody) Read(p []byte) (int, error) { return b.readUntil(p, time.Now().Add(b.stall)) }
+func (b *streamBody) Read(p []byte) (int, error) {
+	if b.talks.Load() {
+		b.slow = arrears{}
+	}
+	began := time.Now()
+	n, err := b.readUntil(p, began.Add(b.slow.left(b.stall)))
+	b.slow.note(time.Since(began), n)
+	return n, err
+}
+
+// talk says that the application answers already.
+func (b *streamBody) talk() { b.talks.Store(true) }
 
 // readUntil reads what is there, or comes by then.
 func (b *streamBody) readUntil(p []byte, until time.Time) (int, error) {

@@ -32,6 +32,8 @@ type loopConn struct {
 	index int       // in shard.all
 	began time.Time // of the head under way
 	out   []byte    // what the client has not taken yet
+	waits time.Time // for the body since then
+	slow  arrears   // of the body
 	then  ending    // of the answer that is being sent
 	web   *webSocket
 
@@ -122,11 +124,30 @@ func (c *loopConn) read() bool {
 		if c.timer.Queue() == c.shard.stalls {
 			c.shard.stalls.Start(&c.timer, c)
 		}
-		return true
+		return c.keepsPace(n)
 	}
 	c.acquire()
 	c.mem.add(into[:n])
 	return true
+}
+
+// keepsPace looks whether the client sends its body fast enough, when n bytes have come. Else it is told so.
+func (c *loopConn) keepsPace(n int) bool {
+	now := c.shard.loop.Now()
+	c.slow.note(now.Sub(c.waits), n)
+	c.waits = now
+	if c.slow.left(c.server.stall) > 0 || c.mem.end-c.mem.start >= int(c.mem.head.Length) {
+		return true
+	}
+	c.tooSlow()
+	return false
+}
+
+// tooSlow refuses a request whose body comes too slowly.
+func (c *loopConn) tooSlow() {
+	c.mem.loop.service.slow()
+	c.mem.loop.service.over()
+	c.answered()
 }
 
 // over ends a connection that brings nothing more. A request whose body is not whole is accounted for.
@@ -246,9 +267,7 @@ func (c *loopConn) Expired(q *loop.Queue) {
 	case q == c.shard.soons:
 		c.lend(c.serveWhole) // the worker is to have the body as it comes
 	case c.stage == gathering:
-		c.mem.loop.service.slow()
-		c.mem.loop.service.over()
-		c.answered()
+		c.tooSlow()
 	case q == c.shard.idles && c.hasInput(): // it has come since the loop last looked, so it came in time
 		c.readable = true
 		c.advance()

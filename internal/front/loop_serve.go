@@ -122,7 +122,7 @@ func (c *loopConn) serve() bool {
 	if missing <= 0 {
 		return c.gathered()
 	}
-	c.stage = gathering
+	c.stage, c.waits, c.slow = gathering, c.shard.loop.Now(), arrears{}
 	if c.server.front.pool.Interface() == workers.ASGI {
 		c.shard.soons.Start(&c.timer, c)
 	} else {

@@ -18,6 +18,7 @@ type Options struct {
 	RequestLine int           // limit_request_line in bytes; 0: only that of the whole head
 	FieldCount  int           // limit_request_fields; 0: only that of the whole head
 	FieldSize   int           // limit_request_field_size in bytes; 0: only that of the whole head
+	BodyLimit   int64         // limit_request_body in bytes; 0: none
 	AnyMethod   bool          // permit_unconventional_http_method
 	KeepAlive   time.Duration // how long an idle connection is kept; 0: closed after each exchange
 
@@ -52,6 +53,7 @@ type Options struct {
 	ScriptName string // the path that the application is mounted at; a request for any other path is answered 404
 	Software   string // SERVER_SOFTWARE; empty means kirin
 	SpoolDir   string // where large request bodies wait; empty means $TMPDIR, /var/tmp or /tmp
+	SpoolShare int64  // bytes that all of them may take there together; 0 means half of what would be free without them
 
 	HeadTimeout  time.Duration // how long a client may take for a request's head; 0 means 30 s
 	StallTimeout time.Duration // how long a client may give or take nothing of a body; 0 means 60 s

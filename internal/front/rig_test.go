@@ -3,6 +3,7 @@ package front
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"github.com/kirin-server/kirin/workers"
+	"github.com/kirin-server/kirin/workers/wire"
 	"github.com/kirin-server/kirin/workers/workertest"
 )
 
@@ -34,6 +36,7 @@ type setup struct {
 	pool  workers.Options
 	slots int // of each worker; 0 means 1
 	unix  bool
+	iface string // of the workers; empty: workers.WSGI
 	serve func(*workertest.Call)
 }
 
@@ -96,6 +99,10 @@ func start(t *testing.T, s setup) *rig {
 		s.pool.Poller = loops
 	}
 	r.fleet = workertest.New(t, max(s.slots, 1), s.serve)
+	r.fleet.Greet = func(_ int, h *wire.Hello) error {
+		h.Interface = cmp.Or(s.iface, h.Interface)
+		return nil
+	}
 	r.pool = workers.New(r.fleet, s.pool)
 	if err := r.pool.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -27,6 +27,8 @@ type Front struct {
 	options atomic.Pointer[Options]
 	buffers sync.Pool
 	refused *logs.Tally // requests for which there was no room in the queue
+	crowded *logs.Tally // requests for whose bodies there was no room
+	spools  spools
 	ending  atomic.Bool // the engine is about to end
 
 	encoders coding.Encoders
@@ -40,11 +42,17 @@ func New(pool *workers.Pool, o Options) *Front {
 	f.refused = logs.NewTally(func(n int) {
 		f.options.Load().Logger.Warn(fmt.Sprintf("the queue is full: %d answered 503", n), "MESSAGE_ID", "queue-full")
 	})
+	f.crowded = logs.NewTally(func(n int) {
+		f.options.Load().Logger.Error(fmt.Sprintf("no room for request bodies in %s: %d answered 503", f.options.Load().SpoolDir, n))
+	})
 	return f
 }
 
 // Close logs what has not been logged yet. It is for when no exchange is under way any more.
-func (f *Front) Close() { f.refused.Flush() }
+func (f *Front) Close() {
+	f.refused.Flush()
+	f.crowded.Flush()
+}
 
 // Configure changes the settings for the exchanges that begin from now on.
 func (f *Front) Configure(o Options) {
@@ -81,6 +89,7 @@ type service struct {
 	sock   net.Conn // to the worker
 	theirs *os.File // and the worker's end
 	up     *uplink  // which passes the body on, if it does not come whole
+	body   *body    // that has come whole; nil: none
 }
 
 // limits are those of a head that begins now.
@@ -133,6 +142,9 @@ func (s *service) over() {
 func (s *service) check() bool {
 	if status, why := s.o.senseless(s.x); status != 0 {
 		return s.refuse(status, why)
+	}
+	if s.intake().exceeds(s.x.Length) {
+		return s.tooLarge()
 	}
 	scheme, ok := s.o.scheme(s.x)
 	if !ok {
@@ -199,12 +211,13 @@ func (s *service) page(status int, why string) {
 // run reads the body, has a worker answer, and sends the answer.
 func (s *service) run() {
 	mem := s.f.buffers.Get().(*buffers)
-	b, err := readBody(s.x.Body, s.x.Length, s.o.SpoolDir, mem.body)
+	b, err := s.intake().read(s.x.Body, s.x.Length, mem.body)
 	if err != nil {
 		s.bodyFailed(err)
 		return
 	}
 	defer b.close()
+	s.body = b
 	s.runWith(b, mem)
 }
 
@@ -229,6 +242,16 @@ func (s *service) runWith(b *body, mem *buffers) {
 	}
 }
 
+// intake is how the request's body is taken in.
+func (s *service) intake() intake {
+	return intake{dir: s.o.SpoolDir, limit: s.o.BodyLimit, spools: &s.f.spools, share: s.o.SpoolShare}
+}
+
+// tooLarge refuses a request for its body.
+func (s *service) tooLarge() bool {
+	return s.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the request body is larger than %d bytes (limit_request_body)", s.o.BodyLimit))
+}
+
 // encode makes the head for workers of another interface.
 func (s *service) encode(iface string) []byte { return s.o.appendHead(nil, s.x, s.x.size, iface) }
 
@@ -240,10 +263,16 @@ func safe(method string) bool {
 func (s *service) bodyFailed(err error) {
 	var ours *spoolError
 	switch {
+	case errors.As(err, &ours) && noRoom(err):
+		s.f.crowded.Add(1)
+		s.w.Close()
+		s.page(http.StatusServiceUnavailable, "there is no room for the request body now")
 	case errors.As(err, &ours):
 		s.log().Error(err.Error())
 		s.w.Close()
 		s.page(http.StatusInternalServerError, "the request body could not be stored")
+	case errors.Is(err, errTooLarge):
+		s.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.slow()
 	case s.x.Context.Err() != nil || gone(err):
@@ -299,10 +328,18 @@ func (s *service) answer() bool {
 		case letter.response.Kind == wire.Accept:
 			return s.open(&letter.response)
 		default:
+			s.forget()
 			s.final(&letter.response)
 			letter.close()
 			return true
 		}
+	}
+}
+
+// forget gives back what the body takes, once the request has ended: the client may take its time for the answer.
+func (s *service) forget() {
+	if s.body != nil {
+		s.body.close()
 	}
 }
 

@@ -18,16 +18,23 @@ const (
 
 // body is a request body that has been read whole, so that a slow client never holds a worker.
 type body struct {
+	*intake
+
 	inline []byte
 	file   *os.File // when it is more than inlineMax
 	onDisk bool     // file is no memory
 	size   int64
+
+	disk, memory int64 // that it has taken of the spools
 }
 
+// close gives back at once what the body has taken.
 func (b *body) close() {
 	if b.file != nil {
 		b.file.Close()
 		b.file = nil
+		b.spools.giveBack(b.disk, b.memory)
+		b.disk, b.memory = 0, 0
 	}
 }
 
@@ -37,8 +44,22 @@ type spoolError struct{ err error }
 func (e *spoolError) Error() string { return "store a request body: " + e.err.Error() }
 func (e *spoolError) Unwrap() error { return e.err }
 
-// readBody reads r, which holds length bytes or, when that is -1, an unknown number. buf is memory for a small one.
-func readBody(r io.Reader, length int64, dir string, buf []byte) (*body, error) {
+// errTooLarge says that a body is larger than limit_request_body.
+var errTooLarge = errors.New("the request body is too large")
+
+// intake is how a body is taken in.
+type intake struct {
+	dir    string  // of large ones
+	limit  int64   // of the bytes; 0: none
+	spools *spools // of which it is one
+	share  int64   // of the disk, which all of them may have together; 0: half of what is free
+}
+
+// exceeds says whether so many bytes are too many.
+func (in intake) exceeds(size int64) bool { return in.limit > 0 && size > in.limit }
+
+// read reads r, which holds length bytes or, when that is -1, an unknown number. buf is memory for a small one.
+func (in intake) read(r io.Reader, length int64, buf []byte) (*body, error) {
 	if length == 0 {
 		return &body{}, nil
 	}
@@ -53,8 +74,10 @@ func readBody(r io.Reader, length int64, dir string, buf []byte) (*body, error) 
 		n, err := r.Read(buf[len(buf):min(cap(buf), inlineMax+1)])
 		buf = buf[:len(buf)+n]
 		switch {
+		case in.exceeds(int64(len(buf))):
+			return nil, errTooLarge
 		case len(buf) > inlineMax:
-			return spool(r, length, dir, buf, err)
+			return in.spool(r, length, buf, err)
 		case complete(int64(len(buf)), length, err):
 			return &body{inline: buf, size: int64(len(buf))}, nil
 		case err != nil:
@@ -85,12 +108,12 @@ func early(err error) error {
 }
 
 // spool puts head, which came with err, and the rest of r in a file.
-func spool(r io.Reader, length int64, dir string, head []byte, err error) (*body, error) {
-	b := &body{}
-	if oerr := b.open(length, dir); oerr != nil {
+func (in *intake) spool(r io.Reader, length int64, head []byte, err error) (*body, error) {
+	b := &body{intake: in}
+	if oerr := b.open(length); oerr != nil {
 		err = oerr
 	} else {
-		err = b.fill(r, length, dir, head, err)
+		err = b.fill(r, length, head, err)
 	}
 	if err != nil {
 		b.close()
@@ -100,23 +123,41 @@ func spool(r io.Reader, length int64, dir string, head []byte, err error) (*body
 }
 
 // open begins in memory what may be small. Where there are no such files, it is on disk at once.
-func (b *body) open(length int64, dir string) (err error) {
-	if length <= memoryMax {
-		if b.file, err = memoryFile(); err == nil {
-			return nil
-		}
+func (b *body) open(length int64) (err error) {
+	if length <= memoryMax && b.openInMemory(length) {
+		return nil
 	}
 	b.onDisk = true
-	if b.file, err = temporaryFile(dir); err != nil {
+	if b.file, err = temporaryFile(b.dir); err != nil {
 		return &spoolError{err}
 	}
 	return nil
 }
 
-func (b *body) fill(r io.Reader, length int64, dir string, chunk []byte, err error) error {
+// openInMemory is that in memory, if there is any for it.
+func (b *body) openInMemory(length int64) bool {
+	if length < 0 {
+		length = memoryMax
+	}
+	f, err := memoryFile()
+	if err != nil {
+		return false
+	}
+	if !b.spools.remember(length) {
+		f.Close()
+		return false
+	}
+	b.file, b.memory = f, length
+	return true
+}
+
+func (b *body) fill(r io.Reader, length int64, chunk []byte, err error) error {
 	var buf []byte
 	for {
-		if werr := b.store(chunk, dir); werr != nil {
+		if b.exceeds(b.size + int64(len(chunk))) {
+			return errTooLarge
+		}
+		if werr := b.store(chunk); werr != nil {
 			return &spoolError{werr}
 		}
 		if complete(b.size, length, err) {
@@ -134,11 +175,17 @@ func (b *body) fill(r io.Reader, length int64, dir string, chunk []byte, err err
 	}
 }
 
-func (b *body) store(chunk []byte, dir string) error {
+func (b *body) store(chunk []byte) error {
 	if !b.onDisk && b.size+int64(len(chunk)) > memoryMax {
-		if err := b.moveToDisk(dir); err != nil {
+		if err := b.moveToDisk(); err != nil {
 			return err
 		}
+	}
+	for b.onDisk && b.size+int64(len(chunk)) > b.disk {
+		if err := b.spools.take(b.file, b.share); err != nil {
+			return err
+		}
+		b.disk += shareStep
 	}
 	n, err := b.file.Write(chunk)
 	b.size += int64(n)
@@ -146,17 +193,21 @@ func (b *body) store(chunk []byte, dir string) error {
 }
 
 // moveToDisk is for a chunked body, whose size was not known before.
-func (b *body) moveToDisk(dir string) error {
-	disk, err := temporaryFile(dir)
+func (b *body) moveToDisk() error {
+	disk, err := temporaryFile(b.dir)
 	if err != nil {
 		return err
 	}
 	if _, err = b.file.Seek(0, io.SeekStart); err == nil {
 		_, err = io.Copy(disk, b.file)
 	}
-	b.file.Close()
+	if err != nil {
+		disk.Close()
+		return err
+	}
+	b.close()
 	b.file, b.onDisk = disk, true
-	return err
+	return nil
 }
 
 func memoryFile() (*os.File, error) {

@@ -62,6 +62,11 @@ func place(t *testing.T, b *body) string {
 	return "disk"
 }
 
+// readBody reads a body that has no limit.
+func readBody(r io.Reader, length int64, dir string, buf []byte) (*body, error) {
+	return intake{dir: dir, spools: &spools{}}.read(r, length, buf)
+}
+
 // TestReadBody crosses every size around a threshold with every way in which the bytes may come.
 func TestReadBody(t *testing.T) {
 	sizes := map[int]string{
@@ -263,8 +268,8 @@ func TestTemporaryFile(t *testing.T) {
 		if err != nil || info.Mode() != 0o600 {
 			t.Errorf("%s: mode %v, %v", way, info.Mode(), err)
 		}
-		b := body{file: f, onDisk: true}
-		if err := b.store([]byte("some"), dir); err != nil || string(content(t, &b)) != "some" || place(t, &b) != "disk" {
+		b := body{intake: &intake{dir: dir, spools: &spools{}}, file: f, onDisk: true}
+		if err := b.store([]byte("some")); err != nil || string(content(t, &b)) != "some" || place(t, &b) != "disk" {
 			t.Errorf("%s: %v", way, err)
 		}
 	}

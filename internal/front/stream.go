@@ -16,8 +16,7 @@ const (
 	streamBufferMax = 64 << 10
 )
 
-// stream sends a response whose body comes through a socket, part by part as the application makes it: the kernel's buffers give
-// the back-pressure. It reports whether the request has ended in the pool, too.
+// stream sends a response whose body comes through a socket, part by part as the application makes it. It reports whether the request has ended in the pool, too.
 func (s *service) stream(r *wire.Response) bool {
 	sock, err := wire.UnixConn(r.File)
 	r.File = nil
@@ -25,6 +24,9 @@ func (s *service) stream(r *wire.Response) bool {
 		s.log().Error(fmt.Sprintf("a worker passed a bad stream: %v (%s %s)", err, s.x.Method, s.x.Target))
 		s.page(http.StatusBadGateway, "the worker's response is not valid")
 		return s.release()
+	}
+	if s.up != nil {
+		s.up.talk()
 	}
 	defer sock.Close() // which ends a worker that goes on writing
 	h := s.prepare(r)
@@ -64,16 +66,18 @@ func (s *service) release() bool {
 
 // pump passes the body on. It gives the number of bytes that came through the socket; it is not ok when the client takes no more.
 func (s *service) pump(first []byte, sock net.Conn) (int64, bool) {
-	if !s.pass(first) || s.w.Flush() != nil {
+	a := s.readAhead(sock)
+	defer a.stop()
+	if !a.during(func() bool { return s.passOn(first) }) {
 		return 0, false
 	}
 	defer context.AfterFunc(s.x.Context, func() { sock.Close() })()
 	buf := make([]byte, streamBufferMin)
 	var count int64
 	for {
-		n, err := sock.Read(buf)
+		n, err := a.Read(buf)
 		count += int64(n)
-		if n > 0 && (!s.pass(buf[:n]) || s.w.Flush() != nil) {
+		if n > 0 && !a.during(func() bool { return s.passOn(buf[:n]) }) {
 			return count, false
 		}
 		if err != nil {
@@ -84,6 +88,9 @@ func (s *service) pump(first []byte, sock net.Conn) (int64, bool) {
 		}
 	}
 }
+
+// passOn has the client take a part.
+func (s *service) passOn(b []byte) bool { return s.pass(b) && s.w.Flush() == nil }
 
 // pass writes what Content-Length has room for.
 func (s *service) pass(b []byte) bool {

@@ -26,10 +26,11 @@ const partHead = 4
 type soonReader interface {
 	ReadSoon(p []byte, until time.Time) (int, error)
 	takeAsk() bool
+	talk()
 }
 
 // readSoon reads a small body that is there, or comes soon. whole says that b is all of it; else it is the beginning.
-func readSoon(x *Exchange, b []byte) (_ []byte, whole bool, err error) {
+func readSoon(x *Exchange, in intake, b []byte) (_ []byte, whole bool, err error) {
 	body, ok := x.Body.(soonReader)
 	var until time.Time
 	switch {
@@ -45,6 +46,8 @@ func readSoon(x *Exchange, b []byte) (_ []byte, whole bool, err error) {
 		n, err := body.ReadSoon(b[len(b):cap(b)], until)
 		b = b[:len(b)+n]
 		switch {
+		case in.exceeds(int64(len(b))):
+			return b, false, errTooLarge
 		case complete(int64(len(b)), x.Length, err):
 			return b, true, nil
 		case errors.Is(err, errLater) || err == nil && len(b) >= inlineMax:
@@ -67,7 +70,7 @@ func (s *service) streams() bool {
 // runStreamed has a worker answer a request while its body comes.
 func (s *service) runStreamed() {
 	mem := s.f.buffers.Get().(*buffers)
-	first, whole, err := readSoon(s.x, mem.body[:0])
+	first, whole, err := readSoon(s.x, s.intake(), mem.body[:0])
 	switch {
 	case err != nil:
 		s.bodyFailed(err)
@@ -109,6 +112,8 @@ func (s *service) runUplink(first []byte) {
 // An uplink passes a request's body on to a worker, part by part as the client sends it: the kernel's buffers give the back-pressure.
 type uplink struct {
 	body   io.Reader
+	in     intake
+	size   int64    // of what has come
 	sock   net.Conn // to the worker
 	theirs *os.File // the worker's end
 
@@ -124,7 +129,7 @@ type uplink struct {
 }
 
 func (s *service) newUplink(ours net.Conn, theirs *os.File) *uplink {
-	u := &uplink{body: s.x.Body, sock: ours, theirs: theirs, wanted: make(chan struct{}), granted: make(chan struct{})}
+	u := &uplink{body: s.x.Body, in: s.intake(), sock: ours, theirs: theirs, wanted: make(chan struct{}), granted: make(chan struct{})}
 	u.waits = s.x.Proto != "HTTP/1.0" && s.x.Field("Expect") != ""
 	if body, ok := u.body.(soonReader); ok {
 		u.asks = body.takeAsk()
@@ -137,6 +142,7 @@ func (s *service) newUplink(ours net.Conn, theirs *os.File) *uplink {
 
 // run passes the body on: what has been read before, then the rest.
 func (u *uplink) run(first []byte) {
+	u.size = int64(len(first))
 	if len(first) > 0 && u.send(append(make([]byte, partHead, partHead+len(first)), first...)) != nil {
 		return
 	}
@@ -170,6 +176,9 @@ func (u *uplink) pump() error {
 	buf := make([]byte, streamBufferMin)
 	for {
 		n, err := u.body.Read(buf[partHead:])
+		if u.size += int64(n); u.in.exceeds(u.size) {
+			return errTooLarge
+		}
 		if n > 0 && u.send(buf[:partHead+n]) != nil {
 			return nil
 		}
@@ -212,6 +221,13 @@ func (u *uplink) end() {
 	<-u.done
 	u.cancel()
 	u.theirs.Close()
+}
+
+// talk has the rest of the body come as slowly as it may: the application answers already, so the two may be talking.
+func (u *uplink) talk() {
+	if body, ok := u.body.(soonReader); ok {
+		body.talk()
+	}
 }
 
 // ask asks a client for the body that waits for that.

@@ -35,6 +35,7 @@ func (p *pieces) ReadSoon(b []byte, _ time.Time) (int, error) {
 
 func (p *pieces) Read(b []byte) (int, error) { return p.ReadSoon(b, time.Time{}) }
 func (p *pieces) takeAsk() bool              { return p.ask }
+func (p *pieces) talk()                      {}
 
 // TestReadSoon wants bodies that are there told from those that are still to come, and nothing of either lost.
 func TestReadSoon(t *testing.T) {
@@ -62,7 +63,7 @@ func TestReadSoon(t *testing.T) {
 	} {
 		p := &pieces{left: c.pieces, end: c.end}
 		all := strings.Join(c.pieces, "")
-		b, whole, err := readSoon(&Exchange{Length: c.length, Body: p}, nil)
+		b, whole, err := readSoon(&Exchange{Length: c.length, Body: p}, intake{}, nil)
 		if whole != c.whole || !errors.Is(err, c.err) {
 			t.Errorf("%s: whole %v, %v", name, whole, err)
 		}

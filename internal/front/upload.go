@@ -17,11 +17,13 @@ type upload struct {
 	left   int64 // of a body with a length; http1.Chunked
 	chunks http1.Chunks
 	ask    bool
-	until  time.Time // of ReadSoon; zero: for as long as the stall time-out allows
+	until  time.Time // of ReadSoon; zero: for as long as the client may take
+	slow   arrears
 
 	whole  atomic.Bool // the whole body has been read
 	broken atomic.Bool // nobody can tell where it ends
 	closed atomic.Bool
+	talks  atomic.Bool // the application answers already: each pause may be as long as the stall time-out
 }
 
 // errLater says that what is wanted has not come in time. It may come later.
@@ -32,10 +34,11 @@ var errClosed = errors.New("nobody wants the body any more")
 
 // expect begins a body of so many bytes, or http1.Chunked.
 func (u *upload) expect(c *conn, length int64, ask bool) {
-	u.c, u.left, u.chunks, u.ask, u.until = c, length, http1.Chunks{}, ask, time.Time{}
+	u.c, u.left, u.chunks, u.ask, u.until, u.slow = c, length, http1.Chunks{}, ask, time.Time{}, arrears{}
 	u.whole.Store(length == 0)
 	u.broken.Store(false)
 	u.closed.Store(false)
+	u.talks.Store(false)
 }
 
 // over says whether the whole body has been read, and the next request follows.
@@ -73,7 +76,10 @@ func (u *upload) ReadSoon(p []byte, until time.Time) (int, error) {
 	return u.Read(p)
 }
 
-// Read reads at least one byte. The client has the stall time-out for it.
+// talk says that the application answers already.
+func (u *upload) talk() { u.talks.Store(true) }
+
+// Read reads at least one byte. The client may take the stall time-out for it, less what it is behind.
 func (u *upload) Read(p []byte) (n int, err error) {
 	switch u.left {
 	case http1.Chunked:
@@ -151,16 +157,20 @@ func (u *upload) more() error {
 // wait reads from the connection. The end of it is none for a body.
 func (u *upload) wait(p []byte) (int, error) {
 	soon := !u.until.IsZero()
-	deadline := u.until
+	deadline, began := u.until, time.Now()
+	if u.talks.Load() {
+		u.slow = arrears{}
+	}
 	if !soon {
 		u.askClient()
-		deadline = time.Now().Add(u.c.server.stall)
+		deadline = began.Add(u.slow.left(u.c.server.stall))
 	}
 	u.c.SetReadDeadline(deadline)
 	if u.closed.Load() {
 		return 0, errClosed
 	}
 	n, err := u.c.Read(p)
+	u.slow.note(time.Since(began), n)
 	switch {
 	case n > 0:
 		return n, nil

@@ -77,8 +77,25 @@ func TestGuide(t *testing.T) {
 	if c := loads(t, p.Text()); c.Workers != 3 || c.App != "myproject.wsgi:application" || c.Chdir != "/home/sammy/myprojectdir" {
 		t.Errorf("got %+v", c)
 	}
+	if got := loads(t, p.Text()).Edge.LimitRequestBody; got != 10<<20 {
+		t.Errorf("a body may have %d bytes", got)
+	}
 	if got := strings.Join(p.Old, " "); got != "gunicorn.service gunicorn.socket" {
 		t.Errorf("replaces %s", got)
+	}
+}
+
+// TestBytesOf: what is no size does not pass for none.
+func TestBytesOf(t *testing.T) {
+	for text, want := range map[string]int{"0": 0, "1024": 1024, "8k": 8 << 10, "10M": 10 << 20, "5g": 5 << 30} {
+		if n, ok := bytesOf(text); !ok || n != want {
+			t.Errorf("%s: %d, %v", text, n, ok)
+		}
+	}
+	for _, text := range []string{"", "m", "${size}", "-1", "1mm", "10t", "9223372036854775807g", "99999999999999999999"} {
+		if n, ok := bytesOf(text); ok {
+			t.Errorf("%q: %d", text, n)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package move
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -326,14 +327,12 @@ func (s *site) proxied(d nginx.IDirective, root, prefix string) {
 }
 
 func (s *site) bodySize(d nginx.IDirective, from string) {
-	size := bytesOf(first(d))
-	for _, name := range []string{"limit_request_body", "max_body_size", "max_request_body"} {
-		if has(name) {
-			s.p.setting(name, from, size)
-			return
-		}
+	size, ok := bytesOf(first(d))
+	if !ok {
+		s.p.leave(from, "this is no size: LimitRequestBody= says how many bytes a request body may have")
+		return
 	}
-	s.p.leave(from, "let the application refuse larger ones (DATA_UPLOAD_MAX_MEMORY_SIZE, MAX_CONTENT_LENGTH), kirin has no such setting yet")
+	s.p.setting("limit_request_body", from, size)
 }
 
 func (s *site) protocols(d nginx.IDirective, from string) {
@@ -395,16 +394,14 @@ func seconds(text string) int {
 }
 
 // bytesOf reads 1024, 8k, 10m or 1g.
-func bytesOf(text string) int {
-	units := map[string]int{"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+func bytesOf(text string) (n int, ok bool) {
+	units := map[string]int{"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 	lower := strings.ToLower(text)
 	digits := strings.TrimRight(lower, "kmg")
 	n, err := strconv.Atoi(digits)
-	if err != nil {
-		return 0
+	unit, known := units[lower[len(digits):]]
+	if err != nil || !known || n < 0 || n > math.MaxInt/unit {
+		return 0, false
 	}
-	if unit, ok := units[lower[len(digits):]]; ok {
-		n *= unit
-	}
-	return n
+	return n * unit, true
 }
