@@ -64,6 +64,7 @@ type Options struct {
 	Loops *Loops
 
 	Logger *slog.Logger    // nil discards
+	Lines  int             // of a kind that Logger gets in a second of what clients cause; 0 means 10
 	Access func(*Exchange) // called when an exchange is over; nil: no access log. The exchange is the engine's again afterwards
 
 	limits http1.Limits // of heads

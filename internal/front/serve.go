@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"html"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -29,6 +31,8 @@ type Front struct {
 	refused *logs.Tally // requests for which there was no room in the queue
 	ending  atomic.Bool // the engine is about to end
 
+	damper atomic.Pointer[logs.Damper] // of what exchanges log
+
 	encoders coding.Encoders
 }
 
@@ -44,12 +48,20 @@ func New(pool *workers.Pool, o Options) *Front {
 }
 
 // Close logs what has not been logged yet. It is for when no exchange is under way any more.
-func (f *Front) Close() { f.refused.Flush() }
+func (f *Front) Close() {
+	f.refused.Flush()
+	f.damper.Load().Flush()
+}
 
 // Configure changes the settings for the exchanges that begin from now on.
 func (f *Front) Configure(o Options) {
 	o = o.withDefaults()
+	damper := logs.NewDamper(o.Logger.Handler(), o.Lines)
+	o.Logger = slog.New(damper)
 	f.options.Store(&o)
+	if old := f.damper.Swap(damper); old != nil {
+		old.Flush()
+	}
 }
 
 // buffers are memory that an exchange gives back when no worker can still use it.
@@ -170,10 +182,19 @@ func (o *Options) senseless(x *Exchange) (status int, why string) {
 
 // refuse answers a request that no worker will see, and closes the connection.
 func (s *service) refuse(status int, why string) bool {
-	s.log().Warn(fmt.Sprintf("Invalid request from ip=%s: %s", s.peer(), why))
+	ctx := logs.Kind(context.Background(), reason(why))
+	s.log().WarnContext(ctx, fmt.Sprintf("Invalid request from ip=%s: %s", s.peer(), why))
 	s.w.Close()
 	s.page(status, why)
 	return false
+}
+
+// reason is what a refusal has in common with others of its kind: its text up to what the client has made.
+func reason(why string) string {
+	if made := strings.IndexAny(why, `"0123456789`); made >= 0 {
+		return why[:made]
+	}
+	return why
 }
 
 func (s *service) peer() string {
