@@ -33,12 +33,17 @@ type Front struct {
 
 	damper atomic.Pointer[logs.Damper] // of what exchanges log
 
+	inflating *websocket.Budget // for messages of WebSockets
+
 	encoders coding.Encoders
 }
 
+// inflateBudget is how many bytes compressed messages and their inflaters may hold, of all WebSockets together whose workers have no room.
+const inflateBudget = 64 << 20
+
 // New makes a front for pool.
 func New(pool *workers.Pool, o Options) *Front {
-	f := &Front{pool: pool}
+	f := &Front{pool: pool, inflating: websocket.NewBudget(inflateBudget)}
 	f.buffers.New = func() any { return new(buffers) }
 	f.Configure(o)
 	f.refused = logs.NewTally(func(n int) {
