@@ -193,7 +193,7 @@ func (s *server) poolOptions(cfg *config.Config) workers.Options {
 func (s *server) frontOptions(cfg *config.Config) (front.Options, error) {
 	o := front.Options{
 		RequestLine: cfg.LimitRequestLine, FieldCount: cfg.LimitRequestFields, FieldSize: cfg.LimitRequestFieldSize,
-		AnyMethod: cfg.AnyMethod, KeepAlive: cfg.KeepAlive,
+		AnyMethod: cfg.AnyMethod, Connect: cfg.Connect, KeepAlive: cfg.KeepAlive,
 		Trusted: cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
 		Forwarder: cfg.ForwarderHeaders, HeaderMap: headerMap(cfg.HeaderMap),
 		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(), SpoolDir: cfg.SpoolDir,

@@ -19,6 +19,7 @@ type Options struct {
 	FieldCount  int           // limit_request_fields; 0: only that of the whole head
 	FieldSize   int           // limit_request_field_size in bytes; 0: only that of the whole head
 	AnyMethod   bool          // permit_unconventional_http_method
+	Connect     bool          // permit_connect: the application answers CONNECT
 	KeepAlive   time.Duration // how long an idle connection is kept; 0: closed after each exchange
 
 	Trusted    []netip.Prefix    // forwarded_allow_ips

@@ -151,6 +151,9 @@ func (s *service) check() bool {
 	if status, why := s.o.senseless(s.x); status != 0 {
 		return s.refuse(status, why)
 	}
+	if s.x.Method == "CONNECT" && !s.o.Connect {
+		return s.refuse(http.StatusMethodNotAllowed, "CONNECT is not for this server (permit_connect)")
+	}
 	scheme, ok := s.o.scheme(s.x)
 	if !ok {
 		return s.refuse(http.StatusBadRequest, "the proxy's header fields contradict each other on the scheme")
@@ -217,6 +220,9 @@ func (s *service) page(status int, why string) {
 	fields := []Field{{Name: "Content-Type", Value: "text/html; charset=utf-8"}}
 	if status == http.StatusServiceUnavailable {
 		fields = append(fields, Field{Name: "Retry-After", Value: "1"})
+	}
+	if status == http.StatusMethodNotAllowed { // of CONNECT: such a target has no other method (RFC 9110 §15.5.6)
+		fields = append(fields, Field{Name: "Allow"})
 	}
 	s.begin(&head{status: status, reason: text, fields: fields}, int64(len(body)))
 	s.write([]byte(body))
