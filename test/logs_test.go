@@ -1,6 +1,7 @@
 package test
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -192,4 +193,71 @@ func TestOutput(t *testing.T) {
 	}
 	captured.Out.Lacks(t, "printed")
 	captured.Err.Lacks(t, "printed")
+}
+
+// TestStuckLogs has an access log that is a FIFO without a reader, and standard error a pipe that is full. Requests are answered all the
+// same, good and bad ones, a rotation changes nothing, and what was logged comes when somebody reads.
+func TestStuckLogs(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, nil)
+	hits, errs := filepath.Join(dir, "hits"), filepath.Join(dir, "errors")
+	for _, path := range []string{hits, errs} {
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := testkit.Start(t, options{
+		App: "load:app", Args: []string{"--access-logfile", hits, "--access-logformat", "%(U)s " + strings.Repeat("x", 1000)},
+		Front: []string{"sh", "-c", `exec "$@" 2<>` + errs, "sh"},
+	})
+	s.Get("/first")
+	stuck, err := os.OpenFile(errs, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stuck.Close()
+	raw, err := stuck.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = raw.Control(func(fd uintptr) {
+		for err := error(nil); err == nil; {
+			_, err = syscall.Write(int(fd), []byte("filler\n"))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		c := s.Dial()
+		c.Send("GET /bad%d HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", i)
+		if r := c.Response("GET"); r.Status != 400 {
+			t.Fatalf("status %d", r.Status)
+		}
+		c.Close()
+	}
+	s.Signal(syscall.SIGUSR1)
+	if r := s.Get("/good"); r.Status != 200 {
+		t.Errorf("status %d", r.Status)
+	}
+	if err := stuck.SetReadDeadline(time.Now().Add(testkit.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stuck)
+	for lines.Scan() && !strings.Contains(lines.Text(), "Invalid request from ip=127.0.0.1") {
+	}
+	if lines.Err() != nil {
+		t.Errorf("standard error: %v", lines.Err())
+	}
+	reader, err := os.OpenFile(hits, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if err := reader.SetReadDeadline(time.Now().Add(testkit.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(reader).ReadString('\n'); !strings.HasPrefix(line, "/first ") {
+		t.Errorf("the access log begins with %.20q, %v", line, err)
+	}
 }

@@ -37,13 +37,8 @@ func openRaw(t *testing.T, s *testkit.Server, path, fields string) (*rawSocket, 
 
 // say sends a frame, whose mask is zero.
 func (r *rawSocket) say(first byte, payload string) error {
-	b := []byte{first, 0x80 | 127}
-	b = append(binary.BigEndian.AppendUint64(b, uint64(len(payload))), 0, 0, 0, 0)
-	if first&0x08 != 0 {
-		b = []byte{first, 0x80 | byte(len(payload)), 0, 0, 0, 0}
-	}
 	_ = r.SetWriteDeadline(time.Now().Add(2 * testkit.Patience))
-	_, err := r.Write(append(b, payload...))
+	_, err := io.WriteString(r, frame(first, payload))
 	return err
 }
 
@@ -128,8 +123,7 @@ func TestWebSocketBackPressure(t *testing.T) {
 	sent := make(chan error, 1)
 	passed := &counted{w: r.Conn}
 	go func() { // as much as goes while nobody reads what comes back
-		b := append(binary.BigEndian.AppendUint64([]byte{0x81, 0x80 | 127}, uint64(len(message))), 0, 0, 0, 0)
-		b = append(b, message...)
+		b := []byte(frame(0x81, message))
 		for range (100 << 20) / len(message) {
 			if _, err := passed.Write(b); err != nil {
 				sent <- err

@@ -14,8 +14,12 @@ import (
 // frame is one of a client's, masked, byte for byte.
 func frame(first byte, payload string) string {
 	b := []byte{first, 0x80 | byte(min(len(payload), 126))}
-	if len(payload) > 125 {
-		b = binary.BigEndian.AppendUint16(b, uint16(len(payload)))
+	switch size := len(payload); {
+	case size > 0xffff:
+		b[1]++
+		b = binary.BigEndian.AppendUint64(b, uint64(size))
+	case size > 125:
+		b = binary.BigEndian.AppendUint16(b, uint16(size))
 	}
 	b = append(b, 1, 2, 3, 4)
 	for i := range len(payload) {
@@ -52,6 +56,8 @@ func violations() map[string]struct {
 		"fragments that are no text": {frame(0x01, "\xce\xba") + frame(0x00, "\xed\xa0") + frame(0x80, "\x80"), 1007},
 		"half a character":           {frame(0x81, "\xce"), 1007},
 		"too long":                   {"\x82\xff\x00\x00\x00\x00\x01\x00\x00\x01\x00\x00\x00\x00", 1009},
+		"126 for two bytes":          {"\x82\xfe\x00\x02\x00\x00\x00\x00hi", 1002},
+		"127 for two bytes":          {"\x82\xff\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00hi", 1002},
 		"a length with a high bit":   {"\x82\xff\x80\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00", 1002},
 	}
 	for _, op := range []byte{3, 4, 5, 6, 7, 0xb, 0xc, 0xd, 0xe, 0xf} {

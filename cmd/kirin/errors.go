@@ -79,9 +79,9 @@ func reportToJournal(f *os.File, text, event string) {
 	lines := logs.NewErrorHandler(f, slog.LevelError, true)
 	var h slog.Handler = lines
 	if journal, err := logs.OpenJournal(""); err == nil {
-		defer journal.Close()
-		defer journal.Sync()
-		h = logs.NewJournalHandler(journal, logs.JournalFields(""), lines)
+		feed := logs.NewFeed(journal, nil, nil)
+		defer feed.Close()
+		h = logs.NewJournalHandler(feed, logs.JournalFields(""), lines)
 	}
 	slog.New(h).Error(text, "MESSAGE_ID", event)
 }

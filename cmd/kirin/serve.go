@@ -29,6 +29,7 @@ type server struct {
 	changes  unitChanges
 	load     func(context.Context) (*config.Config, error)
 	log      *slog.Logger
+	served   *slog.Logger // of what clients and workers cause (logSet)
 	logs     *logSet
 	progress *progress
 	handover *activation.Handover
@@ -125,7 +126,7 @@ func (s *server) openLogs(_ context.Context, cfg *config.Config) (err error) {
 	s.logs, err = openLogs(cfg, journalName(s.app, cfg))
 	if err == nil {
 		s.progress = newProgress(s.logs.logger.Handler())
-		s.log = slog.New(s.progress)
+		s.log, s.served = slog.New(s.progress), slog.New(s.progress.around(s.logs.served.Handler()))
 		s.log.Info("Starting kirin " + version())
 		s.sayNotes(cfg)
 	}

@@ -188,19 +188,24 @@ type progress struct {
 
 // crowd is those who follow.
 type crowd struct {
-	mu        sync.Mutex // protects the fields below
-	next      int
-	followers map[int]func(string)
+	mu        sync.Mutex // protects the field below
+	followers map[chan string]bool
 }
 
 func newProgress(h slog.Handler) *progress {
-	return &progress{h, &crowd{followers: map[int]func(string){}}}
+	return &progress{h, &crowd{followers: map[chan string]bool{}}}
 }
+
+// around is the same for what another handler logs.
+func (p *progress) around(h slog.Handler) *progress { return &progress{h, p.crowd} }
 
 func (p *progress) Handle(ctx context.Context, r slog.Record) error {
 	p.crowd.mu.Lock()
-	for _, f := range p.crowd.followers {
-		f(r.Message)
+	for f := range p.crowd.followers {
+		select {
+		case f <- r.Message:
+		default: // one that does not read holds nobody up
+		}
 	}
 	p.crowd.mu.Unlock()
 	return p.Handler.Handle(ctx, r)
@@ -216,17 +221,27 @@ func (p *progress) WithGroup(name string) slog.Handler {
 	return &progress{p.Handler.WithGroup(name), p.crowd}
 }
 
-// follow has f called with every message until the function that it returns is called.
+// followed is how many messages may wait for one that follows.
+const followed = 256
+
+// follow has f called with every message, from one goroutine, until the function that it returns is called. One that is slow misses some.
 func (p *progress) follow(f func(string)) (leave func()) {
+	messages, done := make(chan string, followed), make(chan struct{})
+	go func() { // until leave, which waits for it
+		defer close(done)
+		for text := range messages {
+			f(text)
+		}
+	}()
 	c := p.crowd
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := c.next
-	c.next++
-	c.followers[id] = f
+	c.followers[messages] = true
 	return func() {
 		c.mu.Lock()
-		delete(c.followers, id)
+		delete(c.followers, messages)
 		c.mu.Unlock()
+		close(messages)
+		<-done
 	}
 }

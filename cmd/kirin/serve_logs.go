@@ -15,7 +15,8 @@ import (
 
 // logSet is the error log, the access log, and what workers write.
 type logSet struct {
-	logger *slog.Logger
+	logger *slog.Logger // of what the server does: a line is written, for which it may wait, before the next thing happens
+	served *slog.Logger // of what clients and workers cause: nobody waits for a line of it
 	level  *slog.LevelVar
 
 	access func(*front.Exchange) // nil: no access log
@@ -25,7 +26,7 @@ type logSet struct {
 	syslog *logs.Syslog // nil: none
 	statsd *logs.Statsd // nil: none
 
-	journal *logs.Journal // of the error log, nil when that is something else
+	journal *logs.Feed // of the error log, nil when that is something else
 
 	mu     sync.Mutex // protects the fields below
 	errors *logs.File
@@ -42,7 +43,7 @@ func openLogs(cfg *config.Config, app string) (*logSet, error) {
 		return nil, err
 	}
 	var err error
-	if l.errors, err = logs.Open(cfg.ErrorLog, os.Stderr, nil); err != nil {
+	if l.errors, err = logs.Open(cfg.ErrorLog, os.Stderr, l.tally("error log", "it takes fewer lines than there are"), nil); err != nil {
 		return nil, err
 	}
 	l.openLogger(app)
@@ -59,11 +60,19 @@ func openLogs(cfg *config.Config, app string) (*logSet, error) {
 	return l, nil
 }
 
-// openLogger makes the logger of the error log.
+// tally counts the lines that a log has lost, and tells of them when it takes lines again.
+func (l *logSet) tally(log, why string) *logs.Tally {
+	return logs.NewTally(func(n int) {
+		l.served.Warn(fmt.Sprintf("%s: %d lost: %s", log, n, why), "MESSAGE_ID", "entries-lost")
+	})
+}
+
+// openLogger makes the loggers of the error log.
 func (l *logSet) openLogger(app string) {
 	toJournal := l.errors.Path() == "" && logs.ToJournal(os.Stderr)
 	lines := logs.NewErrorHandler(flushed{l.errors}, l.level, toJournal)
-	l.logger = slog.New(lines)
+	served := logs.NewErrorHandler(l.errors, l.level, toJournal)
+	l.logger, l.served = slog.New(lines), slog.New(served)
 	if !toJournal {
 		return
 	}
@@ -72,9 +81,14 @@ func (l *logSet) openLogger(app string) {
 		l.logger.Debug(err.Error())
 		return
 	}
-	l.journal = journal
-	l.logger = slog.New(logs.NewJournalHandler(journal, logs.JournalFields(app), lines))
+	l.journal = logs.NewFeed(journal, l.tally("error log", slowJournal), nil)
+	common := logs.JournalFields(app)
+	l.logger = slog.New(logs.NewJournalHandler(l.journal, common, lines))
+	l.served = slog.New(logs.NewJournalHandler(l.journal, common, served))
 }
+
+// slowJournal is why the journal has lost something.
+const slowJournal = "the journal takes fewer entries than there are"
 
 func (l *logSet) setLevel(cfg *config.Config) error {
 	level, err := logs.ParseLevel(cfg.LogLevel)
@@ -103,7 +117,8 @@ func (l *logSet) openAccess(cfg *config.Config, app string) error {
 	if cfg.AccessLog == config.Journal {
 		return l.openFeed(app)
 	}
-	hits, err := logs.Open(cfg.AccessLog, os.Stdout, func(err error) { l.logger.Error("access log: " + err.Error()) })
+	lost := l.tally("access log", "it takes fewer lines than there are requests")
+	hits, err := logs.Open(cfg.AccessLog, os.Stdout, lost, func(err error) { l.served.Error("access log: " + err.Error()) })
 	if err != nil {
 		return err
 	}
@@ -123,11 +138,8 @@ func (l *logSet) openFeed(app string) error {
 	if err != nil {
 		return fmt.Errorf("access log: %w: name a file, or - for standard output", err)
 	}
-	lost := logs.NewTally(func(n int) {
-		l.logger.Warn(fmt.Sprintf("access log: %d lost: the journal takes fewer entries than there are requests", n),
-			"MESSAGE_ID", "entries-lost")
-	})
-	feed := logs.NewFeed(journal, lost, func(err error) { l.logger.Error("access log: " + err.Error() + ": trying again") })
+	lost := l.tally("access log", slowJournal)
+	feed := logs.NewFeed(journal, lost, func(err error) { l.served.Error("access log: " + err.Error() + ": trying again") })
 	l.feed = feed
 	common := logs.JournalFields(app)
 	l.access = func(x *front.Exchange) {
@@ -215,7 +227,9 @@ func (l *logSet) close() {
 		l.relay.close()
 	}
 	if l.hits != nil {
-		l.hits.Close()
+		if err := l.hits.Close(); err != nil {
+			l.served.Error("access log: " + err.Error())
+		}
 	}
 	if l.feed != nil {
 		l.feed.Close()
@@ -224,7 +238,6 @@ func (l *logSet) close() {
 	l.statsd.Close()
 	l.errors.Close()
 	if l.journal != nil {
-		l.journal.Sync()
 		l.journal.Close()
 	}
 }

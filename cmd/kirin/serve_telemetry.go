@@ -16,7 +16,7 @@ import (
 
 // openTelemetry opens what logs and metrics are sent by, beside files: syslog and statsd.
 func (l *logSet) openTelemetry(cfg *config.Config) (err error) {
-	plain := l.logger // of its own troubles, it does not tell itself
+	plain := l.served // of its own troubles, it does not tell itself
 	tell := func(text string) { plain.Warn(text) }
 	if cfg.Syslog != nil {
 		if l.syslog, err = logs.NewSyslog(*cfg.Syslog, tell); err != nil {
@@ -30,6 +30,7 @@ func (l *logSet) openTelemetry(cfg *config.Config) (err error) {
 	}
 	if l.syslog != nil || l.statsd != nil {
 		l.logger = slog.New(&copier{l.logger.Handler(), l.syslog, l.statsd})
+		l.served = slog.New(&copier{l.served.Handler(), l.syslog, l.statsd})
 	}
 	return nil
 }

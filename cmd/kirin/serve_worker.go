@@ -185,7 +185,7 @@ func (s *server) poolOptions(cfg *config.Config) workers.Options {
 		Workers: cfg.Workers, Surge: cfg.Surge, MaxNumber: s.maxNumber(cfg.Workers, cfg.Surge), Prefetch: cfg.Prefetch,
 		QueueLimit: cfg.QueueLimit, QueueTimeout: cfg.QueueTimeout, RequestTimeout: cfg.RequestTimeout,
 		Timeout: cfg.Timeout, GracefulTimeout: cfg.GracefulTimeout,
-		Logger: s.log, Poller: s.loops,
+		Logger: s.served, Poller: s.loops,
 		Changed: func(file string) { s.askReload(fmt.Sprintf("Worker reloading: %s modified", file)) },
 	}
 }
@@ -193,13 +193,13 @@ func (s *server) poolOptions(cfg *config.Config) workers.Options {
 func (s *server) frontOptions(cfg *config.Config) (front.Options, error) {
 	o := front.Options{
 		RequestLine: cfg.LimitRequestLine, FieldCount: cfg.LimitRequestFields, FieldSize: cfg.LimitRequestFieldSize,
-		AnyMethod: cfg.AnyMethod, KeepAlive: cfg.KeepAlive,
+		AnyMethod: cfg.AnyMethod, Connect: cfg.Connect, KeepAlive: cfg.KeepAlive,
 		Trusted: cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
 		Forwarder: cfg.ForwarderHeaders, HeaderMap: headerMap(cfg.HeaderMap),
 		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(), SpoolDir: cfg.SpoolDir,
 		RootPath: cfg.RootPath, WebSocket: webSocketOptions(cfg.WebSockets),
 		HSTS: cfg.TLS.HSTS, RedirectPort: cfg.TLS.Redirect, HTTP2: http2Options(cfg),
-		Loops: s.loops, Logger: s.log, Access: s.over,
+		Loops: s.loops, Logger: s.served, Access: s.over,
 	}
 	err := edgeOptions(&o, &cfg.Edge)
 	return o, err

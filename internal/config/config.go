@@ -81,6 +81,7 @@ type Config struct {
 	ForwarderHeaders    []string // headers with underscores that those proxies may send; "*": all
 	HeaderMap           string   // drop, refuse, dangerous
 	AnyMethod           bool     // permit_unconventional_http_method
+	Connect             bool     // permit_connect
 	Edge                Edge
 
 	TLS TLS

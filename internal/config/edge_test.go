@@ -15,7 +15,7 @@ import (
 var oursAtTheEdge = []string{
 	"limit_request_body",
 	"proxy_headers", "proxy_hops", "health_path", "health_log", "request_id_header",
-	"static", "static_max_age", "static_immutable", "static_index", "static_fallthrough", "internal_files",
+	"static", "static_max_age", "static_immutable", "static_index", "static_fallthrough", "internal_files", "permit_connect",
 	"compress", "compress_types", "compress_min_size",
 }
 

@@ -101,6 +101,7 @@ func (m *merge) requests(c *Config) error {
 	c.ForwarderHeaders = m.list("forwarder_headers")
 	c.HeaderMap = m.text("header_map")
 	c.AnyMethod = m.flag("permit_unconventional_http_method")
+	c.Connect = m.flag("permit_connect")
 	return m.edge(c)
 }
 

@@ -3,7 +3,7 @@ package config
 // asgiSettings are those of ASGI applications that Gunicorn has not; uvicorn's flags have the same names.
 var asgiSettings = []*Setting{
 	{
-		Name: "ws_max_size", Section: "kirin", Long: []string{"ws-max-size"}, Kind: Int, Default: 16 << 20, Meta: "BYTES", State: Implemented,
+		Name: "ws_max_size", Section: "kirin", Long: []string{"ws-max-size"}, Kind: Int, Default: 1 << 20, Meta: "BYTES", State: Implemented,
 		Help: "longest message that a client of a WebSocket may send, a longer one ends it with 1009; 0: no limit but 2 GiB",
 	},
 	{

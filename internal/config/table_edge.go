@@ -57,6 +57,10 @@ var edgeSettings = []*Setting{
 		Help: "let the application have files of a directory sent by X-Accel-Redirect: /PREFIX/NAME, or X-Sendfile: DIR/NAME; may be given several times",
 	},
 	{
+		Name: "permit_connect", Section: "kirin", Long: []string{"permit-connect"}, Kind: Bool, Default: false, State: Implemented,
+		Help: "give CONNECT, by which a client asks for a tunnel, to the application, in place of 405",
+	},
+	{
 		Name: "compress", Section: "kirin", Long: []string{"compress"}, Kind: CommaList, Default: []string{}, Meta: "LIST", State: Implemented,
 		check: checkCodings,
 		Help:  "compress the application's responses by these codings, with commas, the preferred one first: br, zstd, gzip; see docs/compression.md on secrets in pages",

@@ -150,7 +150,7 @@ func testContinueUnasked(t *testing.T, on path) {
 func TestConnect(t *testing.T) { eachPath(t, testConnect) }
 
 func testConnect(t *testing.T, on path) {
-	r := start(t, setup{path: on, serve: func(c *workertest.Call) {
+	r := start(t, setup{path: on, Options: Options{Connect: true}, serve: func(c *workertest.Call) {
 		if c.Environ["HTTP_X"] == "no" {
 			c.Complete("405 Method Not Allowed", "no")
 		} else {
@@ -164,6 +164,20 @@ func testConnect(t *testing.T, on path) {
 	if err != nil || strings.Contains(string(text), "Content-Length") || !strings.HasSuffix(string(text), "\r\n\r\nb:443 b:443") {
 		t.Errorf("answered %q, %v", text, err)
 	}
+}
+
+// TestConnectIsRefused: nobody who has not asked for it gets a CONNECT.
+func TestConnectIsRefused(t *testing.T) { eachPath(t, testConnectIsRefused) }
+
+func testConnectIsRefused(t *testing.T, on path) {
+	r := start(t, setup{path: on, serve: hello})
+	c := r.dial().send("CONNECT b:443 HTTP/1.1\r\nHost: test\r\n\r\n")
+	a := c.answer("CONNECT").want(t, 405, "*")
+	if allow, ok := a.Header["Allow"]; !ok || allow[0] != "" {
+		t.Errorf("Allow: %q", allow)
+	}
+	c.wantEnd()
+	r.logged("WARN", "CONNECT is not for this server (permit_connect)")
 }
 
 // TestVersionAnswered: a client of HTTP/1.0 is told what we speak, and whether the connection persists.

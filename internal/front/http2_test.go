@@ -243,6 +243,7 @@ func TestHTTP2Connect(t *testing.T) {
 	f := r.frames()
 	id := f.begin(false, ":method", "CONNECT", ":authority", "test:443")
 	f.until("an answer", isEnd(id))
+	r.logged("WARN", "CONNECT is not for this server (permit_connect)")
 }
 
 func (c *client) wantStatus(method string) {

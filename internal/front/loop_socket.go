@@ -26,7 +26,9 @@ type webSocket struct {
 	held  []byte // of a message that the worker has no room for
 	kind  wire.MessageKind
 	holds bool
-	waits bool // for a message that is inflated elsewhere
+	waits bool                // for its share of the budget
+	zip   *websocket.Inflater // gives the message in place of held
+	share *websocket.Share    // for that
 
 	taken int // from the worker, and it does not know that there is room again
 	heard time.Time
@@ -205,19 +207,45 @@ func (w *webSocket) deliver(kind wire.MessageKind, b []byte, own bool) {
 
 // feed gives the worker as much of a message as it has room for.
 func (w *webSocket) feed() {
+	if !w.holds {
+		return
+	}
 	for w.holds && w.owed < wire.MessageWindow {
-		piece := w.held[:min(len(w.held), wire.MessagePart)]
-		w.held = w.held[len(piece):]
+		piece, last, err := w.piece()
+		if err != nil {
+			w.breach(err)
+			return
+		}
 		kind := w.kind
-		if w.holds = len(w.held) > 0; w.holds {
+		if w.holds = !last; w.holds {
 			kind |= wire.MessageMore
 		}
 		w.say(wire.Message{Kind: kind, Data: piece})
 		w.kind = wire.MessageRest
 	}
 	if !w.holds {
-		w.held = nil
+		w.drop()
 	}
+}
+
+// piece is the next one of the message that is held.
+func (w *webSocket) piece() (b []byte, last bool, err error) {
+	if w.zip != nil {
+		b = w.shard.inflated()
+		n, last, err := w.zip.Next(b)
+		return b[:n], last, err
+	}
+	b = w.held[:min(len(w.held), wire.MessagePart)]
+	w.held = w.held[len(b):]
+	return b, len(w.held) == 0, nil
+}
+
+// drop holds no message any more.
+func (w *webSocket) drop() {
+	w.holds, w.waits, w.held = false, false, nil
+	w.zip.Close()
+	w.share.Give()
+	w.zip, w.share = nil, nil
 }
 
 // say tells the worker something, at the latest at the end of the round.
@@ -233,37 +261,54 @@ func (w *webSocket) say(m wire.Message) {
 	}
 }
 
-// quickInflate is how long a message may become that is inflated on the loop, in bytes: a longer one would hold up the others.
-const quickInflate = 256 << 10
-
-func (w *webSocket) inflate(kind wire.MessageKind, r *websocket.Received) {
-	limit := w.in.Max
-	b, err := websocket.Inflate(r.Payload, min(limit, quickInflate))
-	if !websocket.TooLarge(err) || limit <= quickInflate {
-		w.inflated(kind, b, err)
-		return
+// inflated is memory of the loop's for a piece of a message.
+func (h *shard) inflated() []byte {
+	if h.piece == nil {
+		h.piece = make([]byte, wire.MessagePart)
 	}
-	w.waits = true
-	packed := append([]byte(nil), r.Payload...)
-	w.conn.server.wg.Go(func() {
-		b, err := websocket.Inflate(packed, limit)
-		_ = w.shard.loop.Post(func() { w.inflatedElsewhere(kind, b, err) }) // as above
-	})
+	return h.piece
 }
 
-func (w *webSocket) inflated(kind wire.MessageKind, b []byte, err error) {
-	if err != nil {
+// inflate passes a compressed message on. One that becomes longer than a piece is inflated as the worker has room for it, and holds its share
+// of a budget meanwhile: what a few bytes may become is nowhere held.
+func (w *webSocket) inflate(kind wire.MessageKind, r *websocket.Received) {
+	b := w.shard.inflated()
+	first := websocket.NewInflater(r.Payload, false, w.in.Max)
+	n, last, err := first.Next(b)
+	first.Close()
+	switch {
+	case err != nil:
 		w.breach(err)
 		return
+	case last:
+		w.deliver(kind, b[:n], false)
+		return
 	}
-	w.deliver(kind, b, true)
+	w.held, w.kind, w.waits = r.Payload, kind, true
+	if !r.Own {
+		w.held = append([]byte(nil), r.Payload...)
+	}
+	var share *websocket.Share
+	share, has := w.mem.loop.service.f.inflating.Take(int64(len(w.held))+websocket.InflaterSize, func() {
+		_ = w.shard.loop.Post(func() { w.shared(share) }) // with the loop, its connections have ended
+	})
+	if w.share = share; has {
+		w.unpack()
+	}
 }
 
-func (w *webSocket) inflatedElsewhere(kind wire.MessageKind, b []byte, err error) {
-	w.waits = false
-	if c := w.conn; c != nil && !w.bye {
-		defer c.guard()
-		w.inflated(kind, b, err)
+// shared goes on with a message that has waited for its share.
+func (w *webSocket) shared(share *websocket.Share) {
+	if w.share != share || w.conn == nil {
+		return // it is not wanted any more, and given back
 	}
+	defer w.conn.guard()
+	w.unpack()
 	w.resume()
+}
+
+func (w *webSocket) unpack() {
+	w.waits, w.holds = false, true
+	w.zip = websocket.NewInflater(w.held, w.kind == wire.MessageText, w.in.Max)
+	w.feed()
 }

@@ -102,7 +102,10 @@ func (w *webSocket) workerCloses(said *wire.Message) {
 }
 
 // hush passes nothing more on. The client's Close frame is still to come.
-func (w *webSocket) hush() { w.bye, w.held, w.holds = true, nil, false }
+func (w *webSocket) hush() {
+	w.bye = true
+	w.drop()
+}
 
 // broken tells the client that the worker has gone without an end.
 func (w *webSocket) broken() {
@@ -164,7 +167,8 @@ func (w *webSocket) part(how ending) {
 func (w *webSocket) unhand() *loopConn {
 	c := w.conn
 	w.conn, c.web = nil, nil
-	w.rest, w.held, w.holds = nil, nil, false
+	w.rest = nil
+	w.drop()
 	w.out.End()
 	w.mem.loop.service.over()
 	if !w.ended {

@@ -20,6 +20,7 @@ type Options struct {
 	FieldSize   int           // limit_request_field_size in bytes; 0: only that of the whole head
 	BodyLimit   int64         // limit_request_body in bytes; 0: none
 	AnyMethod   bool          // permit_unconventional_http_method
+	Connect     bool          // permit_connect: the application answers CONNECT
 	KeepAlive   time.Duration // how long an idle connection is kept; 0: closed after each exchange
 
 	Trusted    []netip.Prefix    // forwarded_allow_ips
@@ -66,6 +67,7 @@ type Options struct {
 	Loops *Loops
 
 	Logger *slog.Logger    // nil discards
+	Lines  int             // of a kind that Logger gets in a second of what clients cause; 0 means 10
 	Access func(*Exchange) // called when an exchange is over; nil: no access log. The exchange is the engine's again afterwards
 
 	limits http1.Limits // of heads

@@ -112,6 +112,9 @@ func start(t *testing.T, s setup) *rig {
 	if o.KeepAlive == 0 {
 		o.KeepAlive = patience
 	}
+	if o.Lines == 0 {
+		o.Lines = 1 << 20
+	}
 	if s.path == secured {
 		r.secret = clientTLS(t)
 	}

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"html"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -31,12 +33,19 @@ type Front struct {
 	spools  spools
 	ending  atomic.Bool // the engine is about to end
 
+	damper atomic.Pointer[logs.Damper] // of what exchanges log
+
+	inflating *websocket.Budget // for messages of WebSockets
+
 	encoders coding.Encoders
 }
 
+// inflateBudget is how many bytes compressed messages and their inflaters may hold, of all WebSockets together whose workers have no room.
+const inflateBudget = 64 << 20
+
 // New makes a front for pool.
 func New(pool *workers.Pool, o Options) *Front {
-	f := &Front{pool: pool}
+	f := &Front{pool: pool, inflating: websocket.NewBudget(inflateBudget)}
 	f.buffers.New = func() any { return new(buffers) }
 	f.Configure(o)
 	f.refused = logs.NewTally(func(n int) {
@@ -52,12 +61,18 @@ func New(pool *workers.Pool, o Options) *Front {
 func (f *Front) Close() {
 	f.refused.Flush()
 	f.crowded.Flush()
+	f.damper.Load().Flush()
 }
 
 // Configure changes the settings for the exchanges that begin from now on.
 func (f *Front) Configure(o Options) {
 	o = o.withDefaults()
+	damper := logs.NewDamper(o.Logger.Handler(), o.Lines)
+	o.Logger = slog.New(damper)
 	f.options.Store(&o)
+	if old := f.damper.Swap(damper); old != nil {
+		old.Flush()
+	}
 }
 
 // buffers are memory that an exchange gives back when no worker can still use it.
@@ -143,6 +158,9 @@ func (s *service) check() bool {
 	if status, why := s.o.senseless(s.x); status != 0 {
 		return s.refuse(status, why)
 	}
+	if s.x.Method == "CONNECT" && !s.o.Connect {
+		return s.refuse(http.StatusMethodNotAllowed, "CONNECT is not for this server (permit_connect)")
+	}
 	if s.intake().exceeds(s.x.Length) {
 		return s.tooLarge()
 	}
@@ -182,10 +200,19 @@ func (o *Options) senseless(x *Exchange) (status int, why string) {
 
 // refuse answers a request that no worker will see, and closes the connection.
 func (s *service) refuse(status int, why string) bool {
-	s.log().Warn(fmt.Sprintf("Invalid request from ip=%s: %s", s.peer(), why))
+	ctx := logs.Kind(context.Background(), reason(why))
+	s.log().WarnContext(ctx, fmt.Sprintf("Invalid request from ip=%s: %s", s.peer(), why))
 	s.w.Close()
 	s.page(status, why)
 	return false
+}
+
+// reason is what a refusal has in common with others of its kind: its text up to what the client has made.
+func reason(why string) string {
+	if made := strings.IndexAny(why, `"0123456789`); made >= 0 {
+		return why[:made]
+	}
+	return why
 }
 
 func (s *service) peer() string {
@@ -203,6 +230,9 @@ func (s *service) page(status int, why string) {
 	fields := []Field{{Name: "Content-Type", Value: "text/html; charset=utf-8"}}
 	if status == http.StatusServiceUnavailable {
 		fields = append(fields, Field{Name: "Retry-After", Value: "1"})
+	}
+	if status == http.StatusMethodNotAllowed { // of CONNECT: such a target has no other method (RFC 9110 §15.5.6)
+		fields = append(fields, Field{Name: "Allow"})
 	}
 	s.begin(&head{status: status, reason: text, fields: fields}, int64(len(body)))
 	s.write([]byte(body))

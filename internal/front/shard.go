@@ -33,6 +33,7 @@ type shard struct {
 	again    []*loopConn // have something to read, and their turn comes at the end of the round
 	gathered int         // requests that no worker has been given yet
 	scratch  []byte
+	piece    []byte     // of a message that is inflated
 	gather   []byte     // frames for one client, sent when it is another one's turn
 	whose    *webSocket // that client
 	pings    map[time.Duration]*loop.Queue

@@ -112,7 +112,7 @@ func (s *service) relay(r *wire.Response) bool {
 		return s.release()
 	}
 	relay := websocket.Relay{
-		Handshake: s.x.handshake, Client: client, Read: read, Worker: s.sock, MaxMessage: s.o.WebSocket.MaxMessage,
+		Handshake: s.x.handshake, Client: client, Read: read, Worker: s.sock, MaxMessage: s.o.WebSocket.MaxMessage, Budget: s.f.inflating,
 		PingEvery: s.o.WebSocket.PingEvery, PingTimeout: s.o.WebSocket.PingTimeout,
 		Stall: s.o.StallTimeout, Ending: s.taker.Ending(), Context: s.x.Context,
 	}

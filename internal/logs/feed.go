@@ -31,7 +31,8 @@ type Feed struct {
 
 	mu      sync.Mutex // protects the fields below
 	pending load
-	refused int // entries for which there was no room, and that lost does not know of yet
+	refused int  // entries for which there was no room, and that lost does not know of yet
+	busy    bool // a load is being delivered
 	closed  bool
 	over    time.Time // when Close has waited long enough
 }
@@ -69,6 +70,25 @@ func (f *Feed) Put(b []byte) {
 	}
 }
 
+// Pass sends an entry at once, or takes it in as Put does when the journal is busy or has others to take first. It never waits. An error
+// means that there is no journal: nothing has become of the entry.
+func (f *Feed) Pass(b []byte) error {
+	if f.idle() {
+		if err := f.journal.sendNow(b); !errors.Is(err, errBusy) {
+			return err
+		}
+	}
+	f.Put(b)
+	return nil
+}
+
+// idle says whether nothing waits to be sent.
+func (f *Feed) idle() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.busy && len(f.pending.ends) == 0
+}
+
 // look makes the writer look again.
 func (f *Feed) look() {
 	select {
@@ -87,6 +107,7 @@ func (f *Feed) run() {
 		f.await(pause)
 		l = f.take(l)
 		f.deliver(l)
+		f.rest()
 		pause.Reset(pace)
 		if f.ended() {
 			return
@@ -125,6 +146,7 @@ func (f *Feed) take(spare load) load {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	l := f.pending
+	f.busy = true
 	f.pending = load{spare.bytes[:0], spare.ends[:0]}
 	return l
 }
@@ -160,6 +182,12 @@ func (f *Feed) deliver(l load) {
 	}
 }
 
+func (f *Feed) rest() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.busy = false
+}
+
 func (l load) entries() [][]byte {
 	entries, from := make([][]byte, len(l.ends)), 0
 	for i, to := range l.ends {
@@ -193,7 +221,8 @@ func (f *Feed) givenUp() bool {
 	return f.closed && !time.Now().Before(f.over)
 }
 
-// Close sends what is pending, for three or four seconds at most, tells of what is lost, and closes the journal.
+// Close sends what is pending, for three or four seconds at most, tells of what is lost, and closes the journal when that has taken
+// everything in ([Journal.Sync]).
 func (f *Feed) Close() {
 	f.mu.Lock()
 	f.closed = true
@@ -203,5 +232,8 @@ func (f *Feed) Close() {
 	<-f.done
 	f.lost.Add(f.takeRefused())
 	f.lost.Flush()
+	if !f.givenUp() {
+		f.journal.Sync()
+	}
 	f.journal.Close()
 }

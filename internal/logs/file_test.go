@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,7 @@ import (
 
 func open(t testing.TB, path string) *File {
 	t.Helper()
-	f, err := Open(path, nil, func(err error) { t.Error(err) })
+	f, err := Open(path, nil, nil, func(err error) { t.Error(err) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,19 +171,20 @@ func TestFilePace(t *testing.T) {
 	})
 }
 
-// TestFileBounded fills a pipe that nobody reads: memory stops growing, those who log wait, and nothing is lost.
-func TestFileBounded(t *testing.T) {
+// TestFileNeverWaits fills a pipe that nobody reads: nobody who logs waits, memory stops growing, and every line arrives or is told to be lost.
+func TestFileNeverWaits(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	f, err := Open("-", w, func(err error) { t.Error(err) })
+	var lost atomic.Int64
+	f, err := Open("-", w, NewTally(func(n int) { lost.Add(int64(n)) }), func(err error) { t.Error(err) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	const writers, lines = 4, 1000 // a writer's lines alone are more than all that can wait
-	line := strings.Repeat("y", 4095) + "\n"
+	const writers, lines, size = 4, 2048, 4096 // together twice what can wait
+	line := strings.Repeat("y", size-1) + "\n"
 	var wg sync.WaitGroup
 	for range writers {
 		wg.Go(func() {
@@ -191,30 +193,72 @@ func TestFileBounded(t *testing.T) {
 			}
 		})
 	}
+	wg.Wait() // hangs when one waits
 	f.mu.Lock()
-	for f.waiting < writers {
-		f.mu.Unlock()
-		runtime.Gosched()
-		f.mu.Lock()
-	}
-	if n := len(f.pending); n < maxPending || n > maxPending+writers*len(line) {
+	if n := f.accepted - f.written; n > maxPending || n < maxPending-size {
 		t.Errorf("%d bytes are waiting", n)
 	}
 	f.mu.Unlock()
-	counted := make(chan int64)
+	if n := lost.Load(); n > 0 {
+		t.Errorf("%d lines were told to be lost while nothing could be told", n)
+	}
+	arrived := make(chan int64)
 	go func() {
 		n, _ := io.Copy(io.Discard, r)
-		counted <- n
+		arrived <- n / size
 	}()
-	wg.Wait()
-	if err := f.Close(); err != nil {
+	if err := errors.Join(f.Close(), w.Close()); err != nil {
+		t.Errorf("a standard stream was closed, or nothing written: %v", err)
+	}
+	if got := <-arrived; lost.Load() == 0 || got+lost.Load() != writers*lines {
+		t.Errorf("of %d lines, %d arrived and %d were told to be lost", writers*lines, got, lost.Load())
+	}
+}
+
+// TestFileFIFO opens a FIFO that nobody reads and lets it fill up. Neither logging nor a rotation waits, and a reader that comes
+// later gets what has been kept.
+func TestFileFIFO(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, path)
+	f.flushes, f.timeout = 10*time.Millisecond, 10*time.Millisecond
+	write(t, f, "first\n")
+	reader, err := os.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(reader).ReadString('\n'); line != "first\n" || err != nil {
+		t.Errorf("%q, %v", line, err)
+	}
+	reader.Close()
+	write(t, f, strings.Repeat("y", 1<<20)+"\n")
+	underWay(f)
+	f.Flush()
+	if err := f.Reopen(); err != nil {
 		t.Error(err)
 	}
-	if err := w.Close(); err != nil {
-		t.Errorf("a standard stream was closed: %v", err)
+	await(f, func() bool { return f.refused == 1 }) // it is lost with the old file
+	write(t, f, strings.Repeat("y", 1<<20)+"\n")
+	underWay(f)
+	if err := f.Close(); err == nil || !strings.Contains(err.Error(), "has taken nothing for 10ms") {
+		t.Errorf("Close says %v", err)
 	}
-	if got, want := <-counted, int64(writers*lines*len(line)); got != want {
-		t.Errorf("%d bytes arrived, want %d", got, want)
+	<-f.done // the writer does not stay
+}
+
+// underWay waits until all that is pending is being written.
+func underWay(f *File) { await(f, func() bool { return f.using != nil && len(f.pending) == 0 }) }
+
+// await waits for a state that nothing tells of.
+func await(f *File, so func() bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for !so() {
+		f.mu.Unlock()
+		runtime.Gosched()
+		f.mu.Lock()
 	}
 }
 
@@ -224,7 +268,7 @@ func TestFileCloseIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open("-", w, nil)
+	f, err := Open("-", w, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,13 +296,14 @@ func TestFileFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []error
-	f, err := Open(path, nil, func(err error) { told = append(told, err) })
+	lost := 0
+	f, err := Open(path, nil, NewTally(func(n int) { lost += n }), func(err error) { told = append(told, err) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	exchange := func(file *os.File) (old *os.File) {
-		f.writing.Lock()
-		defer f.writing.Unlock()
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		old, f.file = f.file, file
 		return old
 	}
@@ -280,8 +325,8 @@ func TestFileFailures(t *testing.T) {
 	if len(told) != 2 || !errors.Is(told[0], unix.ENOSPC) || !strings.Contains(told[0].Error(), "the log file "+path+" cannot be written to, lines are lost") {
 		t.Errorf("told %v", told)
 	}
-	if got := content(t, path); got != "kept\n" {
-		t.Errorf("%q", got)
+	if got := content(t, path); got != "kept\n" || lost != 4 {
+		t.Errorf("%q, %d lines are told to be lost", got, lost)
 	}
 }
 
@@ -291,7 +336,7 @@ func TestFileOpenErrors(t *testing.T) {
 		filepath.Join(dir, "no", "log"): "no such file or directory: create the directory " + filepath.Join(dir, "no") + " first",
 		dir:                             "is a directory",
 	} {
-		_, err := Open(path, nil, nil)
+		_, err := Open(path, nil, nil, nil)
 		if err == nil || !strings.Contains(err.Error(), "cannot open the log file "+path+": ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v", err)
 		}
@@ -346,7 +391,7 @@ func TestFileStandardStream(t *testing.T) {
 	}
 	defer r.Close()
 	defer w.Close()
-	f, err := Open("-", w, nil)
+	f, err := Open("-", w, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package logs
 import (
 	"context"
 	"log/slog"
-	"time"
 )
 
 // identifier is the SYSLOG_IDENTIFIER of entries that this program sends, as systemd has it for the lines that it prints.
@@ -18,19 +17,16 @@ func JournalFields(app string) []byte {
 // whose key is in capitals, such as WORKER, is a field of the entry; MESSAGE_ID is a name in the table of messages. The others are
 // in the text, as ErrorHandler has them.
 type JournalHandler struct {
-	lines   *ErrorHandler // for the text, and for when the journal takes nothing
-	journal *Journal
-	fields  []byte
+	lines  *ErrorHandler // for the text, and for when there is no journal
+	feed   *Feed
+	fields []byte
 }
 
-// NewJournalHandler makes a handler that gives every entry the common fields. When the journal takes nothing for a second, lines
-// gets the record.
-func NewJournalHandler(journal *Journal, common []byte, lines *ErrorHandler) *JournalHandler {
-	return &JournalHandler{lines, journal, common}
+// NewJournalHandler makes a handler that gives every entry the common fields. Nobody waits for a journal that is busy: feed keeps the
+// records, as many as it has room for. When there is none, lines gets them.
+func NewJournalHandler(feed *Feed, common []byte, lines *ErrorHandler) *JournalHandler {
+	return &JournalHandler{lines, feed, common}
 }
-
-// sendPatience is how long a record waits for a journal that is busy.
-const sendPatience = time.Second
 
 // Enabled is slog's.
 func (h *JournalHandler) Enabled(ctx context.Context, level slog.Level) bool {
@@ -39,7 +35,7 @@ func (h *JournalHandler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle sends a record.
 func (h *JournalHandler) Handle(ctx context.Context, r slog.Record) error {
-	if h.journal.Send(h.appendEntry(make([]byte, 0, 512), r), time.Now().Add(sendPatience)) != nil {
+	if h.feed.Pass(h.appendEntry(make([]byte, 0, 512), r)) != nil {
 		return h.lines.Handle(ctx, r)
 	}
 	return nil

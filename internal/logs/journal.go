@@ -62,6 +62,50 @@ func (j *Journal) Send(entry []byte, deadline time.Time) error {
 	return err
 }
 
+// errBusy is a journal that takes no entry now, or one for which another way has to be found.
+var errBusy = errors.New("the journal is busy")
+
+// sendNow sends an entry if that takes no wait, neither for journald nor for others who send.
+func (j *Journal) sendNow(entry []byte) error {
+	if !j.mu.TryLock() {
+		return errBusy
+	}
+	defer j.mu.Unlock()
+	if j.closed {
+		return net.ErrClosed
+	}
+	err := errBusy
+	for range 2 { // journald has another socket by now, perhaps
+		if j.conn == nil {
+			if err := j.dial(); err != nil {
+				return err
+			}
+		}
+		if err = j.offer(entry); err == nil || errors.Is(err, errBusy) {
+			return err
+		}
+		j.drop()
+	}
+	return err
+}
+
+// offer hands an entry to the socket, which is one that never waits. The lock is held.
+func (j *Journal) offer(entry []byte) error {
+	raw, err := j.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sendErr error
+	err = raw.Control(func(fd uintptr) {
+		sendErr = unix.Sendmsg(int(fd), entry, nil, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+	})
+	switch {
+	case errors.Is(sendErr, unix.EAGAIN), errors.Is(sendErr, unix.EMSGSIZE), errors.Is(sendErr, unix.ENOBUFS):
+		return errBusy
+	}
+	return cmp.Or(err, sendErr)
+}
+
 // entryError is the failure of one entry, behind which others can be sent.
 type entryError struct{ err error }
 
@@ -120,12 +164,15 @@ func (j *Journal) drop() {
 // syncPace is how often it is looked whether journald has read everything: nothing tells.
 const syncPace = 500 * time.Microsecond
 
+// syncPatience bounds Sync.
+const syncPatience = time.Second
+
 // Sync waits, for at most a second, until journald has taken in what was sent before. A process calls it that is about to end: journald finds
 // out which unit an entry is of by looking its sender up in /proc.
 func (j *Journal) Sync() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	deadline := time.Now().Add(sendPatience)
+	deadline := time.Now().Add(syncPatience)
 	// journald passes over an empty datagram, and reads it when it has dealt with those before it.
 	if _, err := j.try([][]byte{nil}, deadline); err != nil {
 		return

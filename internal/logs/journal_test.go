@@ -222,7 +222,7 @@ func TestJournalSync(t *testing.T) {
 	}
 	began := time.Now()
 	j.Sync()
-	if took := time.Since(began); took < sendPatience || took > sendPatience+patience/4 {
+	if took := time.Since(began); took < syncPatience || took > syncPatience+patience/4 {
 		t.Errorf("it waited %v for a journal that reads nothing", took)
 	}
 	j.Close()

@@ -13,7 +13,7 @@ var messages = map[string]string{
 	"reload-failed":      "f220de810a774d49b1eaa438a25a044b",
 	"file-broken":        "6a1d84392ba74f318a23b8ec614a7758", // the application's file, or the configuration
 	"queue-full":         "b20422e60d0a453dbfb9369c079c4c55", // requests are refused
-	"entries-lost":       "4355ce1c1dad4fb4ae212ce95ac4194e", // the access log lacks some
+	"entries-lost":       "4355ce1c1dad4fb4ae212ce95ac4194e", // a log lacks some
 	"idle":               "e87f2e855b594dc38c0c9ee0dcaac5ad", // the last worker has gone for want of requests
 	"woke":               "8df584ed796841399bd01d423f4693d2", // a request has brought the application back
 	"upgraded":           "233f3170d1934ae5a3bf8196c292fe27", // a new version has taken over

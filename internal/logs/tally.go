@@ -9,7 +9,7 @@ import (
 const tallyEvery = 10 * time.Second
 
 // A Tally tells of what may happen too often for a line each time: at once when it begins, and of what follows every ten seconds, with
-// its number. Nothing stays untold that was added before Flush.
+// its number. Nothing stays untold that was added before Flush. A nil Tally counts nothing.
 type Tally struct {
 	tell func(n int)
 
@@ -23,7 +23,7 @@ func NewTally(tell func(n int)) *Tally { return &Tally{tell: tell} }
 
 // Add counts n more. It calls tell when nothing has been told for ten seconds.
 func (t *Tally) Add(n int) {
-	if n == 0 {
+	if t == nil || n == 0 {
 		return
 	}
 	t.mu.Lock()
@@ -51,6 +51,9 @@ func (t *Tally) due() {
 
 // Flush tells of what is left. No timer runs afterwards.
 func (t *Tally) Flush() {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.timer != nil {

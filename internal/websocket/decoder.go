@@ -32,7 +32,7 @@ type Decoder struct {
 type Received struct {
 	Op         ws.OpCode // text, binary, ping, pong or close
 	Payload    []byte
-	Compressed bool // see [Inflate]
+	Compressed bool // see [Inflater]
 	Own        bool // the payload may be kept
 }
 
@@ -85,6 +85,9 @@ func (d *Decoder) begin() error {
 	if size>>63 != 0 {
 		return ws.ErrHeaderLengthMSB
 	}
+	if !shortest(d.head[1]&0x7f, size) {
+		return errLength
+	}
 	if h.Masked {
 		copy(h.Mask[:], d.head[d.have-4:d.have])
 	}
@@ -99,6 +102,22 @@ func (d *Decoder) begin() error {
 		d.fragmented = !h.Fin
 	}
 	return nil
+}
+
+// errLength is a frame whose length takes more bytes than it has to.
+var errLength = ws.ProtocolError("the length is not in its shortest form (RFC 6455 §5.2)")
+
+// shortest says whether a payload's size is written as it has to be, by the seven bits of it that come first.
+func shortest(first byte, size uint64) bool {
+	return first < 126 || first == 126 && size > 125 || first == 127 && size > 0xffff
+}
+
+// Left is how much of the frame under way is still to come.
+func (d *Decoder) Left() int64 {
+	if !d.inside {
+		return 0
+	}
+	return d.frame.Length - int64(d.got)
 }
 
 // rsv1 alone among the reserved bits says that a message is compressed (RFC 7692 §6).
@@ -166,7 +185,7 @@ func (d *Decoder) takeControl(piece []byte, whole bool) (r Received, ok bool) {
 	return r, true
 }
 
-// Verdict gives the close code and the reason that a client is told for an error of a [Decoder]'s, of [Inflate]'s or of [CheckClose]'s; 0 when
+// Verdict gives the close code and the reason that a client is told for an error of a [Decoder]'s, of [Inflater]'s or of [CheckClose]'s; 0 when
 // it has done nothing wrong.
 func Verdict(err error) (code ws.StatusCode, reason string) {
 	var protocol ws.ProtocolError

@@ -42,7 +42,7 @@ func received(r Received) string {
 	}
 	if r.Compressed {
 		var err error
-		if body, err = Inflate(body, decoderMax); err != nil {
+		if body, err = inflateAll(body); err != nil {
 			code, _ := Verdict(err)
 			return fmt.Sprintf("inflate %d", code)
 		}
@@ -58,6 +58,20 @@ func received(r Received) string {
 	return fmt.Sprintf("%x %d %q", byte(r.Op), code, body)
 }
 
+// inflateAll inflates a message by small pieces.
+func inflateAll(b []byte) (all []byte, err error) {
+	f := NewInflater(b, false, decoderMax)
+	defer f.Close()
+	for piece, last := make([]byte, 7), false; !last; {
+		var n int
+		if n, last, err = f.Next(piece); err != nil {
+			return nil, err
+		}
+		all = append(all, piece[:n]...)
+	}
+	return all, nil
+}
+
 func single(b []byte) (all [][]byte) {
 	for i := range b {
 		all = append(all, slices.Clone(b[i:i+1]))
@@ -71,25 +85,28 @@ func TestDecoder(t *testing.T) {
 		bytes [][]byte
 		want  []string
 	}{
-		"messages":          {[][]byte{raw(0x81, "na\u00efve"), raw(0x82, "\xff"), raw(0x81, "")}, []string{`1 0 "naïve"`, `2 0 "\xff"`, `1 0 ""`}},
-		"fragments":         {[][]byte{raw(0x01, "a"), raw(0x00, ""), raw(0x89, "p"), raw(0x80, "b"), raw(0x8a, "")}, []string{`9 0 "p"`, `1 0 "ab"`, `a 0 ""`}},
-		"empty fragments":   {[][]byte{raw(0x02, ""), raw(0x00, ""), raw(0x80, "")}, []string{`2 0 ""`}},
-		"as long as can be": {[][]byte{raw(0x82, long)}, []string{fmt.Sprintf("2 0 %q", long)}},
-		"too long":          {[][]byte{raw(0x82, long+"x")}, []string{"1009"}},
-		"too long at last":  {[][]byte{raw(0x02, long), raw(0x80, "x")}, []string{"1009"}},
-		"far too long":      {[][]byte{{0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}}, []string{"1009"}},
-		"a high bit":        {[][]byte{{0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4}}, []string{"1002"}},
-		"no mask":           {[][]byte{{0x81, 1, 'x'}}, []string{"1002"}},
-		"no UTF-8":          {[][]byte{raw(0x01, "\xce"), raw(0x80, "x")}, []string{`1 1007 "\xcex"`}},
-		"RSV1":              {[][]byte{raw(0xc1, "x")}, []string{"1002"}},
-		"a long ping":       {[][]byte{raw(0x89, strings.Repeat("x", 126))}, []string{"1002"}},
-		"a ping in two":     {[][]byte{raw(0x09, "x")}, []string{"1002"}},
-		"no beginning":      {[][]byte{raw(0x80, "x")}, []string{"1002"}},
-		"two beginnings":    {[][]byte{raw(0x01, "x"), raw(0x81, "x")}, []string{"1002"}},
-		"opcode 3":          {[][]byte{raw(0x83, "x")}, []string{"1002"}},
-		"opcode 11":         {[][]byte{raw(0x8b, "x")}, []string{"1002"}},
-		"a close":           {[][]byte{raw(0x88, closeBody(1000, "bye"))}, []string{`8 0 "\x03\xe8bye"`}},
-		"a close of 1005":   {[][]byte{raw(0x88, closeBody(1005, ""))}, []string{`8 1002 "\x03\xed"`}},
+		"messages":            {[][]byte{raw(0x81, "na\u00efve"), raw(0x82, "\xff"), raw(0x81, "")}, []string{`1 0 "naïve"`, `2 0 "\xff"`, `1 0 ""`}},
+		"fragments":           {[][]byte{raw(0x01, "a"), raw(0x00, ""), raw(0x89, "p"), raw(0x80, "b"), raw(0x8a, "")}, []string{`9 0 "p"`, `1 0 "ab"`, `a 0 ""`}},
+		"empty fragments":     {[][]byte{raw(0x02, ""), raw(0x00, ""), raw(0x80, "")}, []string{`2 0 ""`}},
+		"as long as can be":   {[][]byte{raw(0x82, long)}, []string{fmt.Sprintf("2 0 %q", long)}},
+		"too long":            {[][]byte{raw(0x82, long+"x")}, []string{"1009"}},
+		"too long at last":    {[][]byte{raw(0x02, long), raw(0x80, "x")}, []string{"1009"}},
+		"far too long":        {[][]byte{{0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}}, []string{"1009"}},
+		"a high bit":          {[][]byte{{0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4}}, []string{"1002"}},
+		"126 for 125 bytes":   {[][]byte{append([]byte{0x82, 0xfe, 0, 125, 1, 2, 3, 4}, make([]byte, 125)...)}, []string{"1002"}},
+		"127 for 65535 bytes": {[][]byte{{0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4}}, []string{"1002"}},
+		"126 for a ping":      {[][]byte{{0x89, 0xfe, 0, 0, 1, 2, 3, 4}}, []string{"1002"}},
+		"no mask":             {[][]byte{{0x81, 1, 'x'}}, []string{"1002"}},
+		"no UTF-8":            {[][]byte{raw(0x01, "\xce"), raw(0x80, "x")}, []string{`1 1007 "\xcex"`}},
+		"RSV1":                {[][]byte{raw(0xc1, "x")}, []string{"1002"}},
+		"a long ping":         {[][]byte{raw(0x89, strings.Repeat("x", 126))}, []string{"1002"}},
+		"a ping in two":       {[][]byte{raw(0x09, "x")}, []string{"1002"}},
+		"no beginning":        {[][]byte{raw(0x80, "x")}, []string{"1002"}},
+		"two beginnings":      {[][]byte{raw(0x01, "x"), raw(0x81, "x")}, []string{"1002"}},
+		"opcode 3":            {[][]byte{raw(0x83, "x")}, []string{"1002"}},
+		"opcode 11":           {[][]byte{raw(0x8b, "x")}, []string{"1002"}},
+		"a close":             {[][]byte{raw(0x88, closeBody(1000, "bye"))}, []string{`8 0 "\x03\xe8bye"`}},
+		"a close of 1005":     {[][]byte{raw(0x88, closeBody(1005, ""))}, []string{`8 1002 "\x03\xed"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			whole := bytes.Join(c.bytes, nil)

@@ -5,7 +5,6 @@ import (
 	"compress/flate"
 	"crypto/sha1"
 	"encoding/base64"
-	"errors"
 	"io"
 	"sync"
 
@@ -19,33 +18,13 @@ const (
 	deflateTo   = 1 << 20 // a larger one is passed on piece by piece
 )
 
-// Each message is compressed by itself, so that an idle WebSocket holds no window; those that work share a few.
-var (
-	deflaters = sync.Pool{New: func() any {
-		return wsflate.NewWriter(io.Discard, func(w io.Writer) wsflate.Compressor {
-			f, _ := flate.NewWriter(w, flate.BestSpeed) // the level is a valid one
-			return f
-		})
-	}}
-	inflaters = sync.Pool{New: func() any {
-		return wsflate.NewReader(nil, func(r io.Reader) wsflate.Decompressor { return flate.NewReader(r) })
-	}}
-)
-
-// errTooLarge is a message that grows beyond the limit when it is inflated.
-var errTooLarge = errors.New("a message above the limit")
-
-// inflate reads a compressed message of at most limit bytes.
-func inflate(to *bytes.Buffer, from io.Reader, limit int64) error {
-	f := inflaters.Get().(*wsflate.Reader)
-	defer inflaters.Put(f)
-	f.Reset(from)
-	n, err := to.ReadFrom(io.LimitReader(f, limit+1))
-	if err == nil && n > limit {
-		err = errTooLarge
-	}
-	return err
-}
+// deflaters compress each message by itself, so that an idle WebSocket holds no window; those that work share a few.
+var deflaters = sync.Pool{New: func() any {
+	return wsflate.NewWriter(io.Discard, func(w io.Writer) wsflate.Compressor {
+		f, _ := flate.NewWriter(w, flate.BestSpeed) // the level is a valid one
+		return f
+	})
+}}
 
 // passDeflated compresses a message and sends it.
 func (r *Relay) passDeflated(in io.Reader, op ws.OpCode, size int64) error {

@@ -73,13 +73,3 @@ func (e *Encoder) End() {
 	}
 	e.buf = bytes.Buffer{}
 }
-
-// Inflate gives a compressed message of at most limit bytes.
-func Inflate(b []byte, limit int64) ([]byte, error) {
-	var buf bytes.Buffer
-	err := inflate(&buf, bytes.NewReader(b), limit)
-	return buf.Bytes(), err
-}
-
-// TooLarge says whether an error of [Inflate]'s is that a message is above the limit.
-func TooLarge(err error) bool { return err == errTooLarge } //nolint:errorlint // it is never wrapped

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/gobwas/httphead"
-	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsflate"
 )
 
@@ -113,12 +112,4 @@ func (h *Handshake) AppendResponse(b []byte, subprotocol string) []byte {
 		b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
 	}
 	return b
-}
-
-// state is how frames are to be read.
-func (h *Handshake) state() ws.State {
-	if h.deflate {
-		return ws.StateServerSide | ws.StateExtended
-	}
-	return ws.StateServerSide
 }

@@ -22,6 +22,7 @@ type Relay struct {
 	Worker    net.Conn
 
 	MaxMessage  int64           // bytes of one message of the client's
+	Budget      *Budget         // for messages that are inflated; nil: without an end
 	PingEvery   time.Duration   // less than 0: never
 	PingTimeout time.Duration   // a client that says nothing for so long after a ping is gone
 	Stall       time.Duration   // how long a client may take for what is written

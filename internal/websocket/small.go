@@ -15,29 +15,6 @@ const (
 	smallMessage = 1 << 10
 )
 
-// smallReader reads ahead, so that a small message takes one read. What is large goes past it.
-type smallReader struct {
-	from       io.Reader
-	buf        [aheadSize]byte
-	start, end int
-}
-
-func (r *smallReader) Read(p []byte) (int, error) {
-	if r.start == r.end {
-		if len(p) >= len(r.buf) {
-			return r.from.Read(p)
-		}
-		n, err := r.from.Read(r.buf[:])
-		if n <= 0 {
-			return 0, err
-		}
-		r.start, r.end = 0, n
-	}
-	n := copy(p, r.buf[r.start:r.end])
-	r.start += n
-	return n, nil
-}
-
 // smallMessages sends a message of size bytes, of which the head has been read, and all small ones that have come with it.
 func (r *Relay) smallMessages(in *bufio.Reader, kind byte, size int64) error {
 	out := r.out[:0]

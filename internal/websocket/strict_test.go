@@ -48,6 +48,8 @@ func TestStrict(t *testing.T) {
 		"a reason that is not UTF-8": {[][]byte{raw(closing, closeBody(1000, "\xff"))}, 1007},
 		"fragments that are no text": {[][]byte{raw(0x01, "\xce\xba"), raw(more, "\xed\xa0"), raw(0x80, "\x80")}, 1007},
 		"half a character":           {[][]byte{raw(text, "\xce")}, 1007},
+		"126 for no byte":            {[][]byte{{binaryFrame, 0xfe, 0, 0, 1, 2, 3, 4}}, 1002},
+		"127 for 65535 bytes":        {[][]byte{{binaryFrame, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4}}, 1002},
 		"a length with the high bit": {[][]byte{{binaryFrame, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4, 0}}, 1002},
 	}
 	for _, op := range []byte{3, 4, 5, 6, 7, 0xb, 0xc, 0xd, 0xe, 0xf} {

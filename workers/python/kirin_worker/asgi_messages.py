@@ -46,6 +46,8 @@ class Messages(BaseSocket):
                 code, reason = self.closing
                 return {"type": "websocket.disconnect", "code": code, "reason": reason}
             waiter = self.server.loop.create_future()
+            if self.pieces:
+                self.take_pieces()
             if self.waiter is None:
                 self.waiter = waiter
             else:                   # two tasks receive
@@ -53,8 +55,6 @@ class Messages(BaseSocket):
             await waiter
         message, cost = self.queue.popleft()
         self.take(cost)
-        if self.pieces and not self.queue:
-            self.take_pieces()
         return message
 
     def wake(self):
@@ -99,7 +99,7 @@ class Messages(BaseSocket):
             self.kind, self.parts = kind & ~MORE, bytearray()
         self.parts += data
         if kind & MORE:
-            if not self.queue:      # it may become longer than the window
+            if self.waiter is not None:     # it may become longer than the window
                 self.take_pieces()
             return
         whole, self.parts = bytes(self.parts), None

@@ -238,6 +238,15 @@ class FramedSockets(Sockets):
         client.close()
         self.assertEqual(client.answer()[0], END)
 
+    def test_nobody_asks(self):
+        """A long message gets no room while the application does not ask for one."""
+        client = self.open("/ws_deaf")
+        client.answer()
+        for kind in TEXT | 16, 16:
+            client.say(kind, b"x" * PART)
+        self.assertTrue(self.wire.quiet())
+        self.wire.send(CANCEL, [client.ident])
+
     def test_a_long_message_is_sent_to_its_end(self):
         """Also when the application does not wait for that; and nothing comes between its pieces."""
         client = Patient(self.wire, "/ws_impatient")

@@ -393,5 +393,12 @@ async def ws_raise_early(scope, receive, send):
     raise RuntimeError("before the socket")
 
 
+async def ws_deaf(scope, receive, send):
+    """Never asks for a message."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await asyncio.Event().wait()
+
+
 async def ws_mute(scope, receive, send):
     """Returns without an answer."""
