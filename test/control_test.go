@@ -49,6 +49,9 @@ func TestControlSocket(t *testing.T) {
 	s := testkit.Start(t, options{App: "hello:app", Dir: dir, Args: args("--workers 2 --control-socket run/ctl --control-socket-mode 0660 --env SECRET=s3cr3t")})
 	path := filepath.Join(dir, "run", "ctl")
 	s.Err.Wait(t, "Listening at")
+	for _, worker := range []string{"worker 1 is ready", "worker 2 is ready"} { // it listens when one is
+		s.Err.Wait(t, worker)
+	}
 	if info, err := os.Lstat(path); err != nil || info.Mode() != os.ModeSocket|0o660 {
 		t.Fatalf("the socket: %v, %v", info, err)
 	}
