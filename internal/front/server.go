@@ -238,8 +238,8 @@ func (s *Server) closeIdle(all bool) {
 	s.eachShard(func(h *shard) { h.closeIdle(all) })
 }
 
-// closeWaiting is that for connections that goroutines serve. One in HTTP/2 has been told to end, and does so by itself when its client has
-// its answers.
+// closeWaiting is closeIdle for connections that goroutines serve. It leaves a connection in HTTP/2 alone: that has been told to end, and
+// ends when its client has its answers.
 func (s *Server) closeWaiting(all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
