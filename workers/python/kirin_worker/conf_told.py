@@ -8,7 +8,8 @@ SETTINGS = frozenset((
     "accesslog", "errorlog", "loglevel", "access_log_format", "logconfig", "logconfig_dict", "logconfig_json",
     "logger_class", "capture_output", "syslog", "statsd_host", "statsd_prefix", "certfile", "keyfile",
     "forwarded_allow_ips", "secure_scheme_headers", "proxy_protocol", "limit_request_line",
-    "limit_request_body", "limit_request_fields", "limit_request_field_size", "worker_tmp_dir", "reuse_port", "wsgi_app",
+    "limit_request_body", "limit_request_fields", "limit_request_field_size", "worker_tmp_dir",
+    "reuse_port", "wsgi_app",
 ))
 
 
