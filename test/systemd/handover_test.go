@@ -7,22 +7,16 @@ import (
 	"github.com/kirin-server/kirin/test/box"
 )
 
-// gate is a file of the application's that a front waits at: whoever reads it gets on when somebody writes.
-const gate = "/etc/kirin/shop.conf.d/gate.conf"
-
 // TestStopInHandover wants a stop that comes when the successor serves, and systemd does not know of it yet, to end both fronts by their own
 // doing. The old one is held still until then: systemd has a process that it stops go on (SIGCONT).
 func TestStopInHandover(t *testing.T) {
 	t.Parallel()
 	s := startAppShopOf(t, appConf+"[Front]\nWatchdogSec=0\n") // which would end a front that is held for longer
-	s.Exec("mkdir", "-p", "/etc/kirin/shop.conf.d")
 	l := s.load()
 	for range 3 {
 		l.Wait(20)
-		old := s.heldHandover()
-		s.Exec("kill", "-STOP", old)
 		mark := s.Mark()
-		s.openGate()
+		s.heldHandover()
 		s.WaitJournal(box.Query{Unit: appFront, After: mark}, "the successor serves", box.Says("^Listening at"))
 		s.Systemctl("restart", appFront)
 	}
@@ -55,18 +49,9 @@ func TestStopAfterHandover(t *testing.T) {
 	s.wantNoComplaint("SIGKILL", "reception only permitted")
 }
 
-// heldHandover has the front hand over to a successor that waits at the gate, and returns the front's pid.
-func (s *appShop) heldHandover() (old string) {
+// heldHandover has the front hand over, and holds it still as soon as it has a successor, which takes longer to serve than to be seen.
+func (s *appShop) heldHandover() {
 	s.t.Helper()
-	old = s.Property(appFront, "MainPID")
-	s.Exec("mkfifo", gate)
-	s.Systemctl("kill", "--kill-who=main", "--signal=SIGUSR2", appFront)
-	s.WaitJournal(box.Query{Unit: appFront}, "it hands over", box.Says("handing over to a new process"))
-	return old
-}
-
-// openGate lets who waits at the gate through, and nobody else wait there.
-func (s *appShop) openGate() {
-	s.t.Helper()
-	s.Exec("sh", "-c", "exec 3>"+gate+"; rm "+gate)
+	const script = `kill -USR2 "$1"; while [ "$(pgrep -cx kirin)" -lt 2 ]; do kill -0 "$1"; done; kill -STOP "$1"`
+	s.Exec("sh", "-ec", script, "sh", s.Property(appFront, "MainPID"))
 }
