@@ -36,14 +36,13 @@ func Choose(q Question) (*User, error) {
 			return nil, err
 		}
 	}
-	all.owners, all.open = append(all.owners, by.owners...), by.open
+	all = writers{append(all.owners, by.owners...), by.open, by.anyone}
 	for _, path := range q.Paths {
 		if err := all.look(absolute(path)); err != nil {
 			return nil, err
 		}
 	}
-	roots := len(all.owners) == 0 && all.open == ""
-	trusted := len(by.owners) == 0 && by.open == ""
+	roots, trusted := all.none(), by.none()
 	switch named := q.User != nil && q.User.UID != 0 && trusted; {
 	case named && (q.Named || !roots):
 		return q.User, nil
@@ -53,11 +52,18 @@ func Choose(q Question) (*User, error) {
 	return all.only()
 }
 
-// only is the one user beside root who can write.
+// none says whether root alone can write.
+func (w *writers) none() bool { return len(w.owners) == 0 && w.open == "" && !w.anyone }
+
+// only is the one user beside root who can write. For what anybody can write it is nobody, who has no more rights than anybody has.
 func (w *writers) only() (*User, error) {
 	switch {
 	case w.open != "":
 		return nil, &UnsureError{w.open + ", and so is no one user's"}
+	case w.anyone && len(w.owners) > 0:
+		return nil, &UnsureError{"it belongs to " + strings.Join(names(w.owners), ", ") + ", and anybody can write a part of it"}
+	case w.anyone:
+		return nobody, nil
 	case len(w.owners) > 1:
 		return nil, &UnsureError{"it belongs to several users: " + strings.Join(names(w.owners), ", ")}
 	}

@@ -59,13 +59,16 @@ func TestChoose(t *testing.T) {
 		"two users'": {func(d string) error {
 			return errors.Join(os.Chown(d+"/app", alice, 0), os.Chown(d+"/app/conf.py", bob, 0))
 		}, 0, "several users"},
-		"anybody's":         {func(d string) error { return os.Chmod(d+"/app/conf.py", 0o666) }, 0, "by anybody"},
+		"anybody's":         {func(d string) error { return os.Chmod(d+"/app/conf.py", 0o666) }, nobody.UID, ""},
 		"a group's":         {func(d string) error { return errors.Join(os.Chown(d+"/app", 0, alice), os.Chmod(d+"/app", 0o775)) }, 0, "by the group 12345"},
 		"root's group's":    {func(d string) error { return os.Chmod(d+"/app", 0o775) }, 0, ""},
 		"in a /tmp, root's": {func(d string) error { return os.Chmod(d+"/app", 0o777|fs.ModeSticky) }, 0, ""},
 		"in a /tmp, not there": {func(d string) error {
 			return errors.Join(os.Chmod(d+"/app", 0o777|fs.ModeSticky), os.Remove(d+"/app/conf.py"))
-		}, 0, "by anybody"},
+		}, nobody.UID, ""},
+		"a user's, and anybody's": {func(d string) error {
+			return errors.Join(os.Chown(d+"/app", alice, alice), os.Chmod(d+"/app/conf.py", 0o666))
+		}, 0, "anybody can write a part"},
 		"a link into a user's": {func(d string) error {
 			return errors.Join(os.Remove(d+"/app/conf.py"), os.Symlink("../other/conf.py", d+"/app/conf.py"), os.Chown(d+"/other", bob, 0))
 		}, bob, ""},
@@ -95,8 +98,8 @@ func TestShared(t *testing.T) {
 	if got, err := Choose(Question{Paths: []string{"/dev/null"}}); got != nil || err != nil {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if got, err := Choose(Question{Paths: []string{dir + "/app/conf.py", dir + "/app"}}); err == nil {
-		t.Errorf("got %v", got)
+	if got, err := Choose(Question{Paths: []string{dir + "/app/conf.py", dir + "/app"}}); err != nil || got == nil || got.UID != nobody.UID {
+		t.Errorf("got %v, %v, want nobody", got, err)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 // writers are those who can change what a path leads to.
 type writers struct {
 	owners []uint32 // users beside root, sorted
-	open   string   // what belongs to root and can be written by a group, or by anybody; empty: nothing
+	open   string   // what belongs to root and can be written by a group; empty: nothing
+	anyone bool     // something of root's can be written by anybody
 }
 
 // maxLinks is how many symbolic links a path may have, as for the kernel (path_resolution(7)).
@@ -86,7 +87,7 @@ func (w *writers) add(path string, info fs.FileInfo) {
 	case info.Mode()&fs.ModeSymlink != 0, info.IsDir() && info.Mode()&fs.ModeSticky != 0:
 	case info.Mode()&fs.ModeCharDevice != 0 && stat.Rdev == unix.Mkdev(1, 3): // /dev/null, in which nothing stays
 	case info.Mode()&0o002 != 0:
-		w.open = path + " can be written by anybody"
+		w.anyone = true
 	case info.Mode()&0o020 != 0 && stat.Gid != 0:
 		w.open = fmt.Sprintf("%s can be written by the group %d", path, stat.Gid)
 	}
@@ -95,6 +96,6 @@ func (w *writers) add(path string, info fs.FileInfo) {
 // shared notes a folder such as /tmp at the end of a path: anybody can make what is not there, such as a module that Python looks for.
 func (w *writers) shared(dir string) {
 	if info, err := os.Lstat(dir); err == nil && info.IsDir() && info.Mode()&0o022 != 0 && info.Mode()&fs.ModeSticky != 0 {
-		w.open = dir + " can be written by anybody"
+		w.anyone = true
 	}
 }
