@@ -88,9 +88,15 @@ def build(context, part):
     context.check(part, "go build -race", ["go", "build", "-race", "./cmd/...", "./workers/...", "./test/box"])
 
 
+TOOLS = ("nfpm", "go-md2man", "bom")     # of scripts/package
+
+
 def vet(context, part):
+    """Look at the sources, and compile what is not for the race detector: beside the tests of servers it takes minutes."""
     context.check(part, "go vet", ["go", "vet", "./..."], CGO_ENABLED="0")
     context.check(part, "go vet of tools", ["go", "-C", "tools", "vet", "./bom"], CGO_ENABLED="0")
+    for name in TOOLS:
+        context.check(part, "the tool " + name, ["go", "-C", "tools", "tool", "-n", name], CGO_ENABLED="0")
 
 
 def style(context, part):
@@ -169,10 +175,10 @@ PARTS = {
     "vet": Kind("go vet", vet),
     "pyunit": Kind("unit tests of the Python runtime and of the scripts, under CPython", pyunit),
     "pypy": Kind("unit tests of the Python runtime, under PyPy", pypy),
+    "package": Kind("the .deb and the .rpm: built, checked, installed, upgraded, removed", package, ["vet"]),
     "systemd": Kind("the built binary under a real systemd, in boxes", systemd, ["build"]),
     "blackbox": Kind("the built binary against real applications and clients", blackbox, ["build"]),
     "go": Kind("go test -race of every package but these; the corpora of the fuzz targets among them", go, ["build"]),
-    "package": Kind("the .deb and the .rpm: built, checked, installed, upgraded, removed", package, ["vet"]),
     "docs": Kind("the documentation, followed on machines with the package", docs, ["vet"]),
     "staticcheck": Kind("staticcheck", staticcheck, ["vet"]),
     "format": Kind("gofumpt finds nothing to change", style, ["vet"]),
