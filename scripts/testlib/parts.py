@@ -92,7 +92,7 @@ TOOLS = ("nfpm", "go-md2man", "bom")     # of scripts/package
 
 
 def vet(context, part):
-    """Look at the sources, and compile what is not for the race detector: beside the tests of servers it takes minutes."""
+    """Look at the sources, and compile what is not for the race detector: beside servers it takes minutes."""
     context.check(part, "go vet", ["go", "vet", "./..."], CGO_ENABLED="0")
     context.check(part, "go vet of tools", ["go", "-C", "tools", "vet", "./bom"], CGO_ENABLED="0")
     for name in TOOLS:
