@@ -49,9 +49,35 @@ func TestStopAfterHandover(t *testing.T) {
 	s.wantNoComplaint("SIGKILL", "reception only permitted")
 }
 
-// heldHandover has the front hand over, and holds it still as soon as it has a successor, which takes longer to serve than to be seen.
+// holdSuccessor is a script that has a front, $1, hand over, and holds it still as soon as there are two. It starts no process while it looks, so
+// that it is quicker than a successor; where it was not, the hand-over is done, and it says so by status 3.
+const holdSuccessor = `
+	kill -USR2 "$1"
+	fronts=1
+	while [ "$fronts" -lt 2 ]; do
+		kill -0 "$1" 2>/dev/null || exit 3
+		fronts=0
+		for comm in /proc/[0-9]*/comm; do
+			read -r name <"$comm" && [ "$name" = kirin ] && fronts=$((fronts + 1))
+		done 2>/dev/null
+	done
+	kill -STOP "$1" 2>/dev/null || exit 3
+`
+
+// heldHandover has the front hand over, and holds it still, mostly before it can tell systemd of its successor. A front that is gone before has
+// handed over, and its successor is held.
 func (s *appShop) heldHandover() {
 	s.t.Helper()
-	const script = `kill -USR2 "$1"; while [ "$(pgrep -cx kirin)" -lt 2 ]; do kill -0 "$1"; done; kill -STOP "$1"`
-	s.Exec("sh", "-ec", script, "sh", s.Property(appFront, "MainPID"))
+	for {
+		old := s.Property(appFront, "MainPID")
+		switch r := s.Try("sh", "-c", holdSuccessor, "sh", old); r.Status {
+		case 0:
+			return
+		case 3:
+			s.WaitProperty(appFront, "MainPID", func(pid string) bool { return pid != old && pid != "0" })
+			s.WaitActive(appFront)
+		default:
+			s.t.Fatalf("status %d, %s", r.Status, r.Stderr)
+		}
+	}
 }
