@@ -41,7 +41,7 @@ type App struct {
 	Umask string
 	// Env are NAME=VALUE.
 	Env []string
-	// FrontEnv is that of the front.
+	// FrontEnv has the variables of the front, as Env has those of the workers.
 	FrontEnv []string
 	// Private keeps the units from being read by others than root. EnvFile and FrontEnvFile are where Env and FrontEnv are then kept, as EnvText
 	// writes them: a unit's own Environment= is known to anybody.

@@ -134,7 +134,7 @@ func (b *body) open(length int64) (err error) {
 	return nil
 }
 
-// openInMemory is that in memory, if there is any for it.
+// openInMemory makes a file in memory, if there is room for it.
 func (b *body) openInMemory(length int64) bool {
 	if length < 0 {
 		length = memoryMax

@@ -265,8 +265,8 @@ func (w *writer) copyPart(f *os.File, offset, count int64) (sent int64, err erro
 }
 
 // sendPart sends a part of a file, or less where that ends. The file's own offset is neither used nor changed: the worker that has passed the
-// descriptor shares it, and so does every other response of the same file. The front never opens a
-// descriptor again that came from somebody else: it would do so with its own rights, and wait for as long as they hold a lease on the file.
+// descriptor shares it, and so does every other response of the same file. The front never opens a descriptor again that came from somebody
+// else: it would do so with its own rights, and wait for as long as they hold a lease on the file.
 func sendPart(c net.Conn, f *os.File, offset, count int64) (int64, error) {
 	if l, ok := c.(*loop.Lent); ok {
 		return l.SendFile(f, offset, count)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -30,13 +31,14 @@ func Choose(q Question) (*User, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
-	var by, all writers
+	var by writers
 	for _, path := range q.By {
 		if err := by.look(absolute(path)); err != nil {
 			return nil, err
 		}
 	}
-	all = writers{append(all.owners, by.owners...), by.open, by.anyone}
+	all := by
+	all.owners = slices.Clone(by.owners)
 	for _, path := range q.Paths {
 		if err := all.look(absolute(path)); err != nil {
 			return nil, err

@@ -20,7 +20,6 @@ class Context:
     env: dict                                       # of every process
     pattern: str = ""                               # tests to run; all when empty
     packages: list = None                           # Go packages to test, as "internal/loop"; all when None
-    scratch: str = ""                               # a folder for this run
 
     @property
     def python(self):
