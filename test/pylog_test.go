@@ -157,6 +157,60 @@ func TestPythonLogRotation(t *testing.T) {
 	}
 }
 
+// TestRotationAtABirth has the files of a worker reopened that is starting when USR1 comes, and those of one that a parent forks later.
+func TestRotationAtABirth(t *testing.T) {
+	t.Parallel()
+	dir := testkit.AppFolder(t, map[string]string{
+		"logapp.py": "import os\nif os.path.exists('wait'):\n    open('waits', 'w').close()\n    open('go').read()\n" + loggingApp,
+		"log.json": `{
+		"handlers": {"file": {"class": "logging.FileHandler", "filename": "access.log"}},
+		"root": {"handlers": ["file"]},
+		"loggers": {"gunicorn.access": {"level": "INFO", "handlers": ["file"], "propagate": false}}}`,
+	})
+	file, release := filepath.Join(dir, "access.log"), filepath.Join(dir, "go")
+	if err := syscall.Mkfifo(release, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rotate := func(s *testkit.Server, old string) {
+		t.Helper()
+		if err := os.Rename(file, old); err != nil {
+			t.Fatal(err)
+		}
+		s.Signal(syscall.SIGUSR1)
+		testkit.Eventually(t, "the workers have "+file, func() bool { return settled(s, old) && exists(file) })
+	}
+	s := testkit.Start(t, options{App: "logapp:app", Dir: dir, Args: args("--log-config-json log.json")})
+	s.Err.Wait(t, `worker 1 is ready`)
+	if err := os.WriteFile(filepath.Join(dir, "wait"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Signal(syscall.SIGTTIN)
+	testkit.Eventually(t, "the second worker is in its application", func() bool { return exists(filepath.Join(dir, "waits")) })
+	rotate(s, file+".1")
+	if err := os.WriteFile(release, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Err.Wait(t, `worker 2 is ready`)
+	s.Stop()
+	if err := os.Remove(filepath.Join(dir, "wait")); err != nil {
+		t.Fatal(err)
+	}
+	s = testkit.Start(t, options{App: "logapp:app", Dir: dir, Args: args("--log-config-json log.json --preload")})
+	s.Err.Wait(t, `worker 1 is ready`)
+	rotate(s, file+".2")
+	first := s.WaitWorkers(1)
+	s.Signal(syscall.SIGTTIN)
+	s.Err.Wait(t, `worker 2 is ready`)
+	if !settled(s, file+".2") {
+		t.Errorf("one of the workers after %v writes to the file that was moved away", first)
+	}
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
 // written counts the lines of a file.
 func written(file string) int {
 	text, err := os.ReadFile(file)

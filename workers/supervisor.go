@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kirin-server/kirin/internal/procs"
 )
 
 // abortPatience is how long a process may take to write its stacks after SIGABRT.
@@ -351,6 +353,17 @@ func (s *Supervisor) Signal(sig syscall.Signal) {
 	for _, p := range s.processes {
 		p.expected = p.expected || sig == syscall.SIGTERM || sig == syscall.SIGQUIT || sig == syscall.SIGKILL
 		p.cmd.Process.Signal(sig)
+	}
+}
+
+// Tell sends sig to the processes that catch it. It is for a signal that would end one which has not set its handler yet.
+func (s *Supervisor) Tell(sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for pid, p := range s.processes {
+		if procs.Catches(pid, sig) {
+			p.cmd.Process.Signal(sig)
+		}
 	}
 }
 

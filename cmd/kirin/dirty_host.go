@@ -13,12 +13,14 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/procs"
 	"github.com/kirin-server/kirin/workers/python"
 )
 
@@ -29,6 +31,8 @@ type dirtyHost struct {
 	life context.Context // in which an arbiter that has ended is started again
 	end  context.CancelFunc
 	wg   sync.WaitGroup
+
+	running atomic.Pointer[dirtyProcess] // the last one that was started; nil: none was
 
 	mu         sync.Mutex // held for an order and its answer; protects the fields below
 	name       string     // of the socket, an abstract one (unix(7)): nothing is left behind when we are killed
@@ -152,6 +156,7 @@ func (h *dirtyHost) launch(v *dirtyVersion) error {
 		close(p.ended)
 	})
 	h.process = p
+	h.running.Store(p)
 	return nil
 }
 
@@ -336,7 +341,7 @@ func (h *dirtyHost) reopen(cfg *config.Config) {
 	if h == nil || cfg.Loggers == nil {
 		return
 	}
-	if p := h.current(); p != nil {
+	if p := h.running.Load(); p != nil && procs.Catches(p.cmd.Process.Pid, syscall.SIGUSR1) { // else it has no workers yet
 		_ = p.cmd.Process.Signal(syscall.SIGUSR1) // one that is gone needs none
 	}
 }

@@ -152,12 +152,7 @@ func unacked(c syscall.Conn) (n int) {
 
 // reopenWorkers has the workers of kirin run reopen the files of Python's loggers. Those of systemd's are of another user.
 func (s *server) reopenWorkers() {
-	if s.app != "" || s.config().Loggers == nil {
-		return
-	}
-	for _, w := range s.pool.Status().Workers {
-		if w.Pid > 0 && w.State != "starting" { // else the signal would end it
-			_ = syscall.Kill(w.Pid, syscall.SIGUSR1) // one that is gone needs none
-		}
+	if own, ok := s.crew.(*ownCrew); ok && s.config().Loggers != nil {
+		own.super.Tell(syscall.SIGUSR1)
 	}
 }

@@ -18,10 +18,11 @@ const module = "github.com/kirin-server/kirin"
 var allowed = map[string][]string{
 	"activation":         {},
 	"units":              {},
-	"workers":            {"workers/wire", "workers/python"},
+	"workers":            {"workers/wire", "workers/python", "internal/procs"},
 	"workers/wire":       {},
 	"workers/python":     {},
 	"internal/rights":    {},
+	"internal/procs":     {},
 	"internal/printable": {},
 	"internal/logs":      {},
 	"internal/http1":     {},
@@ -41,7 +42,7 @@ var allowed = map[string][]string{
 	"workers/workertest": {"workers/wire"},
 	"cmd/kirin": {
 		"activation", "units", "workers", "workers/wire", "workers/python",
-		"internal/config", "internal/certs", "internal/front", "internal/logs", "internal/move", "internal/printable", "internal/proxies", "internal/rights", "internal/static",
+		"internal/config", "internal/certs", "internal/front", "internal/logs", "internal/move", "internal/printable", "internal/procs", "internal/proxies", "internal/rights", "internal/static",
 	},
 	"examples/goworker": {"workers"},
 	"test":              {"test/testkit"},

@@ -34,6 +34,7 @@ from .dirty_wire import CALL, ERROR, HEADER, RESULT, STASH, pack, size_of, unpac
 from .errors import LoadError
 from .hooks import HookError, HookLog
 from .pylog import Settings
+from .signals import catches
 from .trace import format_error, last_line
 
 HEAD = 64 << 10         # bytes of the head of a call
@@ -322,5 +323,5 @@ async def serve(loop, arbiter, orders, listener):
 def reopen(arbiter):
     """USR1 is for those who may have log files."""
     for member in arbiter.workers.values():
-        if member.booted:
+        if catches(member.pid, signal.SIGUSR1):
             member.kill(signal.SIGUSR1)

@@ -264,8 +264,8 @@ def prepare(options, log):
     runtime.prepare(options)
     runtime.set_title("dirty worker", options)
     signals = Signals()
+    signal.signal(signal.SIGUSR1, signals._reopen)      # first: who catches it has missed none
     runtime.prepare_logs(options, log, signals)
-    signal.signal(signal.SIGUSR1, signals._reopen)
 
 
 def die_with(arbiter):

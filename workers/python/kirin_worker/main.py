@@ -97,7 +97,7 @@ def prepare_logs(options, log, signals):
     from . import pylog
     logger = pylog.prepare(options, log)
     if logger is not None:
-        signals.reopen = getattr(logger, "reopen_files", None)
+        signals.reopens(getattr(logger, "reopen_files", None))
         if options.logging.get("python_access"):
             from .access import recorder
             options.access = recorder(logger)

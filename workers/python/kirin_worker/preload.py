@@ -48,6 +48,7 @@ class Parent:
         self.end_at = float("inf")  # when those that are left are killed, or without any, when we go
         self.next_ping = monotonic()
         self.reopen = None          # opens our own log files anew
+        self.rotating = False       # they are to be
         self.poller = poll()
 
     def run(self, sock):
@@ -73,7 +74,7 @@ class Parent:
         """From now on, signals are for the loop."""
         self.signals.unwinding = False
         self.signals.watch = self
-        self.reopen, self.signals.reopen = self.signals.reopen, self.reopen_all
+        self.reopen, self.signals.reopen = self.signals.reopen, self.rotate
         if getsignal(SIGCHLD) == SIG_DFL:
             signal(SIGCHLD, _ignore)
         self.poller.register(self.listener.fileno(), POLLIN)
@@ -85,11 +86,17 @@ class Parent:
 
     quit = stop
 
+    def rotate(self):
+        """SIGUSR1; the loop opens the log files anew, between two births."""
+        self.rotating = True
+        self.signals.wake()
+
     def reopen_all(self):
-        """SIGUSR1: log files are opened anew, the workers' first."""
-        self.tell_all(SIGUSR1)
+        """Our own files first: who is born later has those, and who is there already is told."""
+        self.rotating = False
         if self.reopen is not None:
             self.reopen()
+        self.tell_all(SIGUSR1)
 
     # Birth
 
@@ -102,9 +109,11 @@ class Parent:
             stream.flush()              # or both of us would write what it holds
         if hasattr(gc, "freeze"):       # what is here now stays shared: no collection touches it
             gc.freeze()
+        self.signals.hold()             # a child's own handler comes first
         try:
             pid = fork()
         except OSError as error:
+            self.signals.release()
             self.refuse(sock, "cannot fork a worker: %s" % error.strerror)
             os.close(near)
             os.close(far)
@@ -112,6 +121,7 @@ class Parent:
         if pid == 0:
             os.close(near)
             return self.be_born(sock, far)
+        self.signals.release()
         os.close(far)
         sock.close()
         os.set_blocking(near, False)
@@ -132,6 +142,7 @@ class Parent:
         signals = Signals()
         signals.reopen = self.reopen
         signals.install()
+        signals.release()
         self.options.hooked.be_born(self.born)
         return Birth(sock, Mouth(far, self.notifier.interval), signals)
 
@@ -172,6 +183,8 @@ class Parent:
 
     def look(self, now):
         """Does what is due."""
+        if self.rotating:
+            self.reopen_all()
         if self.signals.stopping or self.signals.quitting:
             self.end(now)
         for child in list(self.children.values()):

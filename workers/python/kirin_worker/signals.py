@@ -5,7 +5,7 @@ writes to a pipe that the loop polls, so that a signal just before the wait is n
 """
 
 import os
-from _signal import (SIG_BLOCK, SIG_DFL, SIG_SETMASK, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, default_int_handler,
+from _signal import (SIG_BLOCK, SIG_DFL, SIG_SETMASK, SIG_UNBLOCK, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, default_int_handler,
                      getsignal, pthread_sigmask, set_wakeup_fd, signal)
 from _thread import get_ident
 
@@ -25,6 +25,7 @@ class Signals:
         self.handlers = ((SIGTERM, self._stop), (SIGINT, self._quit), (SIGQUIT, self._quit),
                          (SIGUSR1, self._reopen))
         self.reopen = None          # what opens log files anew
+        self.rotated = False        # SIGUSR1 has come
         self.interrupted = None     # called for INT and QUIT, before anything else
         self.masks = {}             # by thread: the signal mask from before a fork
         self.near, self.far = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
@@ -61,10 +62,24 @@ class Signals:
         self.near.close()
         self.far.close()
 
+    def reopens(self, reopen):
+        """``reopen`` opens the log files anew: at SIGUSR1, and at once if one came while they were opened."""
+        self.reopen = reopen
+        if self.rotated and reopen is not None:
+            reopen()
+
     def _reopen(self, number, frame):
+        self.rotated = True
         if self.reopen is not None:     # a thread waits for the line that this one may be writing
             from threading import Thread
             Thread(target=self.reopen, daemon=True).start()
+
+    def hold(self):
+        """Has SIGUSR1 wait, here and in a child that is forked, until release()."""
+        pthread_sigmask(SIG_BLOCK, (SIGUSR1,))
+
+    def release(self):
+        pthread_sigmask(SIG_UNBLOCK, (SIGUSR1,))
 
     def _stop(self, number, frame):
         if self.watch is None:
@@ -101,3 +116,13 @@ class Signals:
         except ValueError:
             pass        # PyPy cannot, in a child of another thread than the main one
         self._after_fork()
+
+
+def catches(pid, number):
+    """Whether a process has a handler for a signal, which else may end it (proc(5))."""
+    try:
+        with open("/proc/%d/status" % pid) as status:
+            masks = [line for line in status if line.startswith("SigCgt:")]
+    except OSError:
+        return False                # it has gone
+    return bool(masks) and int(masks[0].split()[1], 16) >> number - 1 & 1 == 1
