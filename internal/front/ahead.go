@@ -152,7 +152,7 @@ func (a *ahead) Read(p []byte) (n int, err error) {
 
 // rewind gives back what the spool takes, but for a little memory. The lock is held.
 func (a *ahead) rewind() {
-	if _, err := a.spool.file.Seek(0, 0); a.spool.onDisk || err != nil {
+	if a.spool.onDisk {
 		a.spool.close()
 	}
 	a.spool.size, a.read = 0, 0

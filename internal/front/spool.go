@@ -187,21 +187,18 @@ func (b *body) store(chunk []byte) error {
 		}
 		b.disk += shareStep
 	}
-	n, err := b.file.Write(chunk)
+	n, err := b.file.WriteAt(chunk, b.size) // a file in memory may be longer than what it has now
 	b.size += int64(n)
 	return err
 }
 
-// moveToDisk is for a chunked body, whose size was not known before.
+// moveToDisk is for a body whose size was not known before.
 func (b *body) moveToDisk() error {
 	disk, err := temporaryFile(b.dir)
 	if err != nil {
 		return err
 	}
-	if _, err = b.file.Seek(0, io.SeekStart); err == nil {
-		_, err = io.Copy(disk, b.file)
-	}
-	if err != nil {
+	if _, err = io.Copy(disk, io.NewSectionReader(b.file, 0, b.size)); err != nil {
 		disk.Close()
 		return err
 	}
