@@ -202,7 +202,7 @@ func TestNothingLeaks(t *testing.T) {
 		for i, p := range processes {
 			before[i] = len(p.Descriptors())
 		}
-		round(30)
+		round(testkit.Long(6, 30))
 		for _, s := range []*testkit.Server{big, echo} {
 			s.Client.CloseIdleConnections()
 		}

@@ -53,7 +53,7 @@ const serviceUnit = `[Service]
 Type=notify
 User=www-data
 WorkingDirectory=/srv/shop
-Environment=TRACE=/srv/shop/trace PYTHONDONTWRITEBYTECODE=1 GORACE=exitcode=66
+Environment=TRACE=/srv/shop/trace PYTHONDONTWRITEBYTECODE=1 "GORACE=exitcode=66 atexit_sleep_ms=10"
 ExecStart=/usr/bin/kirin run --python /usr/bin/python3 %s %s
 ExecReload=/bin/kill -HUP $MAINPID
 KillMode=mixed

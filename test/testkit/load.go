@@ -31,7 +31,7 @@ type LoadOptions struct {
 }
 
 // breath is the pause of clients that are told of no other.
-const breath = 2 * time.Millisecond
+const breath = 8 * time.Millisecond
 
 // A Load is clients that ask again and again until they are stopped, and check
 // every answer.

@@ -151,7 +151,7 @@ func (s *Server) environment() []string {
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + s.Tmp, "LANG=C.UTF-8",
 		"TMPDIR=" + s.Tmp, "TRACE=" + s.Trace.Path, "PYTHONDONTWRITEBYTECODE=1", markerName + "=" + s.marker,
 		// A race ends the test in any case; the exit status must not hide another one.
-		"GORACE=exitcode=0",
+		"GORACE=exitcode=0 atexit_sleep_ms=10",
 	}
 	if dir := os.Getenv("KIRIN_TEST_COVERDIR"); dir != "" {
 		env = append(env, "GOCOVERDIR="+dir)

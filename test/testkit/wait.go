@@ -18,6 +18,14 @@ const pollEvery = 5 * time.Millisecond
 // the same, to find what is rare.
 func Soak() bool { return os.Getenv("KIRIN_TEST_SOAK") != "" }
 
+// Long is long in the long form, and short otherwise: how many of the same, or how long a figure is taken for.
+func Long[T any](short, long T) T {
+	if Soak() {
+		return long
+	}
+	return short
+}
+
 // Eventually waits until ok returns true, at most Patience, and fails the test
 // with what says when it does not.
 func Eventually(t testing.TB, what string, ok func() bool) {
