@@ -31,12 +31,7 @@ var mixes = map[string]struct {
 var wsgiFrameworks = []string{"flask", "django", "bottle", "falcon", "pyramid", "cherrypy"}
 
 // mixedCount is how many requests of every class are checked.
-func mixedCount() int {
-	if testkit.Soak() {
-		return 5000
-	}
-	return 600
-}
+func mixedCount() int { return testkit.Long(200, 5000) }
 
 // TestMixed has frameworks answer requests of many kinds, exceptions before and behind the head among them, by every class, while clients
 // tear connections off and a reload replaces the workers. Every answer is compared byte for byte.
@@ -203,15 +198,15 @@ func (m *mixture) abort(framework string) {
 func TestBlockedLoop(t *testing.T) {
 	t.Parallel()
 	for class, want := range map[string][]string{
-		"asgi":     {`the event loop has stood still for 2 s: GET /spin`, `where the tasks stand`, `asgi\.py", line \d+ in app`},
-		"tornado":  {`the event loop has stood still for 2 s: GET /spin`, `where the tasks stand`, `by_tornado\.py", line \d+ in get`},
-		"gevent":   {`the event loop has stood still for 2 s: GET /spin`, `where the green threads stand`, `wsgi\.py", line \d+ in app`},
-		"eventlet": {`the event loop has stood still for 2 s: GET /spin`, `where the green threads stand`, `wsgi\.py", line \d+ in app`},
+		"asgi":     {`the event loop has stood still for 1 s: GET /spin`, `where the tasks stand`, `asgi\.py", line \d+ in app`},
+		"tornado":  {`the event loop has stood still for 1 s: GET /spin`, `where the tasks stand`, `by_tornado\.py", line \d+ in get`},
+		"gevent":   {`the event loop has stood still for 1 s: GET /spin`, `where the green threads stand`, `wsgi\.py", line \d+ in app`},
+		"eventlet": {`the event loop has stood still for 1 s: GET /spin`, `where the green threads stand`, `wsgi\.py", line \d+ in app`},
 	} {
 		t.Run(class, func(t *testing.T) {
 			t.Parallel()
 			m := mixes[class]
-			s := testkit.Start(t, options{App: m.app, Args: args(m.flags + " --timeout 2 --queue-timeout 120")})
+			s := testkit.Start(t, options{App: m.app, Args: args(m.flags + " --timeout 1 --queue-timeout 120")})
 			wantStatus(t, s.Get("/spin"), 504)
 			for _, pattern := range want {
 				s.Err.Wait(t, pattern)

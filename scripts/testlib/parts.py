@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import threading
 from dataclasses import dataclass, field
 
 from . import tools
@@ -20,6 +21,7 @@ class Context:
     env: dict                                       # of every process
     pattern: str = ""                               # tests to run; all when empty
     packages: list = None                           # Go packages to test, as "internal/loop"; all when None
+    building: object = field(default_factory=threading.Lock)    # held while tools are built
 
     @property
     def python(self):
@@ -28,6 +30,14 @@ class Context:
     @property
     def pypy(self):
         return self.env["KIRIN_TEST_PYPY"]
+
+    def tool(self, part, name):
+        """The path of a tool of go.mod; all are built with the first that is asked for."""
+        folder = os.path.join(self.env["KIRIN_TOOLS"], "")
+        with self.building:
+            if not os.path.exists(folder + name):
+                self.check(part, "the tools that look", ["go", "build", "-o", folder, "tool"], CGO_ENABLED="0")
+        return folder + name
 
     def check(self, part, name, command, silent=False, **env):
         return tools.check(part, name, command, cwd=self.root, env=dict(self.env, **env), silent=silent)
@@ -87,24 +97,27 @@ def build(context, part):
     context.check(part, "go build -race", ["go", "build", "-race", "./cmd/...", "./workers/...", "./test/box"])
 
 
-TOOLS = ("nfpm", "go-md2man", "bom")     # of scripts/package
+# Of scripts/package, which builds them so.
+TOOLS = ("github.com/goreleaser/nfpm/v2/cmd/nfpm", "github.com/cpuguy83/go-md2man/v2", "./bom")
 
 
 def vet(context, part):
     """Look at the sources, and compile what is not for the race detector: beside servers it takes minutes."""
     context.check(part, "go vet", ["go", "vet", "./..."], CGO_ENABLED="0")
     context.check(part, "go vet of tools", ["go", "-C", "tools", "vet", "./bom"], CGO_ENABLED="0")
-    for name in TOOLS:
-        context.check(part, "the tool " + name, ["go", "-C", "tools", "tool", "-n", name], CGO_ENABLED="0")
+    context.check(part, "the tools that pack", ["go", "-C", "tools", "build", "-trimpath", "-buildvcs=false",
+                                                "-o", os.path.join(context.env["KIRIN_TOOLS"], ""), *TOOLS],
+                  CGO_ENABLED="0", GOFLAGS="")
+    context.tool(part, "staticcheck")
 
 
 def style(context, part):
     context.check(part, "gofumpt -l (mend: go tool gofumpt -w .)",
-                  ["go", "tool", "gofumpt", "-l"] + files(context, "*.go"), silent=True, CGO_ENABLED="0")
+                  [context.tool(part, "gofumpt"), "-l"] + files(context, "*.go"), silent=True, CGO_ENABLED="0")
 
 
 def staticcheck(context, part):
-    context.check(part, "staticcheck", ["go", "tool", "staticcheck", "./..."], CGO_ENABLED="0")
+    context.check(part, "staticcheck", [context.tool(part, "staticcheck"), "./..."], CGO_ENABLED="0")
 
 
 def shell(context, part):
