@@ -56,6 +56,14 @@ def mixed(context, part, budget):
     repeated(context, part, budget, ["./test"], ["-run=^TestMixed$"], KIRIN_TEST_SOAK="1")
 
 
+def endurance(context, part, budget):
+    """attacks, deaths of workers and leaks by the thousand; the package for the other architecture"""
+    env = {"KIRIN_TEST_SOAK": "1", "KIRIN_TEST_RACE": "1"}
+    tests = "^Test(SlowClients|PipelineFlood|HTTP2Attacks|CrashesLeakNothing|NothingLeaks)$"
+    tools.go_test(part, ["-count=1", "-run=^TestTagged$"], ["./test/package"], context.root, dict(context.env, **env))
+    repeated(context, part, budget, ["./test"], ["-run=" + tests], **env)
+
+
 def reliability(context, part, budget):
     """the cases of docs/reliability.md in their long form, again and again"""
     repeated(context, part, budget, ["./test/systemd"], ["-run=^TestReliability", "-parallel=2"], KIRIN_TEST_SOAK="1")
@@ -85,8 +93,8 @@ def install(context, package):
                    cwd=context.root, check=True)
 
 
-SOAKS = {"fuzz": fuzz, "mixed": mixed, "reliability": reliability, "repeat": repeat, "versions": versions,
-         "fresh": fresh}
+SOAKS = {"fuzz": fuzz, "mixed": mixed, "endurance": endurance, "reliability": reliability, "repeat": repeat,
+         "versions": versions, "fresh": fresh}
 
 
 def kinds(names, minutes):
