@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,16 +83,11 @@ func (s *Server) Front() Process {
 
 // Workers returns the running Python processes that serve, children of a front.
 func (s *Server) Workers() []Process {
-	fronts := s.Fronts()
+	all := s.Processes()
 	var out []Process
-	for _, p := range s.Processes() {
-		if !p.worker() {
-			continue
-		}
-		for _, f := range fronts {
-			if p.Parent() == f.PID {
-				out = append(out, p)
-			}
+	for _, p := range all {
+		if p.worker() && slices.ContainsFunc(all, func(f Process) bool { return f.Exe == s.Binary && p.Parent() == f.PID }) {
+			out = append(out, p)
 		}
 	}
 	return out

@@ -263,8 +263,17 @@ func (s *Server) Signal(sig syscall.Signal) {
 func (s *Server) Stop() int {
 	s.t.Helper()
 	s.Signal(syscall.SIGTERM)
+	s.waitExit()
 	Eventually(s.t, "every front has ended", func() bool { return len(s.Fronts()) == 0 })
 	return s.ExitCode()
+}
+
+// waitExit waits until the first process has ended, which others outlive seldom and not by much.
+func (s *Server) waitExit() {
+	select {
+	case <-s.exited:
+	case <-time.After(Patience):
+	}
 }
 
 // PID is the process that was started: the first front.
@@ -282,6 +291,7 @@ func (s *Server) cleanup() {
 	if !s.Exited() && len(s.Fronts()) == 0 { // under Front's command, and not started yet
 		_ = s.cmd.Process.Kill()
 	}
+	s.waitExit()
 	gone := poll(Patience, func() bool { return len(s.Processes()) == 0 })
 	if !gone {
 		if !s.o.Leaves {

@@ -11,8 +11,12 @@ import (
 // nothing while tests pass.
 const Patience = 60 * time.Second
 
-// pollEvery is how often a condition outside this process is looked at.
-const pollEvery = 5 * time.Millisecond
+// A condition outside this process is looked at again after an eighth of the time that it has been waited for, within these bounds: to
+// look through /proc costs as much as a test's server does.
+const (
+	pollFirst = 2 * time.Millisecond
+	pollLast  = 50 * time.Millisecond
+)
 
 // Soak says whether tests take their long form (scripts/test --soak): more of
 // the same, to find what is rare.
@@ -50,17 +54,15 @@ func Holds(t testing.TB, d time.Duration, what string, ok func() bool) {
 }
 
 func poll(bound time.Duration, ok func() bool) bool {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	deadline := time.After(bound)
+	began := time.Now()
 	for {
 		if ok() {
 			return true
 		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			return ok()
+		waited := time.Since(began)
+		if waited >= bound {
+			return false
 		}
+		time.Sleep(min(max(waited/8, pollFirst), pollLast, bound-waited))
 	}
 }
