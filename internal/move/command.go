@@ -42,55 +42,27 @@ func (im *Importer) read(file string, by ...string) ([]byte, error) {
 	return rights.ReadOwn(path.Join("/", im.Root, file), maxSource, by...)
 }
 
-// gunicornOf finds Gunicorn among the words of a command line: its arguments, and the interpreter that runs it.
-func gunicornOf(words []string) (python string, args []string, ok bool) {
-	if inner, is := shellText(words); is {
-		return gunicornOf(inner)
-	}
-	for i, word := range words {
-		base := path.Base(word)
-		if base == "gunicorn" || base == "gunicorn3" {
-			if dir := path.Dir(word); strings.HasPrefix(word, "/") && path.Base(dir) == "bin" && dir != "/usr/bin" && dir != "/bin" {
-				python = path.Join(dir, "python")
-			}
-			return python, words[i+1:], true
-		}
-		if word == "-m" && i > 0 && i+1 < len(words) && strings.HasPrefix(words[i+1], "gunicorn") {
-			if strings.HasPrefix(words[i-1], "/") {
-				python = words[i-1]
-			}
-			return python, words[i+2:], true
-		}
-	}
-	return "", nil, false
-}
-
-// shellText gives the words of the last command of sh -c TEXT.
-func shellText(words []string) ([]string, bool) {
-	shells := []string{"sh", "bash", "dash"}
-	i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "-") && strings.HasSuffix(w, "c") })
-	if len(words) < 3 || i < 1 || i+1 >= len(words) || !slices.Contains(shells, path.Base(words[i-1])) {
-		return nil, false
-	}
-	text := words[i+1]
-	if cut := strings.LastIndexAny(text, "&;"); cut >= 0 {
-		text = text[cut+1:]
-	}
-	inner, err := config.ShellWords(text)
-	return inner, err == nil && len(inner) > 0
-}
-
 // command takes what a command line, its environment and its configuration file say.
 func (im *Importer) command(ctx context.Context, p *Plan, c Command) error {
-	python, words, ok := gunicornOf(c.Words)
+	begun, ok := startOf(c.Words, c.Env)
 	if !ok {
 		return errors.New(c.From + ": this does not start Gunicorn")
 	}
-	args, err := config.ParseArgs(words)
+	for _, text := range begun.left {
+		p.leave(c.From, "%s", text)
+	}
+	for _, pair := range begun.env {
+		p.environment(pair, c.From)
+	}
+	c.Env = append(slices.Clone(c.Env), begun.env...)
+	if begun.dir != "" {
+		c.Dir = begun.dir
+	}
+	args, err := config.ParseArgs(begun.args)
 	if err != nil {
 		return config.FlagError(err, config.Source{Origin: config.FromCommandLine})
 	}
-	cfg, err := config.Load(ctx, im.inputs(p, c, args, python))
+	cfg, err := config.Load(ctx, im.inputs(p, c, args, begun.python))
 	if err != nil {
 		return err
 	}
@@ -98,8 +70,8 @@ func (im *Importer) command(ctx context.Context, p *Plan, c Command) error {
 	if path.IsAbs(cfg.File) {
 		p.read("/", cfg.File)
 	}
-	if python != "" && len(p.values("App", "Python")) == 0 {
-		p.set("App", "Python", c.From, config.QuoteUnit(python))
+	if begun.python != "" && len(p.values("App", "Python")) == 0 {
+		p.set("App", "Python", c.From, config.QuoteUnit(begun.python))
 	}
 	return nil
 }
@@ -146,7 +118,7 @@ func oneLine(err error) string {
 func (im *Importer) take(p *Plan, c Command, cfg *config.Config) {
 	for _, g := range cfg.Given() {
 		from := c.From + ": " + where(g.Source)
-		if g.Setting.Name == "config" { // its settings are here by now
+		if g.Setting.Name == "config" || g.Setting.Name == "raw_env" { // the settings of the one are here by now, the variables of both below
 			continue
 		}
 		if why, mend, no := g.Setting.Elsewhere(); no {
@@ -158,6 +130,9 @@ func (im *Importer) take(p *Plan, c Command, cfg *config.Config) {
 			continue
 		}
 		p.set("App", g.Setting.AppKey(), from, g.Setting.AppValues(im.absolute(g, cfg))...)
+	}
+	for _, pair := range cfg.Env {
+		p.environment(pair, c.From+": --env, or the configuration file")
 	}
 	p.set("App", "Directory", c.From+": where it is started", config.QuoteUnit(im.plain(cfg.Chdir)))
 	if given := p.values("App", "Directory"); len(given) > 0 && given[0] == "/" {

@@ -160,7 +160,7 @@ func gunicornService(services map[string]composeService) (string, composeService
 	var found []string
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		s := services[name]
-		if _, _, ok := gunicornOf(append(slices.Clone(s.Entrypoint), s.Command...)); ok {
+		if _, ok := startOf(append(slices.Clone(s.Entrypoint), s.Command...), nil); ok {
 			found = append(found, name)
 		}
 	}
@@ -183,7 +183,7 @@ func (im *Importer) service(ctx context.Context, p *Plan, file, name string, s c
 	}
 	c.Env = append(c.Env, s.Environment...)
 	for _, pair := range s.Environment {
-		p.add("App", "Environment", `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(pair)+`"`, from+": environment")
+		p.environment(pair, from+": environment")
 	}
 	if err := im.command(ctx, p, c); err != nil {
 		return err

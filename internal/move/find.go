@@ -54,7 +54,7 @@ func startsGunicorn(file string) bool {
 	assignments, err := config.ScanUnit(string(text))
 	return err == nil && slices.ContainsFunc(assignments, func(a config.Assignment) bool {
 		words, err := config.UnitWords(a.Value)
-		_, _, ok := gunicornOf(words)
+		_, ok := startOf(words, nil)
 		return a.Name == "ExecStart" && err == nil && ok
 	})
 }

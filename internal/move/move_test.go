@@ -176,8 +176,8 @@ func TestGunicornOf(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := "none"
-		if python, args, ok := gunicornOf(words); ok {
-			got = python + ": " + strings.Join(args, " ")
+		if s, ok := startOf(words, nil); ok {
+			got = s.python + ": " + strings.Join(s.args, " ")
 		}
 		if got != want {
 			t.Errorf("%s: %s, want %s", line, got, want)

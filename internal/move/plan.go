@@ -78,6 +78,11 @@ func (p *Plan) add(section, key, value, from string) {
 	}
 }
 
+// environment adds a variable to those that other sources set; of one name the last counts (systemd.exec(5)).
+func (p *Plan) environment(pair, from string) {
+	p.add("App", "Environment", `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(pair)+`"`, from)
+}
+
 // unwritable says why a value cannot be written so that it is read as what it is: a line's end in it would begin another directive.
 func unwritable(section, key, value string) string {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {

@@ -3,8 +3,8 @@ package move
 import (
 	"context"
 	"fmt"
-	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -52,6 +52,8 @@ func (im *Importer) Unit(ctx context.Context, p *Plan, file string) error {
 	if u.command.Words == nil {
 		return fmt.Errorf("%s has no ExecStart=", file)
 	}
+	u.command.Env = append(u.command.Env, u.files()...)
+	u.command.Words = u.expand(u.command.Words)
 	p.Old = append(p.Old, path.Base(file))
 	if err := im.command(ctx, p, u.command); err != nil {
 		return err
@@ -79,7 +81,7 @@ func (u *unit) take(a config.Assignment) {
 			u.p.leave(from, "ExecStart=: %v", err)
 			return
 		}
-		u.command.From, u.command.Words = from, u.expand(words)
+		u.command.From, u.command.Words = from, words
 	case a.Name == "WorkingDirectory":
 		u.command.Dir = strings.TrimLeft(a.Value, "-")
 	case a.Name == "Environment":
@@ -104,19 +106,37 @@ func (u *unit) expand(words []string) (all []string) {
 	for _, w := range words {
 		name, whole := strings.CutPrefix(w, "$")
 		if whole && name != "" && !strings.HasPrefix(name, "{") {
-			value, _ := lookup(u.command.Env, name)
-			more, err := config.UnitWords(value)
+			more, err := config.UnitWords(u.variable(name))
 			if err == nil {
 				all = append(all, more...)
 			}
 			continue
 		}
-		all = append(all, os.Expand(w, func(name string) string {
-			value, _ := lookup(u.command.Env, name)
-			return value
-		}))
+		all = append(all, braces.ReplaceAllStringFunc(w, func(text string) string { return u.variable(text[2 : len(text)-1]) }))
 	}
 	return all
+}
+
+// braces are what systemd replaces inside a word; the rest is for a shell. It is data.
+var braces = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
+
+// variable gives the value of one, and tells of one that has none.
+func (u *unit) variable(name string) string {
+	value, set := lookup(u.command.Env, name)
+	if !set {
+		u.p.leave(u.command.From, "%s", unset(name))
+	}
+	return value
+}
+
+// files gives the variables of EnvironmentFile=, which override those of Environment= (systemd.exec(5)).
+func (u *unit) files() (env []string) {
+	for _, a := range u.after {
+		if a.Name == "EnvironmentFile" && a.Value != "" {
+			env = append(env, u.im.dotEnv(strings.TrimPrefix(a.Value, "-"), u.command.By[0])...)
+		}
+	}
+	return env
 }
 
 // finish takes what the unit says beside the command, which has the last word.
