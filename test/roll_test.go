@@ -159,6 +159,40 @@ func TestReloadReadsConfig(t *testing.T) {
 	unharmed(t, s, l)
 }
 
+// TestReloadOfALink has a release that is a link: what it leads to at a reload is served then, also where the server was started in it.
+func TestReloadOfALink(t *testing.T) {
+	t.Parallel()
+	for name, chdir := range map[string]string{"started in it": "", "--chdir": "current"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t, map[string]string{"r1/release.py": releaseApp("one"), "r2/release.py": releaseApp("two")})
+			link := filepath.Join(dir, "current")
+			o := options{App: "release:app", Dir: link, Env: []string{"PWD=" + link}}
+			if chdir != "" {
+				o.Dir, o.Env, o.Args = dir, nil, []string{"--chdir", chdir}
+			}
+			if err := os.Symlink("r1", link); err != nil {
+				t.Fatal(err)
+			}
+			s := testkit.Start(t, o)
+			wantBody(t, s.Get("/"), 200, "one")
+			if err := os.Symlink("r2", link+".new"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(link+".new", link); err != nil {
+				t.Fatal(err)
+			}
+			s.Signal(syscall.SIGHUP)
+			s.Err.Wait(t, `\] reloaded$`)
+			wantBody(t, s.Get("/"), 200, "two")
+		})
+	}
+}
+
+func releaseApp(answer string) string {
+	return "def app(environ, start_response):\n    start_response('200 OK', [('Content-Type', 'text/plain')])\n    return [b'" + answer + "']\n"
+}
+
 // TestScale wants TTIN and TTOU to add and remove workers, one at the least.
 func TestScale(t *testing.T) {
 	t.Parallel()

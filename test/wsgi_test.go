@@ -35,6 +35,30 @@ func TestValidator(t *testing.T) {
 	}
 }
 
+// TestScriptName has SCRIPT_NAME set wherever a variable can be set, as Gunicorn reads it after all of them.
+func TestScriptName(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{
+		"environ.py": appFile(t, "environ.py"), "environ.conf.py": "import os\nos.environ['SCRIPT_NAME'] = '/below'\n", "raw.conf.py": "raw_env = ['SCRIPT_NAME=/below']\n",
+	})
+	for name, o := range map[string]options{
+		"its own":    {Env: []string{"SCRIPT_NAME=/below"}},
+		"--env":      {Env: []string{"SCRIPT_NAME=/other"}, Args: args("--env SCRIPT_NAME=/below")},
+		"raw_env":    {Args: args("-c raw.conf.py")},
+		"os.environ": {Args: args("-c environ.conf.py")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o.App, o.Dir = "environ:app", dir
+			s := testkit.Start(t, o)
+			if env := decode[map[string]any](t, s.Get("/below/path")); env["SCRIPT_NAME"] != "/below" || env["PATH_INFO"] != "/path" {
+				t.Errorf("SCRIPT_NAME %q, PATH_INFO %q", env["SCRIPT_NAME"], env["PATH_INFO"])
+			}
+			wantStatus(t, s.Get("/path"), 404)
+		})
+	}
+}
+
 // TestEnviron compares the environ with PEP 3333 and with what Gunicorn adds.
 func TestEnviron(t *testing.T) {
 	t.Parallel()

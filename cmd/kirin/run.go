@@ -58,7 +58,11 @@ func printed(cfg *config.Config) string {
 
 // run reads the configuration and serves. The configuration is read again, from all its sources, at every reload.
 func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) error {
-	inputs := config.Inputs{Args: options, Evaluate: evaluate}
+	here, err := os.Getwd() // as the user meant it ($PWD): a link may lead to another release at a reload
+	if err != nil {
+		return fmt.Errorf("the working directory cannot be told: %w", err)
+	}
+	inputs := config.Inputs{Args: options, Dir: here, Evaluate: evaluate}
 	load := func(ctx context.Context) (*config.Config, error) { return config.Load(ctx, inputs) }
 	cfg, err := load(ctx)
 	if err != nil {

@@ -196,7 +196,7 @@ func (s *server) frontOptions(cfg *config.Config) (front.Options, error) {
 		AnyMethod: cfg.AnyMethod, Connect: cfg.Connect, KeepAlive: cfg.KeepAlive,
 		Trusted: cfg.ForwardedAllow, TrustAll: cfg.ForwardedAllowAll, SchemeHead: cfg.SecureSchemeHeaders,
 		Forwarder: cfg.ForwarderHeaders, HeaderMap: headerMap(cfg.HeaderMap),
-		ScriptName: os.Getenv("SCRIPT_NAME"), Software: software(), SpoolDir: cfg.SpoolDir,
+		ScriptName: cfg.Variable("SCRIPT_NAME"), Software: software(), SpoolDir: cfg.SpoolDir,
 		RootPath: cfg.RootPath, WebSocket: webSocketOptions(cfg.WebSockets),
 		HSTS: cfg.TLS.HSTS, RedirectPort: cfg.TLS.Redirect, HTTP2: http2Options(cfg),
 		Loops: s.loops, Logger: s.served, Access: s.over,

@@ -242,6 +242,10 @@ func (s *Setting) plainText(text string) (string, error) {
 
 // finish makes the configuration.
 func (r *appReader) finish() (*App, error) {
+	r.variables()
+	if len(r.errs) > 0 {
+		return nil, r.errs.orOne()
+	}
 	r.hooks()
 	cfg, err := r.m.config()
 	if bad, ok := errors.AsType[*Error](err); ok {
@@ -255,6 +259,27 @@ func (r *appReader) finish() (*App, error) {
 		return nil, err
 	}
 	return r.app, nil
+}
+
+// variables takes those of Environment= that Gunicorn reads in its own environment, such as WEB_CONCURRENCY, where no key says otherwise.
+func (r *appReader) variables() {
+	env := r.lists["raw_env"]
+	for _, s := range table {
+		text, ok := LookupIn(env, s.Env)
+		if s.Env == "" || !ok || text == "" && s.Kind != CommaList || r.m.values[s.Name].source.Origin != FromDefault {
+			continue
+		}
+		source := r.app.places["raw_env="+s.Env+"="+text]
+		if s.fromEnv != nil {
+			text = s.fromEnv(text)
+		}
+		if err := r.set(s, text, source); err != nil {
+			r.failed(err, "Environment", source)
+		}
+	}
+	if _, ok := LookupIn(env, CmdArgsVariable); ok {
+		r.m.warnings = append(r.m.warnings, "Environment: "+CmdArgsVariable+" has no effect here: write its flags as keys of [App], as kirin import does")
+	}
 }
 
 // place says where in the file an error of the configuration as a whole belongs, in the file's own words.

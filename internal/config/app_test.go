@@ -312,6 +312,30 @@ func TestAppEnvironment(t *testing.T) {
 	}
 }
 
+// TestAppVariables: those of Environment= count that Gunicorn reads in its own environment; keys come first, wherever they stand.
+func TestAppVariables(t *testing.T) {
+	load := func(lines string) (*App, error) {
+		return LoadApp("shop", root(t, map[string]string{"etc/kirin/shop.conf": "[App]\nApplication=shop:app\n" + lines}))
+	}
+	app, err := load("Environment=WEB_CONCURRENCY=7 PORT=8123\nEnvironment=FORWARDED_ALLOW_IPS=10.0.0.1 SENDFILE=no SCRIPT_NAME=/shop GUNICORN_CMD_ARGS=-w9\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := app.Config
+	if c.Workers != 7 || c.Bind[0] != "0.0.0.0:8123" || len(c.ForwardedAllow) != 1 || c.Variable("SCRIPT_NAME") != "/shop" {
+		t.Errorf("%+v", c)
+	}
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "GUNICORN_CMD_ARGS has no effect here") {
+		t.Errorf("warns %q", c.Warnings)
+	}
+	if app, err = load("Workers=2\nEnvironment=WEB_CONCURRENCY=7\n"); err != nil || app.Config.Workers != 2 {
+		t.Errorf("%+v, %v", app, err)
+	}
+	if _, err = load("Environment=WEB_CONCURRENCY=many\n"); err == nil || !strings.Contains(err.Error(), "shop.conf:3") {
+		t.Errorf("a mistake: %v", err)
+	}
+}
+
 // TestAppPython wants a virtual environment to be found where kirin run finds it.
 func TestAppPython(t *testing.T) {
 	const python = "#!/bin/sh\n"

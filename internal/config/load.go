@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
+	"strings"
 )
 
 // CmdArgsVariable holds options as a shell would write them, between the configuration file and the command line.
@@ -119,6 +121,24 @@ func (m *merge) file(fromEnv *Args) (FileSpec, bool, error) {
 		spec.Chdir = absolute(m.in.Dir, dir)
 	}
 	return spec, ok, err
+}
+
+// LookupIn is [os.LookupEnv] in a list of NAME=VALUE, the last of which counts.
+func LookupIn(env []string, name string) (string, bool) {
+	for _, pair := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// Variable is an environment variable as the application has it: by the settings, or else by kirin's own environment.
+func (c *Config) Variable(name string) string {
+	if value, ok := LookupIn(c.Env, name); ok {
+		return value
+	}
+	return os.Getenv(name)
 }
 
 // environment takes the variables that replace a default. An empty one is as good as none, but for a list, where it

@@ -83,7 +83,7 @@ func (im *Importer) inputs(p *Plan, c Command, args *config.Args, python string)
 	}
 	return config.Inputs{
 		Args: args, Dir: path.Join("/", im.Root, dir), Remote: true,
-		LookupEnv: func(name string) (string, bool) { return lookup(c.Env, name) },
+		LookupEnv: func(name string) (string, bool) { return config.LookupIn(c.Env, name) },
 		Tolerate: func(err error) {
 			p.leave(c.From, "%s", oneLine(err))
 		},
@@ -95,16 +95,6 @@ func (im *Importer) inputs(p *Plan, c Command, args *config.Args, python string)
 			return im.Evaluate(ctx, spec, c)
 		},
 	}
-}
-
-// lookup is that of the last NAME=VALUE.
-func lookup(env []string, name string) (string, bool) {
-	for _, pair := range slices.Backward(env) {
-		if value, ok := strings.CutPrefix(pair, name+"="); ok {
-			return value, true
-		}
-	}
-	return "", false
 }
 
 func oneLine(err error) string {

@@ -70,7 +70,7 @@ func readCompose(text string, vars []string) (map[string]composeService, error) 
 func interpolateAll(v any, vars []string) (_ any, err error) {
 	switch v := v.(type) {
 	case string:
-		return interpolate(v, func(name string) (string, bool) { return lookup(vars, name) })
+		return interpolate(v, func(name string) (string, bool) { return config.LookupIn(vars, name) })
 	case []any:
 		for i := range v {
 			if v[i], err = interpolateAll(v[i], vars); err != nil {

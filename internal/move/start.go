@@ -64,7 +64,7 @@ func startOf(words, env []string) (s start, ok bool) {
 		return s, false
 	}
 	last, err := interpolate(commands[len(commands)-1], func(name string) (string, bool) {
-		value, set := lookup(env, name)
+		value, set := config.LookupIn(env, name)
 		if !set && !strings.Contains(text, "${"+name+":") && !strings.Contains(text, "${"+name+"-") {
 			s.left = append(s.left, unset(name))
 		}

@@ -122,7 +122,7 @@ var braces = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
 
 // variable gives the value of one, and tells of one that has none.
 func (u *unit) variable(name string) string {
-	value, set := lookup(u.command.Env, name)
+	value, set := config.LookupIn(u.command.Env, name)
 	if !set {
 		u.p.leave(u.command.From, "%s", unset(name))
 	}
