@@ -140,7 +140,7 @@ func TestSocketActivate(t *testing.T) {
 	t.Parallel()
 	addr, unix := testkit.FreeAddr(), filepath.Join(folder(t, nil), "socket")
 	s := testkit.Launch(t, options{
-		App: "environ:app", Bind: testkit.NoBind, Args: args("--workers 2"),
+		App: "environ:app", Bind: testkit.NoBind, Args: args("--workers 2 --bind 127.0.0.1:1 --bind " + addr),
 		Front: []string{
 			"systemd-socket-activate", "-l", addr, "-l", unix, "-E", "TRACE", "-E", "TMPDIR", "-E", "KIRIN_TEST_SERVER", "-E", "PATH",
 			"-E", "HOME", "-E", "GORACE", "-E", "PYTHONDONTWRITEBYTECODE",
@@ -154,6 +154,8 @@ func TestSocketActivate(t *testing.T) {
 			t.Errorf("SERVER_PORT %v", env["SERVER_PORT"])
 		}
 	}
+	s.Err.Wait(t, `\[WARNING\] bind: 127\.0\.0\.1:1 is not listened on: the sockets come from the service manager \(LISTEN_FDS\): `+addr)
+	s.Err.Lacks(t, "bind: "+addr)
 	p := about(t, s)
 	if _, there := p.Env["LISTEN_FDS"]; there {
 		t.Error("the application sees LISTEN_FDS")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -140,6 +141,20 @@ func (s *server) sayNotes(cfg *config.Config) {
 	}
 }
 
+// sayUnbound tells of addresses that nobody listens on, for the sockets that were handed over stand in for all, as with Gunicorn.
+func (s *server) sayUnbound(cfg *config.Config) {
+	given := slices.ContainsFunc(cfg.Given(), func(g config.Given) bool { return g.Setting.Name == "bind" })
+	if s.app != "" || !given || len(s.sockets.activated) == 0 {
+		return
+	}
+	there := s.sockets.addresses()
+	for _, address := range cfg.Bind {
+		if plain := strings.TrimPrefix(strings.TrimPrefix(address, "https://"), "http://"); !slices.Contains(there, plain) {
+			s.log.Warn(fmt.Sprintf("bind: %s is not listened on: the sockets come from the service manager (LISTEN_FDS): %s", address, strings.Join(there, ", ")))
+		}
+	}
+}
+
 // journalName is what the journal calls an application: its name under systemd, or else proc_name, or its module.
 func journalName(app string, cfg *config.Config) string {
 	module, _, _ := strings.Cut(cfg.App, ":")
@@ -159,6 +174,7 @@ func (s *server) bind(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	s.checkIdle(cfg)
 	s.sayAwake(cfg)
+	s.sayUnbound(cfg)
 	if s.app != "" {
 		for _, w := range s.changes.begin(s.sockets.addresses()) {
 			s.log.Warn(w)

@@ -54,7 +54,7 @@ func (d asked) mend(known map[string][]string) string {
 			return "it belongs into [" + section + "]"
 		}
 	}
-	if near, ok := nearestOf(d.name, slices.Concat(known[unitSection[d.section]], known["Unit"])); ok {
+	if near, ok := nearest(d.name, slices.Concat(known[unitSection[d.section]], known["Unit"])); ok {
 		return "did you mean " + near + "?"
 	}
 	return "it would be ignored: remove it"

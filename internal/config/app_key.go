@@ -63,17 +63,6 @@ func lookupAppKey(key string) (*Setting, bool) {
 // appSections are the sections of an application file.
 var appSections = []string{"App", "Worker", "Front", "Socket", "Slice"}
 
-// nearestOf is the candidate that was likely meant, also when only the case or Gunicorn's way to write it differs.
-func nearestOf(key string, candidates []string) (string, bool) {
-	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s)) }
-	for _, c := range candidates {
-		if plain(c) == plain(key) {
-			return c, true
-		}
-	}
-	return nearest(key, candidates)
-}
-
 func unknownKey(key string) (problem, mend string) {
 	var keys []string
 	for _, s := range table {
@@ -84,7 +73,7 @@ func unknownKey(key string) (problem, mend string) {
 	if s, ok := Lookup(key); ok && s.AppKey() != "" {
 		return fmt.Sprintf("there is no key %s", key), "did you mean " + s.AppKey() + "?"
 	}
-	if near, ok := nearestOf(key, keys); ok {
+	if near, ok := nearest(key, keys); ok {
 		return fmt.Sprintf("there is no key %s", key), "did you mean " + near + "?"
 	}
 	return fmt.Sprintf("there is no key %s in [App]", key), "directives of systemd go into [Worker], [Front], [Socket] or [Slice]"

@@ -85,7 +85,7 @@ func (a *App) noModule(name, where, dir string) *Error {
 	}
 	found, _ := filepath.Glob(filepath.Join(a.root, dir, "*.py"))
 	there := each(found, func(path string) string { return strings.TrimSuffix(filepath.Base(path), ".py") })
-	if near, ok := nearestOf(name, there); ok {
+	if near, ok := nearest(name, there); ok {
 		e.Mend = "did you mean " + near + "?"
 	}
 	return e

@@ -71,7 +71,7 @@ func (r *appReader) take(a assignment, source Source) {
 		r.directive(&r.app.Slice, a, source)
 	default:
 		mend := "there are [App], [Worker], [Front], [Socket] and [Slice]"
-		if near, ok := nearestOf(a.section, appSections); ok {
+		if near, ok := nearest(a.section, appSections); ok {
 			mend = "did you mean [" + near + "]?"
 		}
 		r.wrong(source, "", fmt.Sprintf("there is no section [%s]", a.section), mend)

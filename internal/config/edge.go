@@ -91,7 +91,7 @@ func checkProxyHeaders(v any) (any, error) {
 		one, ok := front.ToldNames()[strings.ToLower(name)]
 		if !ok {
 			names := slices.Sorted(maps.Keys(front.ToldNames()))
-			if near, ok := nearestOf(strings.ToLower(name), names); ok {
+			if near, ok := nearest(strings.ToLower(name), names); ok {
 				return nil, fmt.Errorf("%q cannot be read; did you mean %s?", name, near)
 			}
 			return nil, fmt.Errorf("%q cannot be read; there are %s", name, strings.Join(names, ", "))

@@ -149,7 +149,7 @@ func (m *merge) warnSlip(name string, source Source, among func(*Setting) bool) 
 	if strings.HasPrefix(name, "_") {
 		return
 	}
-	if near, ok := nearest(name, namesOf(among)); ok {
+	if near, ok := closeTo(name, namesOf(among)); ok {
 		m.warnings = append(m.warnings, fmt.Sprintf("%s: `%s` is not a setting; did you mean `%s`?", source, name, near))
 	}
 }

@@ -135,6 +135,8 @@ func unknownFlag(e *Error, name string) {
 	e.Problem = "there is no option --" + name
 	if found := namesThatBegin(longFlags(), name); len(found) > 1 {
 		e.Problem = fmt.Sprintf("--%s could be any of --%s", name, strings.Join(found, ", --"))
+	} else if s, ok := Lookup(strings.ReplaceAll(name, "-", "_")); ok && len(s.Long) > 0 {
+		e.Mend = "did you mean --" + s.Long[0] + "?"
 	} else if near, ok := nearest(name, longFlags()); ok {
 		e.Mend = "did you mean --" + near + "?"
 	}

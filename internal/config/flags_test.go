@@ -75,6 +75,7 @@ func TestParseArgsApplication(t *testing.T) {
 func TestFlagError(t *testing.T) {
 	for line, want := range map[string][2]string{
 		"--workrs 4":        {"there is no option --workrs", "did you mean --workers?"},
+		"--preload-app":     {"there is no option --preload-app", "did you mean --preload?"},
 		"--zzzzzz":          {"there is no option --zzzzzz", "see kirin help run for all options"},
 		"--access-logf x":   {"--access-logf could be any of --access-logfile, --access-logformat", "see kirin help run for all options"},
 		"-x":                {"there is no option -x", "see kirin help run for all options"},
