@@ -16,7 +16,7 @@ async def echo(socket):
         if message["type"] == "websocket.disconnect":
             sidelog.note("disconnect", message["code"])
             return
-        if message.get("text") is not None:
+        if "text" in message:       # as Channels' consumers ask
             await socket.send_text(message["text"])
         else:
             await socket.send_bytes(message["bytes"])

@@ -108,9 +108,9 @@ class Messages(BaseSocket):
 
     def add(self, kind, data, cost):
         if kind == TEXT:
-            message = {"type": "websocket.receive", "text": data, "bytes": None}
+            message = {"type": "websocket.receive", "text": data}
         else:
-            message = {"type": "websocket.receive", "bytes": data, "text": None}
+            message = {"type": "websocket.receive", "bytes": data}
         if self.queue is None:
             self.queue = deque()
         self.queue.append((message, cost))

@@ -285,9 +285,9 @@ class Socket(BaseSocket):
         else:
             self.at = end
         if kind == TEXT:
-            return {"type": "websocket.receive", "text": body.decode("utf-8"), "bytes": None}
+            return {"type": "websocket.receive", "text": body.decode("utf-8")}
         if kind == BINARY:
-            return {"type": "websocket.receive", "bytes": body, "text": None}
+            return {"type": "websocket.receive", "bytes": body}
         code = int.from_bytes(body[:2], "big") if body else NO_STATUS
         self.lose(code, body[2:].decode("utf-8", "replace"))
         return None
