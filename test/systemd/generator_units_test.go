@@ -74,7 +74,7 @@ func TestExposure(t *testing.T) {
 func TestEnable(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, map[string]string{"/etc/kirin/shop.conf": shopConf, "/srv/shop/hello.py": helloApp})
-	h.Systemctl("enable", "--now", "kirin@shop.socket")
+	h.Systemctl("enable", "--now", "kirin@shop") // what administrators type: its service, which has the socket with it
 	h.wantGet("/", "hello")
 	h.WaitActive("kirin@shop.service")
 	h.Reboot()
@@ -93,6 +93,14 @@ func TestEnable(t *testing.T) {
 	}
 	if r := h.Try("runuser", "-u", "nobody", "--", "python3", "-c", dialUnix); r.Status == 0 || !strings.Contains(r.Stderr, "PermissionError") {
 		t.Errorf("nobody may use the Unix socket: %+v", r)
+	}
+	h.Systemctl("disable", "kirin@shop")
+	if r := h.Try("systemctl", "is-enabled", "kirin@shop.socket"); strings.TrimSpace(r.Stdout) != "disabled" {
+		t.Errorf("the socket is %s", r.Stdout)
+	}
+	h.Systemctl("enable", "kirin@shop.socket") // either way
+	if r := h.Try("systemctl", "is-enabled", "kirin@shop.service"); r.Status != 0 {
+		t.Errorf("the front is %s", r.Stdout)
 	}
 	h.Systemctl("stop", "kirin@shop.socket")
 	for _, unit := range []string{"kirin@shop.service", "kirin-worker@shop:1.socket", "kirin-worker@shop:1.service"} {
