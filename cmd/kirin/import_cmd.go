@@ -219,9 +219,7 @@ func makePlan(ctx context.Context, name string, files []string, o *importOptions
 		return nil, err
 	}
 	if len(files) == 0 && o.command == "" {
-		if files, err = im.Find(); err != nil {
-			return nil, err
-		}
+		return plan, im.FoundFiles(ctx, plan)
 	}
 	return plan, im.Files(ctx, plan, files)
 }

@@ -60,8 +60,21 @@ func startsGunicorn(file string) bool {
 }
 
 // Files takes the files in by what they are: those that start Gunicorn first, since the others say what is before it. An nginx site that
-// has nothing to do with the application is passed over, unless it is the only file.
+// has nothing to do with the application is passed over, unless it is the only one that was named.
 func (im *Importer) Files(ctx context.Context, p *Plan, files []string) error {
+	return im.files(ctx, p, files, true)
+}
+
+// FoundFiles is Files with those of Find, among which an nginx has its untouched default site.
+func (im *Importer) FoundFiles(ctx context.Context, p *Plan) error {
+	files, err := im.Find()
+	if err != nil {
+		return err
+	}
+	return im.files(ctx, p, files, false)
+}
+
+func (im *Importer) files(ctx context.Context, p *Plan, files []string, named bool) error {
 	var others []string
 	for _, f := range files {
 		var err error
@@ -80,7 +93,7 @@ func (im *Importer) Files(ctx context.Context, p *Plan, files []string) error {
 		}
 	}
 	for _, f := range others {
-		if err := im.Nginx(p, f); err != nil && (!errors.Is(err, errNotOurs) || len(others) == 1) {
+		if err := im.Nginx(p, f); err != nil && (!errors.Is(err, errNotOurs) || named && len(others) == 1) {
 			return err
 		}
 	}

@@ -85,6 +85,24 @@ func TestGuide(t *testing.T) {
 	}
 }
 
+// TestDefaultSite: nginx's own site, which nobody has touched, has nothing to say of the application, and is no mistake.
+func TestDefaultSite(t *testing.T) {
+	root := t.TempDir()
+	put(t, root, "etc/systemd/system/shop.service", "[Service]\nExecStart=/usr/bin/gunicorn -w 2 shop:app\n")
+	put(t, root, "etc/nginx/sites-enabled/default", "server {\n\tlisten 80 default_server;\n\troot /var/www/html;\n\tserver_name _;\n\tlocation / {\n\t\ttry_files $uri $uri/ =404;\n\t}\n}\n")
+	p := &Plan{Name: "shop"}
+	im := &Importer{Root: root, Evaluate: noFile}
+	if err := im.FoundFiles(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if c := loads(t, p.Text()); c.Workers != 2 {
+		t.Errorf("%d workers", c.Workers)
+	}
+	if err := im.Files(t.Context(), &Plan{Name: "shop"}, []string{"/etc/systemd/system/shop.service", "/etc/nginx/sites-enabled/default"}); err == nil {
+		t.Error("a site that was named is passed over")
+	}
+}
+
 // TestBytesOf: what is no size does not pass for none.
 func TestBytesOf(t *testing.T) {
 	for text, want := range map[string]int{"0": 0, "1024": 1024, "8k": 8 << 10, "10M": 10 << 20, "5g": 5 << 30} {
