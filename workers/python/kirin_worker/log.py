@@ -93,8 +93,8 @@ class Log:
     def error(self, message, fields=None):
         self.write(ERROR, message, fields)
 
-    def warning(self, message):
-        self.write(WARNING, message)
+    def warning(self, message, fields=None):
+        self.write(WARNING, message, fields)
 
     def info(self, message):
         self.write(INFO, message)

@@ -9,6 +9,7 @@ from . import log as logs, options as opts, systemd
 from .app import load
 from .calls import is_asgi
 from .errors import USAGE, LoadError, WorkerError
+from .importing import Importing
 from .server import accept, hello
 from .signals import Signals
 from .trace import place
@@ -63,7 +64,7 @@ def serve(arguments):
     if options.preload:
         from .preload import Parent     # before the application can patch what it imports
     try:
-        kind, app, reloader = load_all(options, log, signals)
+        kind, app, reloader = load_all(options, log, signals, notifier)
     except WorkerError as error:
         return abandon(error, early, listener, options, log)
     if options.preload:
@@ -106,7 +107,7 @@ def prepare_logs(options, log, signals):
         spew.install()
 
 
-def load_all(options, log, signals):
+def load_all(options, log, signals, notifier):
     """(class of server, application, Reloader or None); WorkerError when there is none."""
     kind = None if options.kind == "auto" else server_class(options)
     prepare(options)
@@ -117,7 +118,8 @@ def load_all(options, log, signals):
         options.after = options.hooked.after()
     if not options.preload:
         options.hooked.post_fork()
-    app, reloader = application(options, log)
+    with Importing(log, notifier):
+        app, reloader = application(options, log)
     if kind is None:
         options.kind = found_class(app, options)
         kind = server_class(options)

@@ -5,8 +5,8 @@ writes to a pipe that the loop polls, so that a signal just before the wait is n
 """
 
 import os
-from _signal import (SIG_BLOCK, SIG_DFL, SIG_SETMASK, SIG_UNBLOCK, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, default_int_handler,
-                     getsignal, pthread_sigmask, set_wakeup_fd, signal)
+from _signal import (SIG_BLOCK, SIG_DFL, SIG_SETMASK, SIG_UNBLOCK, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
+                     default_int_handler, getsignal, pthread_sigmask, set_wakeup_fd, signal)
 from _thread import get_ident
 
 import _socket
