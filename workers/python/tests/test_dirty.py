@@ -93,7 +93,7 @@ class Calls(DirtyCase):
 
     def test_one_at_a_time(self):
         a = self.arbiter("Tasks")
-        first = Caller(a.call, "wait", a.path("go"))
+        first = waiting(a, "go")
         second = Caller(a.call, "count")
         with self.assertRaises(DirtyTimeoutError) as caught:
             a.client(timeout=0.2).execute("dirty_tasks:Tasks", "count", 100)
@@ -196,8 +196,7 @@ class Deaths(DirtyCase):
     def test_a_worker_that_is_killed(self):
         a = self.arbiter("Tasks", "Single", workers=2)
         pid = a.client().execute("dirty_tasks:Single", "count")["pid"]
-        caller = Caller(a.client().execute, "dirty_tasks:Single", "wait", a.path("never"))
-        a.call("count")
+        caller = waiting(a, "never", "dirty_tasks:Single")
         os.kill(pid, signal.SIGKILL)
         with self.assertRaisesRegex(DirtyWorkerError, "killed by SIGKILL") as caught:
             caller.value()
@@ -218,8 +217,7 @@ class Deaths(DirtyCase):
     def test_term_to_a_worker(self):
         a = self.arbiter("Tasks")
         pid = a.call("count")["pid"]
-        caller = Caller(a.call, "wait", a.path("go"))
-        eventually("the call is under way", lambda: begun(a))
+        caller = waiting(a, "go")
         os.kill(pid, signal.SIGTERM)
         later = Caller(a.call, "count")
         a.touch("go")
@@ -244,8 +242,7 @@ class Deaths(DirtyCase):
     def test_the_arbiter_dies(self):
         a = self.arbiter("Tasks", workers=2)
         pids = {a.call("count")["pid"] for _ in range(4)}
-        caller = Caller(a.call, "wait", a.path("never"))
-        eventually("the call is under way", lambda: begun(a))
+        caller = waiting(a, "never")
         a.process.kill()
         with self.assertRaises(DirtyConnectionError):
             caller.value()
@@ -254,8 +251,7 @@ class Deaths(DirtyCase):
     def test_the_front_dies(self):
         a = self.arbiter("Tasks", workers=2)
         pids = {a.call("count")["pid"] for _ in range(4)}
-        caller = Caller(a.call, "wait", a.path("go"))
-        eventually("the call is under way", lambda: begun(a))
+        caller = waiting(a, "go")
         a.orders.close()
         a.wait_log("Dirty worker exiting")          # the one that is free
         a.touch("go")
@@ -265,17 +261,18 @@ class Deaths(DirtyCase):
 
     def test_quit(self):
         a = self.arbiter("Tasks")
-        caller = Caller(a.call, "wait", a.path("never"))
-        eventually("the call is under way", lambda: begun(a))
+        caller = waiting(a, "never")
         a.process.send_signal(signal.SIGQUIT)
         self.assertEqual(a.process.wait(PATIENCE), 0)
         with self.assertRaises(DirtyError):
             caller.value()
 
 
-def begun(a):
-    """Whether a call of wait() is under way, or has been."""
-    return any(name.endswith(".begun") for name in os.listdir(a.directory))
+def waiting(a, name, app="dirty_tasks:Tasks"):
+    """A call that is under way, and waits for a file."""
+    caller = Caller(a.client().execute, app, "wait", a.path(name))
+    eventually("the call is under way", lambda: os.path.exists(a.path(name) + ".begun"))
+    return caller
 
 
 def tried(a):
@@ -289,14 +286,13 @@ class Versions(DirtyCase):
 
     def test_a_reload(self):
         a = self.arbiter("Tasks", env={"VERSION": "one"})
-        caller = Caller(a.call, "wait", a.path("go"))
-        eventually("the call is under way", lambda: begun(a))
+        caller = waiting(a, "go")
         a.stash().put("t", "k", 1)
         self.assertEqual(a.load("Tasks", env={"VERSION": "two"}), {})
-        waiting = Caller(a.client(1).execute, "dirty_tasks:Tasks", "count")     # for the old one, which has one call
+        left = Caller(a.client(1).execute, "dirty_tasks:Tasks", "count")     # for the old one, which has one call
         self.assertEqual(a.client(2).execute("dirty_tasks:Tasks", "count")["version"], "two")
         self.assertEqual(a.order("retire"), {})
-        self.assertEqual(waiting.value()["version"], "two")     # rather than never
+        self.assertEqual(left.value()["version"], "two")     # rather than never
         a.touch("go")
         old = caller.value()
         eventually("the old one goes", lambda: not runs(old))
