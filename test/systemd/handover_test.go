@@ -15,11 +15,11 @@ func TestStopInHandover(t *testing.T) {
 	l := s.load()
 	for range 3 {
 		l.Wait(20)
-		mark, old := s.Mark(), s.Property(appFront, "MainPID")
-		s.heldHandover()
+		mark := s.Mark()
+		held := s.heldHandover()
 		s.WaitJournal(box.Query{Unit: appFront, After: mark}, "the successor serves", box.Says("^Listening at"))
-		if s.Property(appFront, "MainPID") != old { // it was held when it had told systemd, which stops its successor, then
-			s.Try("kill", "-CONT", old)
+		if s.Property(appFront, "MainPID") != held { // it had told systemd already, which stops its successor, then
+			s.Try("kill", "-CONT", held)
 		}
 		s.Systemctl("restart", appFront)
 	}
@@ -68,14 +68,14 @@ const holdSuccessor = `
 `
 
 // heldHandover has the front hand over, and holds it still, mostly before it can tell systemd of its successor. A front that is gone before has
-// handed over, and its successor is held.
-func (s *appShop) heldHandover() {
+// handed over, and its successor is held. It returns the pid of which one is.
+func (s *appShop) heldHandover() string {
 	s.t.Helper()
 	for {
 		old := s.Property(appFront, "MainPID")
 		switch r := s.Try("sh", "-c", holdSuccessor, "sh", old); r.Status {
 		case 0:
-			return
+			return old
 		case 3:
 			s.WaitProperty(appFront, "MainPID", func(pid string) bool { return pid != old && pid != "0" })
 			s.WaitActive(appFront)
