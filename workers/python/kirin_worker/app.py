@@ -3,6 +3,7 @@
 import os
 import sys
 
+from .calls import function_arguments, is_asgi, takes
 from .errors import LoadError
 from .trace import application_part, format_error, last_line
 
@@ -24,7 +25,22 @@ def load(spec):
     if not callable(target):
         made = "what %s returned" % expression if arguments else "%s in module %s" % (path, module_name)
         raise LoadError("%s is not callable: %s %.60r" % (made, type(target).__name__, target))
+    if not (is_asgi(target) or takes(target, 2)):
+        raise LoadError("%s takes %s, and an application takes two, environ and start_response (or an ASGI application "
+                        "three)%s" % (expression or "application", _arguments(target), _factory_hint(target, spec)))
     return target
+
+
+def _arguments(function):
+    most = function_arguments(function)[1]
+    return "no arguments" if most == 0 else "one argument"
+
+
+def _factory_hint(function, spec):
+    """What a factory is called by, as it stands."""
+    if not takes(function, 0) or spec.endswith(")"):
+        return ""
+    return "; if it makes the application, write %s()" % spec
 
 
 def _import(name, expression):
@@ -111,7 +127,13 @@ def _hint(target, name):
     near = get_close_matches(name, public, 3)
     if not near:
         near = [key for key in ("app", "application", "create_app", "make_app") if key in public]
+    near = [key + "()" if _is_factory(getattr(target, key)) else key for key in near]
     return "; did you mean %s?" % " or ".join(near) if near else ""
+
+
+def _is_factory(value):
+    """Whether it is called with nothing, and cannot be an application."""
+    return callable(value) and not is_asgi(value) and takes(value, 0) and not takes(value, 2)
 
 
 def _call(factory, spec, args, kwargs):

@@ -1,6 +1,7 @@
 """What kind of callable an application is, told without ``inspect``, whose import takes time."""
 
 CO_COROUTINE = 0x80     # inspect.CO_COROUTINE
+CO_VARARGS = 0x04       # inspect.CO_VARARGS
 
 
 def _is_coroutine_function(function):
@@ -26,6 +27,25 @@ def _parameters(function):
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
     return code.co_varnames[:code.co_argcount] if code is not None else ()
+
+
+def function_arguments(function):
+    """The least and the most arguments of a function or method by their places; None for what is neither."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        code = getattr(getattr(function, "__func__", None), "__code__", None)
+    if code is None:
+        return None
+    bound = getattr(function, "__self__", None) is not None
+    most = code.co_argcount - bound
+    least = most - len(getattr(function, "__defaults__", None) or ())
+    return least, float("inf") if code.co_flags & CO_VARARGS else most
+
+
+def takes(function, count):
+    """Whether it can be called with so many arguments, as far as can be told."""
+    limits = function_arguments(function)
+    return limits is None or limits[0] <= count <= limits[1]
 
 
 def is_double_callable(app):

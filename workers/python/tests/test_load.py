@@ -38,6 +38,12 @@ def fails():
 def app_module():
     pass
 
+def make_app():
+    pass
+
+def view(request):
+    pass
+
 number = 5
 """
 
@@ -81,12 +87,17 @@ class Load(unittest.TestCase):
                 ("kirin_test_shop:holder.sight",
                  "module kirin_test_shop has no attribute 'holder.sight'; did you mean site?"),
                 ("kirin_test_shop:zzz",
-                 "module kirin_test_shop has no attribute 'zzz'; did you mean application or create_app?"),
+                 "module kirin_test_shop has no attribute 'zzz'; did you mean application or create_app or make_app()?"),
                 ("kirin_test_shop:number", "number in module kirin_test_shop is not callable: int 5"),
                 ("kirin_test_shop:number()",
                  "the factory in 'kirin_test_shop:number()' is not callable: int 5"),
                 ("kirin_test_shop:returns_none()",
                  "what returns_none() returned is not callable: NoneType None"),
+                ("kirin_test_shop:app_module",
+                 "app_module takes no arguments, and an application takes two, environ and start_response (or an ASGI "
+                 "application three); if it makes the application, write kirin_test_shop:app_module()"),
+                ("kirin_test_shop:view", "view takes one argument, and an application takes two"),
+                ("kirin_test_shop:maker", "module kirin_test_shop has no attribute 'maker'; did you mean make_app()?"),
                 ("kirin_test_shop:takes_two(1)",
                  "TypeError: takes_two() missing 1 required positional argument: 'two'"),
                 ("kirin_test_file.py:app", "ModuleNotFoundError: No module named 'kirin_test_file.py'"),
