@@ -101,13 +101,17 @@ def build(context, part):
 TOOLS = ("github.com/goreleaser/nfpm/v2/cmd/nfpm", "github.com/cpuguy83/go-md2man/v2", "./bom")
 
 
-def vet(context, part):
-    """Look at the sources, and compile what is not for the race detector: beside servers it takes minutes."""
-    context.check(part, "go vet", ["go", "vet", "./..."], CGO_ENABLED="0")
-    context.check(part, "go vet of tools", ["go", "-C", "tools", "vet", "./bom"], CGO_ENABLED="0")
+def release(context, part):
+    """Compile what packages are made of and by: beside servers it takes minutes."""
+    context.check(part, "go build", ["go", "build", "-trimpath", "-o", os.devnull, "./cmd/kirin"], CGO_ENABLED="0")
     context.check(part, "the tools that pack", ["go", "-C", "tools", "build", "-trimpath", "-buildvcs=false",
                                                 "-o", os.path.join(context.env["KIRIN_TOOLS"], ""), *TOOLS],
                   CGO_ENABLED="0", GOFLAGS="")
+
+
+def vet(context, part):
+    context.check(part, "go vet", ["go", "vet", "./..."], CGO_ENABLED="0")
+    context.check(part, "go vet of tools", ["go", "-C", "tools", "vet", "./bom"], CGO_ENABLED="0")
     context.tool(part, "staticcheck")
 
 
@@ -181,19 +185,20 @@ def docs(context, part):
     context.go_test(part, ["./test/docs"], "-timeout=30m", "-parallel=2", *LEAN, CGO_ENABLED="0")
 
 
-# In the order in which they begin, as far as they need not wait for others.
+# In the order in which they begin, as far as they need not wait for others: what takes longest comes first.
 PARTS = {
     "build": Kind("compiles everything for the race detector", build),
-    "vet": Kind("go vet", vet),
-    "pyunit": Kind("unit tests of the Python runtime and of the scripts, under CPython", pyunit),
-    "pypy": Kind("unit tests of the Python runtime, under PyPy", pypy),
-    "package": Kind("the .deb and the .rpm: built, checked, installed, upgraded, removed", package, ["vet"]),
+    "release": Kind("compiles what packages are made of and by", release),
+    "package": Kind("the .deb and the .rpm: built, checked, installed, upgraded, removed", package, ["release"]),
     "systemd": Kind("the built binary under a real systemd, in boxes", systemd, ["build"]),
     "blackbox": Kind("the built binary against real applications and clients", blackbox, ["build"]),
     "go": Kind("go test -race of every package but these; the corpora of the fuzz targets among them", go, ["build"]),
-    "docs": Kind("the documentation, followed on machines with the package", docs, ["vet"]),
+    "docs": Kind("the documentation, followed on machines with the package", docs, ["release"]),
+    "vet": Kind("go vet", vet, ["build", "release"]),
+    "pypy": Kind("unit tests of the Python runtime, under PyPy", pypy, ["build", "release"]),
+    "pyunit": Kind("unit tests of the Python runtime and of the scripts, under CPython", pyunit, ["build", "release"]),
     "staticcheck": Kind("staticcheck", staticcheck, ["vet"]),
     "format": Kind("gofumpt finds nothing to change", style, ["vet"]),
-    "shell": Kind("shellcheck of every shell script", shell),
-    "python": Kind("pyflakes, pycodestyle and the grammar of Python 3.8", python),
+    "shell": Kind("shellcheck of every shell script", shell, ["build"]),
+    "python": Kind("pyflakes, pycodestyle and the grammar of Python 3.8", python, ["build"]),
 }
