@@ -51,12 +51,14 @@ type server struct {
 	hooks    *hookHost  // nil: no hook is the server's
 	dirty    *dirtyHost // nil: there are no dirty workers
 	reloads  chan reloadOrder
-	reloaded atomic.Int64 // how often
-	serving  func()       // tells that we serve; nil: nobody is to be told
-	wg       sync.WaitGroup
-	voice    context.Context // ends with life, or when a successor is to be heard
-	silence  context.CancelFunc
-	telling  sync.WaitGroup // what ends with voice
+
+	firstWorkers int          // how many workers a hook wants at the start; 0: as many as the settings say
+	reloaded     atomic.Int64 // how often
+	serving      func()       // tells that we serve; nil: nobody is to be told
+	wg           sync.WaitGroup
+	voice        context.Context // ends with life, or when a successor is to be heard
+	silence      context.CancelFunc
+	telling      sync.WaitGroup // what ends with voice
 
 	mu        sync.Mutex // protects the fields below
 	cfg       *config.Config
@@ -181,6 +183,9 @@ func (s *server) startWorkers(ctx context.Context, cfg *config.Config) (err erro
 	}
 	o := s.poolOptions(cfg)
 	o.Living = s.crew.living()
+	if s.firstWorkers > 0 {
+		o.Workers, o.MaxNumber = s.firstWorkers, s.maxNumber(s.firstWorkers, cfg.Surge)
+	}
 	s.pool = workers.New(launcher, o)
 	err = s.pool.Start(ctx)
 	if boot, ok := errors.AsType[*workers.BootError](err); ok {

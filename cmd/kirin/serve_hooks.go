@@ -31,10 +31,14 @@ type hookHost struct {
 	answers *bufio.Reader
 	exits   sync.WaitGroup // calls of child_exit that are under way
 
+	listening func() []string // the addresses, for server.LISTENERS
+	scale     func(n int)     // a hook has set server.num_workers
+
 	mu      sync.Mutex // held for an order and its answer; protects the fields below
 	names   []string   // hooks of the file
 	before  []string   // those of the file before the last reload
 	workers int
+	asked   int // the number of workers that a hook has set; 0: none has
 	dead    bool
 	ready   bool // on_exit is to be called
 }
@@ -48,12 +52,13 @@ type hookCall struct {
 
 // hookOrder is a line to the host.
 type hookOrder struct {
-	Do       string         `json:"do"`
-	Hook     string         `json:"hook,omitempty"`
-	Workers  *int           `json:"workers,omitempty"`
-	Conf     string         `json:"conf,omitempty"`
-	Settings map[string]any `json:"settings,omitempty"`
-	LogLevel int            `json:"log_level,omitempty"`
+	Do        string         `json:"do"`
+	Hook      string         `json:"hook,omitempty"`
+	Workers   *int           `json:"workers,omitempty"`
+	Listening []string       `json:"listening,omitempty"`
+	Conf      string         `json:"conf,omitempty"`
+	Settings  map[string]any `json:"settings,omitempty"`
+	LogLevel  int            `json:"log_level,omitempty"`
 	hookCall
 }
 
@@ -63,6 +68,12 @@ type hookError struct {
 	Text  string `json:"error"`
 	Trace string `json:"trace"`
 	Exit  *int   `json:"exit"` // of sys.exit()
+}
+
+// hookAnswer is a line from the host.
+type hookAnswer struct {
+	hookError
+	Workers int `json:"workers"` // what a hook has set num_workers to; 0: it has not
 }
 
 func (e *hookError) Error() string { return fmt.Sprintf("the hook %s failed: %s", e.Name, e.Text) }
@@ -129,7 +140,9 @@ func (s *server) startHost(ctx context.Context, cfg *config.Config) (*hookHost, 
 		ours.Close()
 		return nil, fmt.Errorf("start the process of the server hooks: %w", err)
 	}
-	return &hookHost{log: s.log, as: as, process: cmd, conn: ours, answers: bufio.NewReader(ours)}, nil
+	return &hookHost{
+		log: s.log, as: as, process: cmd, conn: ours, answers: bufio.NewReader(ours), listening: s.listening, scale: s.hookScales,
+	}, nil
 }
 
 // hookQuestion asks as whom the server's hooks run: as root when it alone can write all that they execute, as in Gunicorn; or else as the
@@ -221,6 +234,31 @@ func (s *server) workersChanged(now, before int) {
 	}
 }
 
+// hookScales does what a hook has asked for by setting server.num_workers.
+func (s *server) hookScales(n int) {
+	before := s.config().Workers
+	if s.pool == nil { // the workers are not there yet
+		s.firstWorkers = n
+	} else {
+		before = s.pool.Status().Wanted
+		s.pool.Scale(n, 0)
+	}
+	s.workersChanged(n, before)
+}
+
+// listening are the addresses as bind has them, once there are sockets.
+func (s *server) listening() []string {
+	if s.sockets == nil {
+		return nil
+	}
+	return each(s.sockets.addresses(), func(at string) string {
+		if strings.HasPrefix(at, "/") || strings.HasPrefix(at, "@") {
+			return "unix:" + at
+		}
+		return at
+	})
+}
+
 func (h *hookHost) arm() {
 	if h != nil {
 		h.mu.Lock()
@@ -276,12 +314,23 @@ func (h *hookHost) try(ctx context.Context, name string, c hookCall) error {
 	if h == nil {
 		return nil
 	}
+	asked, err := h.perform(ctx, name, c)
+	if asked > 0 {
+		h.scale(asked)
+	}
+	return err
+}
+
+// perform calls a hook, if the file has it, and gives the number of workers that it has set, 0 for none.
+func (h *hookHost) perform(ctx context.Context, name string, c hookCall) (asked int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !slices.Contains(h.names, name) {
-		return nil
+		return 0, nil
 	}
-	return h.ask(ctx, name, hookOrder{Do: "call", Hook: name, Workers: &h.workers, hookCall: c})
+	h.asked = 0
+	err = h.ask(ctx, name, hookOrder{Do: "call", Hook: name, Workers: &h.workers, Listening: h.listening(), hookCall: c})
+	return h.asked, err
 }
 
 // call calls a hook, and logs what it has raised.
@@ -315,12 +364,13 @@ func (h *hookHost) ask(ctx context.Context, name string, o hookOrder) error {
 		h.dead = true
 		return fmt.Errorf("the process of the server hooks does not answer to %s, and no hook is called any more: %w", name, err)
 	}
-	answer := hookError{Name: name}
+	answer := hookAnswer{hookError: hookError{Name: name}}
 	if err := json.Unmarshal(line, &answer); err != nil {
 		return fmt.Errorf("the answer of the hook %s: %w", name, err)
 	}
+	h.asked = answer.Workers
 	if answer.Text != "" {
-		return &answer
+		return &answer.hookError
 	}
 	return nil
 }

@@ -79,15 +79,14 @@ func (m *merge) dict(name string) map[string]any {
 func (c *Config) pythonArgs() []string {
 	var args []string
 	if c.Loggers != nil {
-		text, err := json.Marshal(c.Loggers)
-		if err != nil { // they came from JSON, or are texts and numbers
-			text = []byte("{}")
-		}
-		args = append(args, "--logging="+string(text))
+		args = append(args, "--logging="+asJSON(c.Loggers))
 	}
 	hooks := c.WorkerHooks()
 	if len(hooks) > 0 {
 		args = append(args, "--hooks="+strings.Join(hooks, ","))
+	}
+	if given := c.given(); len(given) > 0 && len(hooks)+len(c.DirtyHooks()) > 0 {
+		args = append(args, "--given="+asJSON(given))
 	}
 	if conf := cmp.Or(c.Conf, c.File); c.Conf != "" || len(hooks) > 0 {
 		args = append(args, "--conf="+conf)
@@ -102,6 +101,15 @@ func (c *Config) pythonArgs() []string {
 		args = append(args, "--paste-global="+pair)
 	}
 	return args
+}
+
+// asJSON writes values that came from JSON, or are texts and numbers.
+func asJSON(values map[string]any) string {
+	text, err := json.Marshal(values)
+	if err != nil {
+		return "{}"
+	}
+	return string(text)
 }
 
 // pasteScheme begins an application that is named by a PasteDeploy file.

@@ -110,6 +110,9 @@ def load_all(options, log, signals):
     """(class of server, application, Reloader or None); WorkerError when there is none."""
     kind = None if options.kind == "auto" else server_class(options)
     prepare(options)
+    if log.native is not None:
+        from . import records
+        sys.stderr = records.Stderr(log)
     prepare_logs(options, log, signals)
     if options.hooks:
         from . import hooks
@@ -159,7 +162,6 @@ def application(options, log):
     if log.native is None:
         return load_application(options, log)
     from . import records
-    sys.stderr = records.Stderr(log)
     try:
         return load_application(options, log)
     finally:

@@ -83,6 +83,7 @@ class Options:
         self.logging = None             # settings of the loggers, when there are some (pylog)
         self.conf = ""                  # the gunicorn.conf.py that has objects for them, or hooks
         self.hooks = []                 # names of server hooks that it has
+        self.given = {}                 # settings that are not the defaults, for hooks
         self.units_of = ""              # the application whose file has the settings, when they are not those of conf
         self.after = None               # the hook post_request: told of each exchange that is over
         self.age = 0                    # this worker's number
@@ -128,6 +129,7 @@ PARSERS = {
     "conf": ("conf", str),
     "statsd": ("statsd", _statsd),
     "hooks": ("hooks", _paths),
+    "given": ("given", _logging),
     "units-of": ("units_of", str),
     "log-level": ("log_level", _level),
     "log-fd": ("log_fd", _count),
