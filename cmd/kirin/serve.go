@@ -113,7 +113,7 @@ func (s *server) serve(ctx context.Context, cfg *config.Config) error {
 // start brings everything up, in the order in which mistakes are cheapest to find. On an error, release undoes it.
 func (s *server) start(ctx context.Context, cfg *config.Config) error {
 	steps := []func(context.Context, *config.Config) error{
-		s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.startHooks, s.bind, s.startDirty, s.startWorkers, s.settle,
+		s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.startHooks, s.bind, s.armHooks, s.startDirty, s.startWorkers, s.settle,
 		s.open, s.whenReady,
 	}
 	for _, step := range steps {

@@ -89,7 +89,17 @@ func (s *server) startHooks(ctx context.Context, cfg *config.Config) error {
 	if err := s.hooks.try(ctx, "nworkers_changed", hookCall{Values: []any{cfg.Workers, nil}}); err != nil {
 		return hookFailed(err)
 	}
-	return hookFailed(s.hooks.try(ctx, "on_starting", hookCall{}))
+	err := s.hooks.try(ctx, "on_starting", hookCall{})
+	if ctx.Err() != nil {
+		s.hooks.arm() // a stop that came meanwhile
+	}
+	return hookFailed(err)
+}
+
+// armHooks is where the start has come so far that on_exit is to be called, whatever ends it.
+func (s *server) armHooks(context.Context, *config.Config) error {
+	s.hooks.arm()
+	return nil
 }
 
 // hostHooks starts the host when there is none and the file has hooks for it.
@@ -206,7 +216,6 @@ func hookFailed(err error) error {
 
 // whenReady is the last step of the start.
 func (s *server) whenReady(ctx context.Context, _ *config.Config) error {
-	s.hooks.arm()
 	return hookFailed(s.hooks.try(ctx, "when_ready", hookCall{}))
 }
 
@@ -344,21 +353,27 @@ func (h *hookHost) call(ctx context.Context, name string, c hookCall) {
 	}
 }
 
-// ask sends an order and waits for the answer, as long as ctx. A host that does not answer is given up. The lock is held.
+// ask sends an order and waits for the answer, as long as ctx. When that ends, which is a stop, the hook gets the time to end that those of the
+// end have: a host that does not answer then is given up, and on_exit with it. The lock is held.
 func (h *hookHost) ask(ctx context.Context, name string, o hookOrder) error {
 	if h.dead {
 		return nil // that has been told
 	}
-	stop := context.AfterFunc(ctx, func() { h.conn.SetDeadline(time.Unix(1, 0)) })
+	answered := make(chan struct{})
+	defer close(answered)
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-answered:
+		case <-time.After(endTime):
+			h.giveUp()
+		}
+	})()
 	line, err := json.Marshal(o)
 	if err == nil {
 		_, err = h.conn.Write(append(line, '\n'))
 	}
 	if err == nil {
 		line, err = h.answers.ReadBytes('\n')
-	}
-	if !stop() && err == nil {
-		err = ctx.Err()
 	}
 	if err != nil {
 		h.dead = true
@@ -398,6 +413,9 @@ func (h *hookHost) later(do func()) {
 	}
 }
 
+// giveUp has whoever waits for an answer wait no longer.
+func (h *hookHost) giveUp() { h.conn.SetDeadline(time.Unix(1, 0)) }
+
 // endTime is how long the hooks of the end may take.
 const endTime = 10 * time.Second
 
@@ -408,10 +426,10 @@ func (h *hookHost) end() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { h.conn.SetDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, h.giveUp)()
 	h.exits.Wait()
 	if h.ready {
-		h.call(ctx, "on_exit", hookCall{})
+		h.call(context.Background(), "on_exit", hookCall{})
 	}
 	h.conn.Close() // at which it ends
 	timer := time.AfterFunc(time.Second, func() { _ = h.process.Process.Kill() })

@@ -106,13 +106,18 @@ def main(arguments):
     from . import shim
     shim.install()
     host = Host()
+    try:
+        serve(fd, host)
+    except OSError:
+        pass                # the front has gone without reading the last answer
+    os._exit(0)
+
+
+def serve(fd, host):
+    """Answers orders until there are no more."""
     with open(fd, "rb", closefd=False) as orders:
         for line in orders:
             answer = json.dumps(host.obey(json.loads(line))).encode() + b"\n"
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
-            try:
-                logs.write_all(fd, answer)
-            except OSError:
-                break
-    os._exit(0)
+            logs.write_all(fd, answer)
