@@ -260,7 +260,7 @@ func (s *server) over(x *front.Exchange) {
 	took := time.Since(x.Began)
 	s.stats.record(took)
 	s.logs.statsd.Exchange(x.Status, took)
-	if s.logs.access != nil {
+	if s.logs.logged(x) {
 		s.logs.access(x)
 	}
 }

@@ -26,7 +26,7 @@ const confModule = "__config__."
 
 // loggerSettings are those that a logger_class may look at. It is data.
 var loggerSettings = []string{
-	"accesslog", "access_log_format", "errorlog", "loglevel", "capture_output", "logger_class", "logconfig", "logconfig_dict", "logconfig_json",
+	"accesslog", "access_log_format", "access_log_exclude", "errorlog", "loglevel", "capture_output", "logger_class", "logconfig", "logconfig_dict", "logconfig_json",
 	"syslog", "syslog_addr", "syslog_prefix", "syslog_facility", "syslog_format", "disable_redirect_access_to_syslog", "statsd_host", "statsd_prefix", "dogstatsd_tags",
 	"proc_name", "workers", "threads", "worker_class", "timeout", "bind", "chdir",
 }

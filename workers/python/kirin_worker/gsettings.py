@@ -103,6 +103,7 @@ TABLE = (
         ("disable_redirect_access_to_syslog", "bool", False, "--disable-redirect-access-to-syslog"),
         ("access_log_format", "str",
          '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', "--access-logformat"),
+        ("access_log_exclude", "list", [], "--access-log-exclude"),
         ("errorlog", "str", "-", "--error-logfile --log-file"),
         ("loglevel", "str", "info", "--log-level"),
         ("capture_output", "bool", False, "--capture-output"),

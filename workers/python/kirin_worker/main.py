@@ -100,7 +100,7 @@ def prepare_logs(options, log, signals):
         signals.reopens(getattr(logger, "reopen_files", None))
         if options.logging.get("python_access"):
             from .access import recorder
-            options.access = recorder(logger)
+            options.access = recorder(logger, options.logging.get("access_log_exclude") or ())
     if options.spew:
         from . import spew
         spew.install()
