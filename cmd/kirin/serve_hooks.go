@@ -38,7 +38,8 @@ type hookHost struct {
 	names   []string   // hooks of the file
 	before  []string   // those of the file before the last reload
 	workers int
-	asked   int // the number of workers that a hook has set; 0: none has
+	asked   int    // the number of workers that a hook has set; 0: none has
+	access  string // filters of the access log, for workers
 	dead    bool
 	ready   bool // on_exit is to be called
 }
@@ -73,7 +74,8 @@ type hookError struct {
 // hookAnswer is a line from the host.
 type hookAnswer struct {
 	hookError
-	Workers int `json:"workers"` // what a hook has set num_workers to; 0: it has not
+	Workers int    `json:"workers"` // what a hook has set num_workers to; 0: it has not
+	Access  string `json:"access"`  // what hooks have put on the logger of the access log; empty: nothing
 }
 
 func (e *hookError) Error() string { return fmt.Sprintf("the hook %s failed: %s", e.Name, e.Text) }
@@ -384,10 +386,36 @@ func (h *hookHost) ask(ctx context.Context, name string, o hookOrder) error {
 		return fmt.Errorf("the answer of the hook %s: %w", name, err)
 	}
 	h.asked = answer.Workers
+	h.filter(name, answer.Access)
 	if answer.Text != "" {
 		return &answer.hookError
 	}
 	return nil
+}
+
+// filter takes in what hooks have put on Python's logger of the access log. The lock is held.
+func (h *hookHost) filter(hook, access string) {
+	if access == "" || access == h.access {
+		return
+	}
+	if h.access = access; h.ready { // the start is past
+		h.log.Warn(hook + " has put a filter on gunicorn.access, which workers have from the next reload on; do so in on_starting")
+	}
+}
+
+// withFilters is a configuration for workers that have the filters of hooks on the access log.
+func (h *hookHost) withFilters(cfg *config.Config) *config.Config {
+	if h == nil {
+		return cfg
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.access == "" {
+		return cfg
+	}
+	with := *cfg
+	with.AccessFilters, with.Conf = h.access, cfg.File
+	return &with
 }
 
 // started notes a worker for the hooks' server.WORKERS.

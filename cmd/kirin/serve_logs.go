@@ -155,7 +155,7 @@ func (l *logSet) openFeed(app string) error {
 
 // logged says whether the access log is to have a line of an exchange.
 func (l *logSet) logged(x *front.Exchange) bool {
-	if l.access == nil {
+	if l.access == nil || x.Unlogged {
 		return false
 	}
 	exclude := l.exclude.Load()

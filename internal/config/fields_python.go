@@ -17,6 +17,9 @@ type PythonLogging struct {
 	// Conf is the configuration file that has objects for the loggers, as [FileSpec.Name] has it; empty: none.
 	Conf string
 
+	// AccessFilters is what a hook of the server has put on the logger of the access log, as the runtime writes it; empty: nothing.
+	AccessFilters string
+
 	Spew        bool
 	PasteGlobal []string // NAME=VALUE
 }
@@ -40,6 +43,9 @@ func (m *merge) pythonLogging(c *Config) error {
 	class := m.text("logger_class")
 	own := class != "" && m.values["logger_class"].source.Origin != FromDefault && !strings.HasPrefix(class, "gunicorn.")
 	configured := m.text("logconfig") != "" || m.text("logconfig_json") != "" || m.objects["logconfig_dict"] || len(m.dict("logconfig_dict")) > 0
+	if m.filtered {
+		c.Conf = m.fileName
+	}
 	c.PythonAccess = (own || configured) && c.AccessLog != Journal
 	if !own && !configured && !m.flag("syslog") {
 		return nil
@@ -90,6 +96,9 @@ func (c *Config) pythonArgs() []string {
 	}
 	if conf := cmp.Or(c.Conf, c.File); c.Conf != "" || len(hooks) > 0 {
 		args = append(args, "--conf="+conf)
+	}
+	if c.AccessFilters != "" {
+		args = append(args, "--access-filters="+c.AccessFilters)
 	}
 	if c.Statsd != nil {
 		args = append(args, "--statsd="+c.Statsd.ForWorkers())

@@ -95,7 +95,15 @@ def serve(arguments):
 def prepare_logs(options, log, signals):
     """Python's logging, before the application is loaded; and --spew."""
     from . import pylog
+    if options.access_log:
+        from .verdict import Judge
+        options.judge = Judge(options, log)
     logger = pylog.prepare(options, log)
+    if options.access_filters or options.conf and not options.hooks and options.logging is None:
+        pylog.run_conf(options)         # which has something for the access log
+    if options.access_filters:
+        from .verdict import load
+        load(options.access_filters, log.logger().access_log)
     if logger is not None:
         signals.reopens(getattr(logger, "reopen_files", None))
         if options.logging.get("python_access"):

@@ -31,6 +31,8 @@ def settings(options):
               "proc_name": options.name or options.application.partition(":")[0],
               "worker_class": options.kind, "wsgi_app": options.application, "python_access": False}
     values.update(options.logging or {})
+    if options.access_log:
+        values.update(accesslog=options.access_log, access_log_format=options.access_format, front_access=True)
     return configured(values)
 
 
@@ -44,7 +46,7 @@ def prepare(options, log):
     from . import shim
     shim.install()
     if options.logging is None:
-        log.make = lambda: made(settings(options), log)
+        log.make = lambda: judged(made(settings(options), log), options)
         lazily(log.logger)
         return None
     cfg = settings(options)
@@ -56,13 +58,20 @@ def prepare(options, log):
         raise
     except Exception as error:
         raise WorkerError("the logs cannot be set up: %s: %s" % (type(error).__name__, error), USAGE)
-    log.python = logger
+    log.python = judged(logger, options)
     return logger
 
 
-def alone(log):
+def judged(logger, options):
+    """The logger, which from now on is asked about each line of the access log that the front writes."""
+    if options.judge is not None and hasattr(logger, "access_log"):
+        options.judge.adopt(logger)
+    return logger
+
+
+def alone(log, accesslog=None):
     """Gunicorn's Logger on standard error, in a process that is no worker."""
-    return made(configured({"loglevel": NAMES[log.level], "python_access": False}), log)
+    return made(configured({"loglevel": NAMES[log.level], "accesslog": accesslog, "front_access": True}), log)
 
 
 def made(cfg, log):
@@ -108,14 +117,19 @@ class Finder:
 
 def from_conf(cfg, options):
     """What of a gunicorn.conf.py has no form in JSON: a class of its own, objects in logconfig_dict."""
-    try:
-        names = options.conf_names()
-    except BaseException as error:
-        raise WorkerError("%s cannot be read by the worker: %s: %s"
-                          % (options.conf, type(error).__name__, error), USAGE)
+    names = run_conf(options)
     for name in ("logger_class", "logconfig_dict"):
         if name in names:
             cfg.take(name, names[name])
+
+
+def run_conf(options):
+    """The globals that the file leaves."""
+    try:
+        return options.conf_names()
+    except BaseException as error:
+        raise WorkerError("%s cannot be read by the worker: %s: %s"
+                          % (options.conf, type(error).__name__, error), USAGE)
 
 
 def find(named):

@@ -1,7 +1,7 @@
 """``hooks FD``: the process that holds a gunicorn.conf.py and runs the hooks of the server itself.
 
 A line of JSON from the front is an order, a line back the answer: {}, {"workers": N} when a hook has set
-num_workers, or {"error": ..., "trace": ..., "exit": ...}.
+num_workers, {"access": TEXT} when one has put a filter on the access log, or {"error": ..., "trace": ..., "exit": ...}.
 
     {"do": "load", "conf": FILE, "settings": {...}, "log_level": N, "umask": ...}   runs the file, anew for a reload
     {"do": "revert"}                                        the reload has failed: back to what was before
@@ -21,6 +21,7 @@ from .gconfig import Config, parse_address, warner
 from .objects import HookLog, Server, listeners
 from .pylog import NAMES as WORDS, alone
 from .trace import format_error, last_line
+from .verdict import present, save
 
 
 class Host:
@@ -28,9 +29,11 @@ class Host:
 
     def __init__(self):
         self.log = logs.Log()
-        self.log.make = lambda: alone(self.log)
+        self.log.make = lambda: alone(self.log, self.server.cfg.accesslog)
+        self.known = [], []         # filters and handlers of the access log that the file itself has put there
         self.names = {}
         self.server = None
+        self.told = ""
         self.before = None          # (names, cfg) from before the last load
 
     def obey(self, order):
@@ -56,6 +59,8 @@ class Host:
             self.log.made.error_log.setLevel(self.log.made.LOG_LEVELS[WORDS[log_level]])
         self.before = self.names, self.server.cfg
         self.adopt(names, cfg)
+        if "logging" in sys.modules:
+            self.known = present(self.log.logger())
         try:
             self.server.app.chdir()     # where Gunicorn's master is, too
         except OSError as error:        # who runs the hooks may have no way there
@@ -77,7 +82,19 @@ class Host:
         if hook in ("pre_fork", "child_exit"):
             arguments.append(self.worker(hook, pid, age))
         self.names[hook](*arguments, *values)
-        return {} if server.asked in (None, workers) else {"workers": int(server.asked)}
+        answer = {} if server.asked in (None, workers) else {"workers": int(server.asked)}
+        if "logging" in sys.modules:
+            answer.update(self.access(hook))
+        return answer
+
+    def access(self, hook):
+        """What a hook has done to Python's access log, for the workers: the loggers of this process log no requests."""
+        text, problem = save(self.log.logger(), self.known)
+        if problem and problem != self.told:
+            self.told = problem
+            self.log.warning("%s has changed the logger gunicorn.access as the workers cannot have it (%s): do so in "
+                             "post_fork or at the top of the file, or use --access-log-exclude" % (hook, problem))
+        return {"access": text} if text else {}
 
     def worker(self, hook, pid, age):
         """The worker that a hook is about."""
