@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -146,5 +147,54 @@ def child_exit(server, worker):
 		kill(t, worker)
 		testkit.Eventually(t, "the file of the dead worker is removed", func() bool { _, err := os.Stat(left); return err != nil })
 		s.Err.Wait(t, "marked "+strings.Fields(worker.String())[0])
+	}
+}
+
+// TestHookStop stops a server while it starts or reloads: the hook that runs comes to its end, and on_exit is called, as Gunicorn does it.
+func TestHookStop(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ hook, waits string }{
+		"on_starting": {hook: "on_starting"}, "when_ready": {hook: "when_ready"}, "on_reload": {hook: "on_reload"}, "application": {waits: "import held\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t, map[string]string{"held.py": `
+import os, time
+
+print("waiting", flush=True)
+while not os.path.exists("go"):
+    time.sleep(0.01)
+print("over", flush=True)
+`})
+			write(t, filepath.Join(dir, "hello.py"), c.waits+appFile(t, "hello.py"))
+			hook := c.hook
+			if hook == "" {
+				hook = "pre_exec"
+			}
+			write(t, filepath.Join(dir, "gunicorn.conf.py"), "def "+hook+"(server):\n    import held\n\ndef on_exit(server):\n    print('on_exit', flush=True)\n")
+			s := testkit.Launch(t, options{App: "hello:app", Dir: dir, Args: args("--graceful-timeout 5")})
+			if hook == "on_reload" {
+				s.Err.Wait(t, "is ready")
+				s.WaitAccepts()
+				s.Signal(syscall.SIGHUP)
+			}
+			s.Out.Wait(t, "^waiting")
+			s.Signal(syscall.SIGTERM)
+			testkit.Eventually(t, "the signal has arrived", func() bool {
+				status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.PID()))
+				return err == nil && strings.Contains(string(status), "ShdPnd:\t0000000000000000")
+			})
+			if c.waits == "" {
+				write(t, filepath.Join(dir, "go"), "")
+			}
+			if code := s.ExitCode(); code != 0 {
+				t.Errorf("status %d", code)
+			}
+			s.Out.Wait(t, "^on_exit")
+			if over := s.Out.Has("^over"); over != (c.waits == "") {
+				t.Errorf("the hook came to its end: %v", over)
+			}
+			s.Err.Lacks(t, "Traceback|does not answer")
+		})
 	}
 }

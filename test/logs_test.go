@@ -3,6 +3,7 @@ package test
 import (
 	"bufio"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -91,6 +92,41 @@ func TestAccessLogOf(t *testing.T) {
 	s.Out.Wait(t, `^GET /before-headers 500 \d+$`)
 	s.Out.Wait(t, `^GET /replaced 503 9$`)
 	s.Out.Wait(t, `^HEAD / 200 (0|-|None)$`)
+}
+
+// TestAccessLogExclude wants no line of what the rules name, whoever writes the log, by the rules of the last reload.
+func TestAccessLogExclude(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{"front": "", "python": "class Mine(glogging.Logger):\n    pass\n\nlogger_class = Mine\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conf := "from gunicorn import glogging\naccesslog = '-'\naccess_log_format = '%(U)s %(s)s'\n" + more
+			dir := folder(t, map[string]string{
+				"hello.py": appFile(t, "hello.py"), "gunicorn.conf.py": conf + "access_log_exclude = ['/healthz', '/static/*', 'agent:kube-probe/* status:2xx']\n",
+			})
+			s := testkit.Start(t, options{App: "hello:app", Dir: dir})
+			get := func(paths ...string) {
+				for _, path := range paths {
+					s.Do("GET", path, http.Header{"User-Agent": {"kube-probe/1.31"}}, nil)
+					s.Do("GET", path, http.Header{"User-Agent": {"curl"}}, nil)
+				}
+			}
+			get("/healthz?a=b", "/static/a", "/other")
+			s.Out.Wait(t, "^/other 200")
+			s.Out.Lacks(t, "healthz|static")
+			if n := len(s.Out.Lines("^/other")); n != 1 {
+				t.Errorf("%d lines, not the one of curl", n)
+			}
+			write(t, filepath.Join(dir, "gunicorn.conf.py"), conf+"access_log_exclude = '/other'\n")
+			s.Signal(syscall.SIGHUP)
+			s.Err.Wait(t, "reloaded")
+			get("/other", "/healthz")
+			testkit.Eventually(t, "both lines", func() bool { return len(s.Out.Lines("^/healthz 200")) == 2 })
+			if n := len(s.Out.Lines("^/other")); n != 1 {
+				t.Errorf("%d lines of what is excluded since the reload", n-1)
+			}
+		})
+	}
 }
 
 // TestAccessLogInjection wants no line that a client made up.

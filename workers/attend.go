@@ -304,6 +304,11 @@ func (p *Pool) status(l *link, payload []byte) error {
 	for _, id := range s.Overtime {
 		p.d.overtime(l.worker, id)
 	}
+	for _, id := range s.Unlogged {
+		if r, _ := p.d.waiting(l.worker, id); r != nil {
+			r.unlogged = true
+		}
+	}
 	if s.Retire != "" && m.stage == ready && !m.retiring {
 		p.log.Info(fmt.Sprintf("worker %d (pid %d) retires: %s", m.number, l.hello.Pid, s.Retire), "WORKER", m.number)
 		p.r.retire(m)

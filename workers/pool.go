@@ -228,7 +228,7 @@ func (p *Pool) perform() {
 func (p *Pool) send(a action) {
 	l := a.worker.link
 	l.requests++
-	a.request.pid, a.request.number = l.hello.Pid, l.member.number
+	a.request.pid, a.request.number, a.request.unlogged = l.hello.Pid, l.member.number, false
 	if r := a.request; r.Encode != nil && cmp.Or(r.Interface, WSGI) != l.hello.Interface {
 		r.Environ, r.Interface = r.Encode(l.hello.Interface), l.hello.Interface
 	}

@@ -26,6 +26,7 @@ type Request struct {
 	// until the request has ended; nil leaves Environ as it is.
 	Encode func(iface string) []byte
 
+	unlogged bool // by what its worker says
 	paired   bool // Socket was asked for, see Paired
 	state    state
 	worker   *worker
@@ -44,6 +45,9 @@ func (r *Request) Pid() int { return r.pid }
 
 // Worker is the number of the worker that the request was last sent to, 0 when it was sent to none. It is to be asked by the Reply.
 func (r *Request) Worker() int { return r.number }
+
+// Unlogged says whether the worker wants no line of the request in the access log. It is to be asked when the request has ended.
+func (r *Request) Unlogged() bool { return r.unlogged }
 
 // Home is where the response comes from that Respond is called with: what the pool's Poller has said of the place, nil when there is
 // none.

@@ -52,12 +52,14 @@ type server struct {
 	hooks    *hookHost  // nil: no hook is the server's
 	dirty    *dirtyHost // nil: there are no dirty workers
 	reloads  chan reloadOrder
-	reloaded atomic.Int64 // how often
-	serving  func()       // tells that we serve; nil: nobody is to be told
-	wg       sync.WaitGroup
-	voice    context.Context // ends with life, or when a successor is to be heard
-	silence  context.CancelFunc
-	telling  sync.WaitGroup // what ends with voice
+
+	firstWorkers int          // how many workers a hook wants at the start; 0: as many as the settings say
+	reloaded     atomic.Int64 // how often
+	serving      func()       // tells that we serve; nil: nobody is to be told
+	wg           sync.WaitGroup
+	voice        context.Context // ends with life, or when a successor is to be heard
+	silence      context.CancelFunc
+	telling      sync.WaitGroup // what ends with voice
 
 	mu        sync.Mutex // protects the fields below
 	cfg       *config.Config
@@ -112,7 +114,7 @@ func (s *server) serve(ctx context.Context, cfg *config.Config) error {
 // start brings everything up, in the order in which mistakes are cheapest to find. On an error, release undoes it.
 func (s *server) start(ctx context.Context, cfg *config.Config) error {
 	steps := []func(context.Context, *config.Config) error{
-		s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.startHooks, s.bind, s.startDirty, s.startWorkers, s.settle,
+		s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.startHooks, s.bind, s.armHooks, s.startDirty, s.startWorkers, s.settle,
 		s.open, s.whenReady,
 	}
 	for _, step := range steps {
@@ -197,6 +199,9 @@ func (s *server) startWorkers(ctx context.Context, cfg *config.Config) (err erro
 	}
 	o := s.poolOptions(cfg)
 	o.Living = s.crew.living()
+	if s.firstWorkers > 0 {
+		o.Workers, o.MaxNumber = s.firstWorkers, s.maxNumber(s.firstWorkers, cfg.Surge)
+	}
 	s.pool = workers.New(launcher, o)
 	err = s.pool.Start(ctx)
 	if boot, ok := errors.AsType[*workers.BootError](err); ok {
@@ -271,7 +276,7 @@ func (s *server) over(x *front.Exchange) {
 	took := time.Since(x.Began)
 	s.stats.record(took)
 	s.logs.statsd.Exchange(x.Status, took)
-	if s.logs.access != nil {
+	if s.logs.logged(x) {
 		s.logs.access(x)
 	}
 }

@@ -31,10 +31,15 @@ type hookHost struct {
 	answers *bufio.Reader
 	exits   sync.WaitGroup // calls of child_exit that are under way
 
+	listening func() []string // the addresses, for server.LISTENERS
+	scale     func(n int)     // a hook has set server.num_workers
+
 	mu      sync.Mutex // held for an order and its answer; protects the fields below
 	names   []string   // hooks of the file
 	before  []string   // those of the file before the last reload
 	workers int
+	asked   int    // the number of workers that a hook has set; 0: none has
+	access  string // filters of the access log, for workers
 	dead    bool
 	ready   bool // on_exit is to be called
 }
@@ -48,12 +53,13 @@ type hookCall struct {
 
 // hookOrder is a line to the host.
 type hookOrder struct {
-	Do       string         `json:"do"`
-	Hook     string         `json:"hook,omitempty"`
-	Workers  *int           `json:"workers,omitempty"`
-	Conf     string         `json:"conf,omitempty"`
-	Settings map[string]any `json:"settings,omitempty"`
-	LogLevel int            `json:"log_level,omitempty"`
+	Do        string         `json:"do"`
+	Hook      string         `json:"hook,omitempty"`
+	Workers   *int           `json:"workers,omitempty"`
+	Listening []string       `json:"listening,omitempty"`
+	Conf      string         `json:"conf,omitempty"`
+	Settings  map[string]any `json:"settings,omitempty"`
+	LogLevel  int            `json:"log_level,omitempty"`
 	hookCall
 }
 
@@ -63,6 +69,13 @@ type hookError struct {
 	Text  string `json:"error"`
 	Trace string `json:"trace"`
 	Exit  *int   `json:"exit"` // of sys.exit()
+}
+
+// hookAnswer is a line from the host.
+type hookAnswer struct {
+	hookError
+	Workers int    `json:"workers"` // what a hook has set num_workers to; 0: it has not
+	Access  string `json:"access"`  // what hooks have put on the logger of the access log; empty: nothing
 }
 
 func (e *hookError) Error() string { return fmt.Sprintf("the hook %s failed: %s", e.Name, e.Text) }
@@ -78,7 +91,17 @@ func (s *server) startHooks(ctx context.Context, cfg *config.Config) error {
 	if err := s.hooks.try(ctx, "nworkers_changed", hookCall{Values: []any{cfg.Workers, nil}}); err != nil {
 		return hookFailed(err)
 	}
-	return hookFailed(s.hooks.try(ctx, "on_starting", hookCall{}))
+	err := s.hooks.try(ctx, "on_starting", hookCall{})
+	if ctx.Err() != nil {
+		s.hooks.arm() // a stop that came meanwhile
+	}
+	return hookFailed(err)
+}
+
+// armHooks is where the start has come so far that on_exit is to be called, whatever ends it.
+func (s *server) armHooks(context.Context, *config.Config) error {
+	s.hooks.arm()
+	return nil
 }
 
 // hostHooks starts the host when there is none and the file has hooks for it.
@@ -129,7 +152,9 @@ func (s *server) startHost(ctx context.Context, cfg *config.Config) (*hookHost, 
 		ours.Close()
 		return nil, fmt.Errorf("start the process of the server hooks: %w", err)
 	}
-	return &hookHost{log: s.log, as: as, process: cmd, conn: ours, answers: bufio.NewReader(ours)}, nil
+	return &hookHost{
+		log: s.log, as: as, process: cmd, conn: ours, answers: bufio.NewReader(ours), listening: s.listening, scale: s.hookScales,
+	}, nil
 }
 
 // hookQuestion asks as whom the server's hooks run: as root when it alone can write all that they execute, as in Gunicorn; or else as the
@@ -193,7 +218,6 @@ func hookFailed(err error) error {
 
 // whenReady is the last step of the start.
 func (s *server) whenReady(ctx context.Context, _ *config.Config) error {
-	s.hooks.arm()
 	return hookFailed(s.hooks.try(ctx, "when_ready", hookCall{}))
 }
 
@@ -219,6 +243,31 @@ func (s *server) workersChanged(now, before int) {
 		s.hooks.setWorkers(now)
 		s.hooks.call(s.life, "nworkers_changed", hookCall{Values: []any{now, before}})
 	}
+}
+
+// hookScales does what a hook has asked for by setting server.num_workers.
+func (s *server) hookScales(n int) {
+	before := s.config().Workers
+	if s.pool == nil { // the workers are not there yet
+		s.firstWorkers = n
+	} else {
+		before = s.pool.Status().Wanted
+		s.pool.Scale(n, 0)
+	}
+	s.workersChanged(n, before)
+}
+
+// listening are the addresses as bind has them, once there are sockets.
+func (s *server) listening() []string {
+	if s.sockets == nil {
+		return nil
+	}
+	return each(s.sockets.addresses(), func(at string) string {
+		if strings.HasPrefix(at, "/") || strings.HasPrefix(at, "@") {
+			return "unix:" + at
+		}
+		return at
+	})
 }
 
 func (h *hookHost) arm() {
@@ -276,12 +325,23 @@ func (h *hookHost) try(ctx context.Context, name string, c hookCall) error {
 	if h == nil {
 		return nil
 	}
+	asked, err := h.perform(ctx, name, c)
+	if asked > 0 {
+		h.scale(asked)
+	}
+	return err
+}
+
+// perform calls a hook, if the file has it, and gives the number of workers that it has set, 0 for none.
+func (h *hookHost) perform(ctx context.Context, name string, c hookCall) (asked int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !slices.Contains(h.names, name) {
-		return nil
+		return 0, nil
 	}
-	return h.ask(ctx, name, hookOrder{Do: "call", Hook: name, Workers: &h.workers, hookCall: c})
+	h.asked = 0
+	err = h.ask(ctx, name, hookOrder{Do: "call", Hook: name, Workers: &h.workers, Listening: h.listening(), hookCall: c})
+	return h.asked, err
 }
 
 // call calls a hook, and logs what it has raised.
@@ -295,12 +355,21 @@ func (h *hookHost) call(ctx context.Context, name string, c hookCall) {
 	}
 }
 
-// ask sends an order and waits for the answer, as long as ctx. A host that does not answer is given up. The lock is held.
+// ask sends an order and waits for the answer, as long as ctx. When that ends, which is a stop, the hook gets the time to end that those of the
+// end have: a host that does not answer then is given up, and on_exit with it. The lock is held.
 func (h *hookHost) ask(ctx context.Context, name string, o hookOrder) error {
 	if h.dead {
 		return nil // that has been told
 	}
-	stop := context.AfterFunc(ctx, func() { h.conn.SetDeadline(time.Unix(1, 0)) })
+	answered := make(chan struct{})
+	defer close(answered)
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-answered:
+		case <-time.After(endTime):
+			h.giveUp()
+		}
+	})()
 	line, err := json.Marshal(o)
 	if err == nil {
 		_, err = h.conn.Write(append(line, '\n'))
@@ -308,21 +377,45 @@ func (h *hookHost) ask(ctx context.Context, name string, o hookOrder) error {
 	if err == nil {
 		line, err = h.answers.ReadBytes('\n')
 	}
-	if !stop() && err == nil {
-		err = ctx.Err()
-	}
 	if err != nil {
 		h.dead = true
 		return fmt.Errorf("the process of the server hooks does not answer to %s, and no hook is called any more: %w", name, err)
 	}
-	answer := hookError{Name: name}
+	answer := hookAnswer{hookError: hookError{Name: name}}
 	if err := json.Unmarshal(line, &answer); err != nil {
 		return fmt.Errorf("the answer of the hook %s: %w", name, err)
 	}
+	h.asked = answer.Workers
+	h.filter(name, answer.Access)
 	if answer.Text != "" {
-		return &answer
+		return &answer.hookError
 	}
 	return nil
+}
+
+// filter takes in what hooks have put on Python's logger of the access log. The lock is held.
+func (h *hookHost) filter(hook, access string) {
+	if access == "" || access == h.access {
+		return
+	}
+	if h.access = access; h.ready { // the start is past
+		h.log.Warn(hook + " has put a filter on gunicorn.access, which workers have from the next reload on; do so in on_starting")
+	}
+}
+
+// withFilters is a configuration for workers that have the filters of hooks on the access log.
+func (h *hookHost) withFilters(cfg *config.Config) *config.Config {
+	if h == nil {
+		return cfg
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.access == "" {
+		return cfg
+	}
+	with := *cfg
+	with.AccessFilters, with.Conf = h.access, cfg.File
+	return &with
 }
 
 // started notes a worker for the hooks' server.WORKERS.
@@ -348,6 +441,9 @@ func (h *hookHost) later(do func()) {
 	}
 }
 
+// giveUp has whoever waits for an answer wait no longer.
+func (h *hookHost) giveUp() { h.conn.SetDeadline(time.Unix(1, 0)) }
+
 // endTime is how long the hooks of the end may take.
 const endTime = 10 * time.Second
 
@@ -358,10 +454,10 @@ func (h *hookHost) end() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { h.conn.SetDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, h.giveUp)()
 	h.exits.Wait()
 	if h.ready {
-		h.call(ctx, "on_exit", hookCall{})
+		h.call(context.Background(), "on_exit", hookCall{})
 	}
 	h.conn.Close() // at which it ends
 	timer := time.AfterFunc(time.Second, func() { _ = h.process.Process.Kill() })

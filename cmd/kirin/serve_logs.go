@@ -19,9 +19,10 @@ type logSet struct {
 	served *slog.Logger // of what clients and workers cause: nobody waits for a line of it
 	level  *slog.LevelVar
 
-	access func(*front.Exchange) // nil: no access log
-	format atomic.Pointer[logs.Format]
-	lines  sync.Pool
+	access  func(*front.Exchange) // nil: no access log
+	exclude atomic.Pointer[logs.Exclude]
+	format  atomic.Pointer[logs.Format]
+	lines   sync.Pool
 
 	syslog *logs.Syslog // nil: none
 	statsd *logs.Statsd // nil: none
@@ -38,6 +39,7 @@ type logSet struct {
 // openLogs opens the logs by cfg. app is the application's name in the journal.
 func openLogs(cfg *config.Config, app string) (*logSet, error) {
 	l := &logSet{level: new(slog.LevelVar)}
+	l.exclude.Store(cfg.AccessExclude)
 	l.lines.New = func() any { return new([]byte) }
 	if err := l.setLevel(cfg); err != nil {
 		return nil, err
@@ -151,6 +153,15 @@ func (l *logSet) openFeed(app string) error {
 	return nil
 }
 
+// logged says whether the access log is to have a line of an exchange.
+func (l *logSet) logged(x *front.Exchange) bool {
+	if l.access == nil || x.Unlogged {
+		return false
+	}
+	exclude := l.exclude.Load()
+	return exclude.Empty() || !exclude.Drops(x.Path(), x.Status, x.Field("User-Agent"))
+}
+
 func (l *logSet) compile(cfg *config.Config) error {
 	format, unknown, err := logs.Compile(cfg.AccessLogFormat)
 	if err != nil {
@@ -213,6 +224,7 @@ func (l *logSet) change(cfg *config.Config) error {
 	if err := l.setLevel(cfg); err != nil {
 		return err
 	}
+	l.exclude.Store(cfg.AccessExclude)
 	if l.access == nil {
 		return nil
 	}

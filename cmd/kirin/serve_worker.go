@@ -137,7 +137,7 @@ func (c *ownCrew) close() {
 func (c *ownCrew) command(cfg *config.Config, runtime *python.Runtime) (workers.Command, error) {
 	stdout, stderr, err := c.logs.forWorkers(cfg)
 	return workers.Command{
-		Name: journalName("", cfg), Path: runtime.Path, Args: runtime.Args(runtimeFD, cfg.WorkerArgs()...),
+		Name: journalName("", cfg), Path: runtime.Path, Args: runtime.Args(runtimeFD, c.hooks.withFilters(cfg).WorkerArgs()...),
 		Env: append(append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...), c.dirty.env(cfg)...),
 		Dir: cfg.Chdir, Credential: credential(cfg), Umask: workerUmask(cfg),
 		Files: []*os.File{runtime.File()}, Stdout: stdout, Stderr: stderr, Watchdog: cfg.WatchdogTime(),

@@ -15,6 +15,7 @@ import (
 //
 //	## assert-app APPLICATION
 //	## assert-access FORMAT             of the access log
+//	## assert-exclude RULE|RULE         of the access log
 //	## assert-unit UNIT LINE            a drop-in of the unit has this line; ~ in place of = takes a pattern
 //	## assert-no-line UNIT LINE
 //	## assert-no-unit UNIT
@@ -91,6 +92,10 @@ func (f *fixture) want(assert, text string) {
 	case "assert-access":
 		if f.app.Config.AccessLogFormat != text {
 			f.t.Errorf("the format is %q", f.app.Config.AccessLogFormat)
+		}
+	case "assert-exclude":
+		if got, _ := f.app.Config.values["access_log_exclude"].v.([]string); strings.Join(got, "|") != text {
+			f.t.Errorf("access_log_exclude is %q", got)
 		}
 	case "assert-unit":
 		if !hasLine(made, line) {

@@ -91,6 +91,13 @@ func checkAccessFormat(v any) (any, error) {
 	return v, err
 }
 
+// checkExclude wants rules that the log room can read.
+func checkExclude(v any) (any, error) {
+	rules, _ := v.([]string)
+	_, err := logs.ParseExclude(rules)
+	return v, err
+}
+
 func checkLevel(v any) (any, error) {
 	level, ok := v.(string)
 	if !ok {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"os"
 	"time"
+
+	"github.com/kirin-server/kirin/internal/logs"
 )
 
 // Config is every implemented setting with its Go type. Paths are absolute, as they are after --chdir; a time of 0
@@ -56,8 +58,9 @@ type Config struct {
 
 	AccessLog       string // a path, "-" for standard output, [Journal], or empty: none
 	AccessLogFormat string
-	ErrorLog        string // a path, or "-" for standard error
-	LogLevel        string // debug, info, warning, error, critical
+	AccessExclude   *logs.Exclude // requests that are not in the access log
+	ErrorLog        string        // a path, or "-" for standard error
+	LogLevel        string        // debug, info, warning, error, critical
 	CaptureOutput   bool
 
 	Telemetry

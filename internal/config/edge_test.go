@@ -17,6 +17,7 @@ var oursAtTheEdge = []string{
 	"proxy_headers", "proxy_hops", "health_path", "health_log", "request_id_header",
 	"static", "static_max_age", "static_immutable", "static_index", "static_fallthrough", "internal_files", "permit_connect",
 	"compress", "compress_types", "compress_min_size",
+	"access_log_exclude",
 }
 
 func TestEdgeDefaults(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/kirin-server/kirin/internal/logs"
 )
 
 // process fills what a process is started with.
@@ -84,7 +86,9 @@ func (m *merge) logs(c *Config) error {
 	c.ErrorLog = logPath(c.Chdir, m.text("errorlog"))
 	c.LogLevel = m.text("loglevel")
 	c.CaptureOutput = m.flag("capture_output")
-	return nil
+	var err error
+	c.AccessExclude, err = logs.ParseExclude(m.list("access_log_exclude"))
+	return err
 }
 
 // requests fills how requests are read.

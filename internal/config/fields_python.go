@@ -17,6 +17,9 @@ type PythonLogging struct {
 	// Conf is the configuration file that has objects for the loggers, as [FileSpec.Name] has it; empty: none.
 	Conf string
 
+	// AccessFilters is what a hook of the server has put on the logger of the access log, as the runtime writes it; empty: nothing.
+	AccessFilters string
+
 	Spew        bool
 	PasteGlobal []string // NAME=VALUE
 }
@@ -26,7 +29,7 @@ const confModule = "__config__."
 
 // loggerSettings are those that a logger_class may look at. It is data.
 var loggerSettings = []string{
-	"accesslog", "access_log_format", "errorlog", "loglevel", "capture_output", "logger_class", "logconfig", "logconfig_dict", "logconfig_json",
+	"accesslog", "access_log_format", "access_log_exclude", "errorlog", "loglevel", "capture_output", "logger_class", "logconfig", "logconfig_dict", "logconfig_json",
 	"syslog", "syslog_addr", "syslog_prefix", "syslog_facility", "syslog_format", "disable_redirect_access_to_syslog", "statsd_host", "statsd_prefix", "dogstatsd_tags",
 	"proc_name", "workers", "threads", "worker_class", "timeout", "bind", "chdir",
 }
@@ -40,6 +43,9 @@ func (m *merge) pythonLogging(c *Config) error {
 	class := m.text("logger_class")
 	own := class != "" && m.values["logger_class"].source.Origin != FromDefault && !strings.HasPrefix(class, "gunicorn.")
 	configured := m.text("logconfig") != "" || m.text("logconfig_json") != "" || m.objects["logconfig_dict"] || len(m.dict("logconfig_dict")) > 0
+	if m.filtered {
+		c.Conf = m.fileName
+	}
 	c.PythonAccess = (own || configured) && c.AccessLog != Journal
 	if !own && !configured && !m.flag("syslog") {
 		return nil
@@ -79,18 +85,20 @@ func (m *merge) dict(name string) map[string]any {
 func (c *Config) pythonArgs() []string {
 	var args []string
 	if c.Loggers != nil {
-		text, err := json.Marshal(c.Loggers)
-		if err != nil { // they came from JSON, or are texts and numbers
-			text = []byte("{}")
-		}
-		args = append(args, "--logging="+string(text))
+		args = append(args, "--logging="+asJSON(c.Loggers))
 	}
 	hooks := c.WorkerHooks()
 	if len(hooks) > 0 {
 		args = append(args, "--hooks="+strings.Join(hooks, ","))
 	}
+	if given := c.given(); len(given) > 0 && len(hooks)+len(c.DirtyHooks()) > 0 {
+		args = append(args, "--given="+asJSON(given))
+	}
 	if conf := cmp.Or(c.Conf, c.File); c.Conf != "" || len(hooks) > 0 {
 		args = append(args, "--conf="+conf)
+	}
+	if c.AccessFilters != "" {
+		args = append(args, "--access-filters="+c.AccessFilters)
 	}
 	if c.Statsd != nil {
 		args = append(args, "--statsd="+c.Statsd.ForWorkers())
@@ -102,6 +110,15 @@ func (c *Config) pythonArgs() []string {
 		args = append(args, "--paste-global="+pair)
 	}
 	return args
+}
+
+// asJSON writes values that came from JSON, or are texts and numbers.
+func asJSON(values map[string]any) string {
+	text, err := json.Marshal(values)
+	if err != nil {
+		return "{}"
+	}
+	return string(text)
 }
 
 // pasteScheme begins an application that is named by a PasteDeploy file.

@@ -33,12 +33,13 @@ func (f FileSpec) Name() string {
 
 // FileResult is what running a configuration file left behind, as the Python runtime's conf command prints it.
 type FileResult struct {
-	Settings  map[string]json.RawMessage `json:"settings"`  // every global that has a form in JSON
-	Hooks     []string                   `json:"hooks"`     // globals that are functions and named as a hook is
-	Callables map[string]string          `json:"callables"` // other functions and classes: name and dotted name
-	NotJSON   map[string]string          `json:"not_json"`  // globals without a form in JSON: name and type
-	Environ   map[string]string          `json:"environ"`   // what it has set in the environment
-	Error     string                     `json:"error"`     // the file raised: the last line of the traceback
+	Settings  map[string]json.RawMessage `json:"settings"`   // every global that has a form in JSON
+	Hooks     []string                   `json:"hooks"`      // globals that are functions and named as a hook is
+	Callables map[string]string          `json:"callables"`  // other functions and classes: name and dotted name
+	NotJSON   map[string]string          `json:"not_json"`   // globals without a form in JSON: name and type
+	Environ   map[string]string          `json:"environ"`    // what it has set in the environment
+	AccessLog bool                       `json:"access_log"` // it has a filter or a handler for the loggers of the access log
+	Error     string                     `json:"error"`      // the file raised: the last line of the traceback
 	Traceback string                     `json:"traceback"`
 }
 
@@ -85,6 +86,7 @@ func (m *merge) readFile(ctx context.Context, spec FileSpec) error {
 	for _, name := range slices.Sorted(maps.Keys(result.Environ)) {
 		m.environ = append(m.environ, name+"="+result.Environ[name])
 	}
+	m.filtered = result.AccessLog
 	if err := m.hooks(result.Hooks, source); err != nil {
 		return err
 	}

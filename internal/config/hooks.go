@@ -2,7 +2,6 @@ package config
 
 import (
 	"slices"
-	"strings"
 )
 
 // workerHooks are those that run in a worker, parentHooks those that run in the parent of forked ones, and dirtyHooks those of dirty workers and
@@ -31,7 +30,7 @@ func (c *Config) ServerHooks() []string {
 	return slices.DeleteFunc(slices.Clone(c.Hooks), func(name string) bool { return slices.Contains(own, name) })
 }
 
-// Values are the settings that have a form in JSON, by Gunicorn's names, and two more that Gunicorn's hooks know.
+// Values are the settings that have a form in JSON, by Gunicorn's names, and two more that Gunicorn makes of them.
 func (c *Config) Values() map[string]any {
 	values := map[string]any{}
 	for name, v := range c.values {
@@ -40,9 +39,25 @@ func (c *Config) Values() map[string]any {
 		}
 	}
 	values["address"], values["worker_class_str"] = c.Bind, c.WorkerClass
-	module, _, _ := strings.Cut(c.App, ":")
-	if c.ProcName == "" {
-		values["proc_name"] = module
+	values["default_proc_name"] = c.App
+	if c.Chdir != "" {
+		values["chdir"] = c.Chdir
 	}
 	return values
+}
+
+// given are the settings that are not the defaults, for the hooks that run in workers: what a worker knows by options of its own is left out,
+// and so is raw_env, which may hold secrets: anybody can read a command line.
+func (c *Config) given() map[string]any {
+	known := []string{
+		"config", "raw_env", "python", "wsgi_app", "workers", "threads", "worker_class", "worker_connections", "timeout", "graceful_timeout",
+		"max_requests", "max_requests_jitter", "preload_app", "reload", "chdir", "proc_name", "pythonpath", "logconfig_dict",
+	}
+	given := map[string]any{}
+	for name, v := range c.values {
+		if s, ok := Lookup(name); ok && s.Kind != Hook && v.source.Origin != FromDefault && !slices.Contains(known, name) {
+			given[name] = v.v
+		}
+	}
+	return given
 }

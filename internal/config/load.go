@@ -44,6 +44,7 @@ type merge struct {
 	warnings []string
 	earlier  map[string][]value // values that a later source has replaced
 	objects  map[string]bool    // settings whose value has no form outside Python
+	filtered bool               // the file filters the access log by Python's logging
 	environ  []string           // NAME=VALUE that the file has set in its environment
 	hooked   []string           // hooks that the file defines, sorted
 	notes    map[string]string  // by setting: what is said of a value that changes nothing

@@ -22,6 +22,11 @@ var loggingSettings = []*Setting{
 		Help:  "a line of the access log, with Gunicorn's atoms such as %(h)s; json: an object a line",
 	},
 	{
+		Name: "access_log_exclude", Section: "Logging", Long: []string{"access-log-exclude"}, Kind: List, Default: []string{}, Meta: "RULE", State: Implemented,
+		check: checkExclude,
+		Help:  "keep requests out of the access log: /healthz, /static/*, status:2xx, agent:kube-probe/*, or several that must all hold, with spaces; may be given several times",
+	},
+	{
 		Name: "errorlog", Section: "Logging", Long: []string{"error-logfile", "log-file"}, Kind: String, Default: "-", Meta: "FILE", State: Implemented,
 		Help: "file of the error log; - for standard error",
 	},

@@ -51,12 +51,22 @@ func (c *Config) rarerArgs() []string {
 		{"asgi-loop", c.ASGILoop, "auto"},
 		{"asgi-lifespan", c.ASGILifespan, "auto"},
 		{"asgi-disconnect-grace-period", seconds(c.ASGIDisconnectGrace), "3"},
+		{"access-log", c.accessOfFront(), ""},
+		{"access-logformat", c.AccessLogFormat, DefaultAccessLogFormat},
 	} {
 		if option.value != option.byDefault {
 			args = append(args, "--"+option.name+"="+option.value)
 		}
 	}
 	return args
+}
+
+// accessOfFront is where the front writes the access log, which workers answer for to Python's logging; empty: it writes none.
+func (c *Config) accessOfFront() string {
+	if c.AccessLog == "" && c.SyslogAccess {
+		return "syslog"
+	}
+	return c.AccessLog
 }
 
 // Spare parents: one that takes over in a reload, and one whose workers are still finishing what they have.

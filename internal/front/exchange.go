@@ -40,6 +40,7 @@ type Exchange struct {
 
 	// What follows is filled in while it is served, for the access log.
 	Quiet    bool   // it does not belong into the access log
+	Unlogged bool   // the application wants no line of it there; it counts all the same
 	ID       string // what logs know it by; the application finds it as kirin.request_id
 	Scheme   string
 	Client   netip.AddrPort // by what trusted proxies say; not valid: nobody has said who, and it is the peer

@@ -148,6 +148,7 @@ func (s *service) reset(f *Front, x *Exchange, w Writer) {
 
 func (s *service) over() {
 	if s.o.Access != nil && !s.x.Quiet {
+		s.x.Unlogged = s.req != nil && s.req.Unlogged()
 		s.o.Access(s.x)
 	}
 }

@@ -14,7 +14,7 @@ def say(*words):
 
 def on_starting(server):
     server.log.info("starting with %d workers", server.num_workers)
-    say("on_starting", server.cfg.workers, server.cfg.bind[0] == server.address[0])
+    say("on_starting", server.cfg.workers, server.cfg.bind[0] == "%s:%d" % server.address[0])
 
 
 def on_reload(server):

@@ -105,6 +105,7 @@ type Status struct {
 	Stopping string   // it takes nothing more, and why
 	Changed  string   // this file of the application has changed
 	Overtime []uint32 // these requests are over their time; the process is about to be aborted
+	Unlogged []uint32 // the access log is to have no line of these requests
 }
 
 // AppendStatus appends a STATUS frame.
@@ -118,6 +119,9 @@ func AppendStatus(b []byte, s Status) []byte {
 	}
 	if len(s.Overtime) > 0 {
 		b = appendIDs(AppendStr(b, "overtime"), s.Overtime)
+	}
+	if len(s.Unlogged) > 0 {
+		b = appendIDs(AppendStr(b, "unlogged"), s.Unlogged)
 	}
 	return EndFrame(AppendEnd(b), at, TypeStatus, 0)
 }
@@ -136,6 +140,8 @@ func ParseStatus(payload []byte) (Status, error) {
 			s.Changed = d.optionalStr()
 		case "overtime":
 			s.Overtime = d.ids()
+		case "unlogged":
+			s.Unlogged = d.ids()
 		default:
 			d.skip()
 		}

@@ -29,11 +29,20 @@ class Request:
                 self.headers.append((name.replace("_", "-"), environ[name]))
 
 
-def recorder(logger):
-    """What is called with the environ or the scope, status, headers, bytes sent and begin of each exchange."""
+def recorder(logger, exclude=()):
+    """What is called with the environ or the scope, status, headers, bytes sent and begin of each exchange.
+
+    ``exclude`` are the rules of access_log_exclude.
+    """
+    drops = None
+    if exclude:
+        from .exclude import compiled
+        drops = compiled(exclude)
 
     def record(request, status, headers, sent, began):
         environ = request if "REQUEST_METHOD" in request else environ_of(request)
+        if drops is not None and drops(path_of(environ), (status or "500")[:3], environ.get("HTTP_USER_AGENT", "")):
+            return
         took = timedelta(seconds=max(0, monotonic() - began))
         response = Response(status or "500", headers or [], sent)
         try:
@@ -42,6 +51,13 @@ def recorder(logger):
             logger.error("the access log: %s: %s", type(error).__name__, error)
 
     return record
+
+
+def path_of(environ):
+    """The decoded path of the target, whatever SCRIPT_NAME is."""
+    from urllib.parse import unquote_to_bytes
+    path = environ.get("RAW_URI", "").partition("?")[0]
+    return unquote_to_bytes(path.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
 
 
 def environ_of(scope):

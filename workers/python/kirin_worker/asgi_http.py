@@ -38,12 +38,15 @@ class Exchange:
     timer = None        # which ends its wait
     pipe = None         # our end of the stream
     sent = 0            # bytes of the response body
+    began = 0.0         # when, if anybody asks
     trailers = None     # a list, when the application has announced some
 
     def __init__(self, server, conn, request):
         self.server = server
         self.conn = conn
         self.ident, self.kind, self.scope, self.body = request
+        if server.options.judge is not None:
+            self.began = monotonic()
 
     def waits(self, task):
         """The application goes on in ``task``, or is to begin there."""
@@ -258,6 +261,10 @@ class Exchange:
         conn = self.conn
         if self.task is not None:
             conn.queued.pop(self.ident, None)
+        judge = self.server.options.judge
+        if judge is not None:
+            status = self.status if response[1] == END else response[2]
+            judge(conn, self.ident, self.scope, status, self.headers, size, self.began)
         conn.post(response, size)
         self.server.flush_soon(conn)
         if self.heard is not None:

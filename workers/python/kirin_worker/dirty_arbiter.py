@@ -32,8 +32,10 @@ from .dirty_pool import Call, Generation
 from .dirty_stash import Tables
 from .dirty_wire import CALL, ERROR, HEADER, RESULT, STASH, pack, size_of, unpack
 from .errors import LoadError
-from .hooks import HookError, HookLog
-from .pylog import Settings
+from .gconfig import Config, warner
+from .hooks import HookError
+from .objects import HookLog
+from .pylog import alone
 from .signals import catches
 from .trace import format_error, last_line
 
@@ -51,8 +53,9 @@ class DirtyArbiter:
         self.pid, self.ppid = os.getpid(), os.getppid()
         self.socket_path = socket_path
         self.out = logs.Log(2, logs.INFO, os.environ.get("JOURNAL_STREAM", ""))
+        self.out.make = lambda: alone(self.out)
         self.log = HookLog(self.out)
-        self.cfg = Settings({})
+        self.cfg = Config()
         self.names = {}             # what the gunicorn.conf.py has left
         self.hooks = ()             # those of HOOKS that it has
         self.workers = {}           # by pid
@@ -113,7 +116,7 @@ class DirtyArbiter:
         """Takes the settings over, and the file with the hooks."""
         self.hooks = [name for name in order["hooks"] if name in HOOKS]
         self.names = run(order["conf"]) if self.hooks else {}
-        self.cfg = Settings(dict(order["settings"]))
+        self.cfg = Config(order["settings"], warner(self.out, "arbiter of dirty workers"))
 
     async def do_revert(self, order, image):
         self.drop(self.generations[-1])
@@ -171,7 +174,7 @@ class DirtyArbiter:
         try:
             self.must(name, *arguments)
         except HookError as error:
-            self.log.error("%s", error.text().rstrip())
+            self.out.error(error.text().rstrip())
 
     def scale(self, by):
         if self.generations:
@@ -185,7 +188,7 @@ class DirtyArbiter:
             try:
                 conn, _ = await self.loop.sock_accept(listener)
             except OSError as error:            # too many open files
-                self.log.error("accept of a call: %s", error)
+                self.out.error("accept of a call: %s" % error)
                 await asyncio.sleep(1)
                 continue
             if trusted(conn):

@@ -22,7 +22,8 @@ from . import dirty_app, log as logs, options as opts
 from .dirty_errors import DirtyAppError, DirtyError, DirtyProtocolError
 from .dirty_wire import BODY, CHUNK, END, ERROR, RESULT, pack, receive
 from .errors import BOOT, LoadError, WorkerError
-from .hooks import HookError, HookLog, configuration
+from .hooks import HookError, configuration
+from .objects import HookLog
 from .trace import format_error, last_line
 
 SPACE = socket.CMSG_SPACE(4)

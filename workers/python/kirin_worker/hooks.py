@@ -5,11 +5,11 @@ server_hooks.py's.
 """
 
 import os
-import sys
 
 from .errors import BOOT, LoadError
+from .gconfig import Config, warner
 from .hookless import Hookless
-from .log import INFO
+from .objects import HookLog, Server, worker_class
 from .trace import format_error, last_line
 
 
@@ -21,108 +21,6 @@ class HookError(LoadError):
         self.status = BOOT
 
 
-class HookLog:
-    """``log`` of server and worker: Gunicorn's Logger, on the error log."""
-
-    def __init__(self, log):
-        self.out = log
-
-    def _put(self, level, message, args):
-        self.out.write(level, message % args if args else str(message))
-
-    def critical(self, message, *args, **kwargs):
-        self._put(2, message, args)
-
-    def error(self, message, *args, **kwargs):
-        self._put(3, message, args)
-
-    def warning(self, message, *args, **kwargs):
-        self._put(4, message, args)
-
-    warn = warning
-
-    def info(self, message, *args, **kwargs):
-        self._put(INFO, message, args)
-
-    def debug(self, message, *args, **kwargs):
-        self._put(7, message, args)
-
-    def exception(self, message, *args, **kwargs):
-        text = str(message % args if args else message)
-        error = sys.exc_info()[1]
-        self._put(3, "%s", (text if error is None else text + "\n" + format_error(error),))
-
-    def log(self, level, message, *args, **kwargs):
-        """``level`` is one of Python's ``logging``."""
-        ours = next((ours for theirs, ours in ((50, 2), (40, 3), (30, 4), (20, INFO)) if level >= theirs), 7)
-        self._put(ours, message, args)
-
-
-class Server:
-    """Gunicorn's arbiter, as far as a hook can see it."""
-
-    def __init__(self, pid, cfg, log):
-        self.pid = pid
-        self.cfg = cfg
-        self.log = log
-        self.num_workers = cfg.workers
-        self.WORKERS = {}
-        self.LISTENERS = []
-        self.address = cfg.bind
-        self.proc_name = cfg.proc_name
-        self.timeout = cfg.timeout
-        self.worker_age = 0
-
-
-class App:
-    """``worker.app``."""
-
-    def __init__(self, cfg, log):
-        self.cfg = cfg
-        self.logger = log
-        self.callable = None
-
-    def wsgi(self):
-        return self.callable
-
-
-class Worker:
-    """Gunicorn's worker, as far as a hook can see it. A hook may keep what it wants in it."""
-
-    def __init__(self, pid, age, cfg, log):
-        self.pid = pid
-        self.age = age
-        self.ppid = os.getppid()
-        self.cfg = cfg
-        self.log = log
-        self.app = App(cfg, log)
-        self.timeout = cfg.timeout
-        self.max_requests = cfg.max_requests
-        self.booted = False
-        self.aborted = False
-        self.sockets = []
-        self.server = None          # ours, once there is one
-
-    @property
-    def wsgi(self):
-        return self.app.callable
-
-    @property
-    def nr(self):
-        """How many requests it has begun."""
-        return 0 if self.server is None else self.server.begun
-
-    @property
-    def alive(self):
-        return self.server is None or self.server.accepting and not self.server.signals.stopping
-
-    def notify(self):
-        """Gunicorn's heartbeat: kirin looks at each request by itself."""
-
-    def __str__(self):
-        return "<Worker %s>" % self.pid
-
-
 class Hooks(Hookless):
     """The hooks of one process."""
 
@@ -130,9 +28,10 @@ class Hooks(Hookless):
         self.found = found
         self.out = log
         self.log = HookLog(log) if log.python is None else log.python
-        self.cfg = configuration(names, options)
+        self.cfg = configuration(names, options, warner(log, "worker"))
         self.server = Server(os.getppid(), self.cfg, self.log)
-        self.worker = Worker(os.getpid(), options.age, self.cfg, self.log)
+        self.kind = worker_class(self.cfg.settings["worker_class"].get(), self.cfg.threads)
+        self.worker = self.kind(os.getpid(), options.age, self.cfg, self.log)
 
     def be_born(self, age):
         worker = self.worker            # who is called with each request knows this one
@@ -161,8 +60,8 @@ class Hooks(Hookless):
         self.must("post_fork", self.server, self.worker)
 
     def post_worker_init(self, server, app):
-        self.worker.server = server
         self.worker.app.callable = app
+        self.worker.serve(server)
         self.must("post_worker_init", self.worker)
         self.worker.booted = True
 
@@ -182,13 +81,13 @@ class Hooks(Hookless):
 
     def pre_fork(self, age):
         self.server.worker_age = age
-        self.call("pre_fork", self.server, Worker("[booting]", age, self.cfg, self.log))
+        self.call("pre_fork", self.server, self.kind("[booting]", age, self.cfg, self.log))
 
     def forked(self, pid, age):
-        self.server.WORKERS[pid] = Worker(pid, age, self.cfg, self.log)
+        self.server.WORKERS[pid] = self.kind(pid, age, self.cfg, self.log)
 
     def child_exit(self, pid):
-        worker = self.server.WORKERS.pop(pid, None) or Worker(pid, 0, self.cfg, self.log)
+        worker = self.server.WORKERS.pop(pid, None) or self.kind(pid, 0, self.cfg, self.log)
         self.call("child_exit", self.server, worker)
 
     # Requests: nothing of this is there for a worker that has no such hook
@@ -208,26 +107,32 @@ class Hooks(Hookless):
         return recorder(hook, self.worker, self.out)
 
 
-def configuration(names, options):
-    """``cfg``: what the file sets, and what a worker knows of the settings; None for others."""
-    from .pylog import settings
-    cfg = settings(options)
-    for name, value in list(names.items()) + list(values(options).items()):
-        if not name.startswith("_") and not callable(value) and not isinstance(value, type(sys)):
-            cfg.settings[name] = value
-            setattr(cfg, name, value)
-    return cfg
+def configuration(names, options, told=None):
+    """``cfg``: the settings as the worker was given them, with what of the file has no form in JSON."""
+    given = dict(options.given)
+    if not options.units_of:
+        given.update((name, value) for name, value in names.items() if not name.startswith("_"))
+    else:
+        given.update((name, names[name]) for name in options.hooks if name in names)
+    given.update(options.given)         # which have been read: a flag wins over the file
+    given.update(values(options))
+    return Config(given, told)
+
+
+def whole(number):
+    """Seconds, as Gunicorn has them."""
+    return int(number) if number == int(number) else number
 
 
 def values(options):
     """The settings that a worker knows, by Gunicorn's names."""
     return {
         "workers": options.workers, "threads": options.threads, "worker_class": options.kind,
-        "worker_class_str": options.kind, "worker_connections": options.worker_connections,
-        "timeout": options.timeout, "graceful_timeout": options.graceful_timeout,
+        "worker_connections": options.worker_connections,
+        "timeout": whole(options.timeout), "graceful_timeout": whole(options.graceful_timeout),
         "max_requests": options.max_requests, "max_requests_jitter": options.max_requests_jitter,
-        "preload_app": options.preload, "reload": options.reload, "chdir": options.chdir,
-        "wsgi_app": options.application, "proc_name": options.name or options.application,
+        "preload_app": options.preload, "reload": options.reload, "chdir": options.chdir or None,
+        "wsgi_app": options.application, "proc_name": options.name or None,
     }
 
 

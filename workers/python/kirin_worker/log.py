@@ -47,12 +47,21 @@ class Log:
         self.native = None      # a Journal
         self.statsd = None      # a Counter
         self.python = None      # the logger that everything goes to instead (pylog)
+        self.make = None        # makes Gunicorn's Logger, when somebody asks for it
+        self.made = None
 
     def connect(self, identifier, worker):
         """Finds the way to journald, when this is the journal."""
         if self.journal:
             from .journal import connect
             self.native = connect(identifier, worker)
+
+    def logger(self):
+        """Gunicorn's Logger on this log, made once: by it Python's ``logging`` is set up."""
+        if self.made is None and self.python is None:
+            __import__("logging")           # for which pylog may be waiting to set it up
+            self.made = self.made or self.make()
+        return self.python or self.made
 
     def write(self, level, message, fields=None):
         """Logs ``message``, which may have several lines; ``fields`` are for the journal."""

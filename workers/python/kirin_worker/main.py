@@ -96,12 +96,20 @@ def serve(arguments):
 def prepare_logs(options, log, signals):
     """Python's logging, before the application is loaded; and --spew."""
     from . import pylog
+    if options.access_log:
+        from .verdict import Judge
+        options.judge = Judge(options, log)
     logger = pylog.prepare(options, log)
+    if options.access_filters or options.conf and not options.hooks and options.logging is None:
+        pylog.run_conf(options)         # which has something for the access log
+    if options.access_filters:
+        from .verdict import load
+        load(options.access_filters, log.logger().access_log)
     if logger is not None:
         signals.reopens(getattr(logger, "reopen_files", None))
         if options.logging.get("python_access"):
             from .access import recorder
-            options.access = recorder(logger)
+            options.access = recorder(logger, options.logging.get("access_log_exclude") or ())
     if options.spew:
         from . import spew
         spew.install()
@@ -111,6 +119,9 @@ def load_all(options, log, signals, notifier):
     """(class of server, application, Reloader or None); WorkerError when there is none."""
     kind = None if options.kind == "auto" else server_class(options)
     prepare(options)
+    if log.native is not None:
+        from . import records
+        sys.stderr = records.Stderr(log)
     prepare_logs(options, log, signals)
     if options.hooks:
         from . import hooks
@@ -161,7 +172,6 @@ def application(options, log):
     if log.native is None:
         return load_application(options, log)
     from . import records
-    sys.stderr = records.Stderr(log)
     try:
         return load_application(options, log)
     finally:

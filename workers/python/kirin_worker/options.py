@@ -83,11 +83,16 @@ class Options:
         self.logging = None             # settings of the loggers, when there are some (pylog)
         self.conf = ""                  # the gunicorn.conf.py that has objects for them, or hooks
         self.hooks = []                 # names of server hooks that it has
+        self.given = {}                 # settings that are not the defaults, for hooks
         self.units_of = ""              # the application whose file has the settings, when they are not those of conf
         self.after = None               # the hook post_request: told of each exchange that is over
         self.age = 0                    # this worker's number
         self.names = None               # what the file has left
         self.hooked = Hookless()        # the hooks themselves
+        self.access_log = ""            # where the front writes the access log; empty: it writes none
+        self.access_format = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+        self.access_filters = ""        # what on_starting has put on gunicorn.access (verdict)
+        self.judge = None               # asks Python's logging whether the front is to write a line
         self.access = None              # told of each exchange that is over, when Python writes the access log
         self.statsd = None              # counts what is logged
         self.spew = False
@@ -128,7 +133,11 @@ PARSERS = {
     "conf": ("conf", str),
     "statsd": ("statsd", _statsd),
     "hooks": ("hooks", _paths),
+    "given": ("given", _logging),
     "units-of": ("units_of", str),
+    "access-log": ("access_log", str),
+    "access-logformat": ("access_format", str),
+    "access-filters": ("access_filters", str),
     "log-level": ("log_level", _level),
     "log-fd": ("log_fd", _count),
     "umask": ("umask", _count),

@@ -14,27 +14,26 @@ NAMES = {2: "critical", 3: "error", 4: "warning", 6: "info", 7: "debug"}
 DEFAULT = "gunicorn.glogging.Logger"
 
 
-class Settings:
-    """The settings as a logger_class gets them: an attribute each. What it asks for beyond them is None."""
-
-    def __init__(self, values):
-        self.settings = values
-        self.__dict__.update(values)
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return None
+def configured(values):
+    """Gunicorn's Config of the settings that a logger_class may look at, and of what kirin has beside them."""
+    from .gconfig import Config
+    cfg = Config(values)
+    for name, value in values.items():
+        if name not in cfg.settings and not hasattr(Config, name):
+            setattr(cfg, name, value)
+    return cfg
 
 
 def settings(options):
     """The settings of the loggers, of the front's ``--logging`` and what is missing there."""
     values = {"loglevel": next(word for word, level in _levels() if level == options.log_level), "errorlog": "-",
               "accesslog": None, "logger_class": DEFAULT, "logconfig_dict": {}, "capture_output": False,
-              "proc_name": options.name or options.application.partition(":")[0], "access_log_format": "",
-              "is_ssl": False, "worker_class_str": options.kind, "user": None, "group": None, "syslog": False}
+              "proc_name": options.name or options.application.partition(":")[0],
+              "worker_class": options.kind, "wsgi_app": options.application, "python_access": False}
     values.update(options.logging or {})
-    return Settings(values)
+    if options.access_log:
+        values.update(accesslog=options.access_log, access_log_format=options.access_format, front_access=True)
+    return configured(values)
 
 
 def _levels():
@@ -47,7 +46,8 @@ def prepare(options, log):
     from . import shim
     shim.install()
     if options.logging is None:
-        lazily(lambda: _glogging().Logger(settings(options), plain=log.journal))
+        log.make = lambda: judged(made(settings(options), log), options)
+        lazily(log.logger)
         return None
     cfg = settings(options)
     if options.conf:
@@ -58,8 +58,25 @@ def prepare(options, log):
         raise
     except Exception as error:
         raise WorkerError("the logs cannot be set up: %s: %s" % (type(error).__name__, error), USAGE)
-    log.python = logger
+    log.python = judged(logger, options)
     return logger
+
+
+def judged(logger, options):
+    """The logger, which from now on is asked about each line of the access log that the front writes."""
+    if options.judge is not None and hasattr(logger, "access_log"):
+        options.judge.adopt(logger)
+    return logger
+
+
+def alone(log, accesslog=None):
+    """Gunicorn's Logger on standard error, in a process that is no worker."""
+    return made(configured({"loglevel": NAMES[log.level], "accesslog": accesslog, "front_access": True}), log)
+
+
+def made(cfg, log):
+    """Gunicorn's Logger where nothing configures it. What is for the journal has no time and pid of its own."""
+    return _glogging().Logger(cfg, plain=log.journal, prefixed=log.journal and log.native is None)
 
 
 def _glogging():
@@ -100,15 +117,19 @@ class Finder:
 
 def from_conf(cfg, options):
     """What of a gunicorn.conf.py has no form in JSON: a class of its own, objects in logconfig_dict."""
+    names = run_conf(options)
+    for name in ("logger_class", "logconfig_dict"):
+        if name in names:
+            cfg.take(name, names[name])
+
+
+def run_conf(options):
+    """The globals that the file leaves."""
     try:
-        names = options.conf_names()
+        return options.conf_names()
     except BaseException as error:
         raise WorkerError("%s cannot be read by the worker: %s: %s"
                           % (options.conf, type(error).__name__, error), USAGE)
-    for name in ("logger_class", "logconfig_dict"):
-        if name in names:
-            setattr(cfg, name, names[name])
-            cfg.settings[name] = names[name]
 
 
 def find(named):

@@ -86,6 +86,8 @@ class Runner:
         self.note = log.native and log.native.note      # tells the journal what it works on
         self.access = options.access    # logs what is over
         self.after = options.after      # a hook for that
+        self.judge = options.judge      # says of what is about to be over whether it is logged
+        self.began = 0.0                # for that: when the request has
 
     def run(self, conn, request, now):
         """Runs one request, begun at ``now``, to its end. Responses are posted; some are sent already."""
@@ -101,7 +103,7 @@ class Runner:
         self.conn = conn
         self.ident = ident
         self.environ = environ
-        self.clock = now
+        self.clock = self.began = now
         if self.note is not None:
             self.thread = get_ident()
             self.note(environ)
@@ -177,6 +179,12 @@ class Exchange:
         upgrade, self.upgrade = self.upgrade, None
         if upgrade.end():
             self.conn.post((self.ident, END, 1, None, 0))
+
+    def judge(self):
+        """What comes next ends the request: whether the access log has it."""
+        runner = self.runner
+        if runner.judge is not None:
+            runner.judge(self.conn, self.ident, runner.environ, self.status, self.headers, self.sent, runner.began)
 
     # What the application calls
 
@@ -255,6 +263,8 @@ class Exchange:
         if size <= INLINE:
             self.state = DONE
             self.sent = size
+            if self.runner.judge is not None:
+                self.judge()
             self.conn.post((self.ident, COMPLETE, self.status, self.headers, body), size)
             return
         fd = bodies.spool(body)
@@ -280,6 +290,7 @@ class Exchange:
     def send_file(self, fd, offset, count):
         self.state = DONE
         self.sent = count
+        self.judge()
         self.conn.post((self.ident, FILE, self.status, self.headers, (offset, count), fd))
         self.conn.flush()
 
@@ -359,6 +370,8 @@ class Exchange:
         self.runner.report(error, "error in the application")
         if self.state == UNBEGUN:
             self.state = DONE
+            self.status, self.headers = ERROR_STATUS, ERROR_HEADERS
+            self.judge()
             self.conn.post((self.ident, COMPLETE, ERROR_STATUS, ERROR_HEADERS, ERROR_PAGE), len(ERROR_PAGE))
 
     def close(self, blocks):
@@ -390,4 +403,5 @@ class Exchange:
         except OSError:
             pass
         self.pipe.close()
+        self.judge()
         self.conn.post((self.ident, END, 0 if self.failed else 1, None, self.sent))

@@ -101,7 +101,7 @@ class InAWorker(WorkerCase):
                 wire.drain()
                 self.assertEqual(worker.wait(), 0)
                 log = worker.wait_log("[ERROR] worker_exit 1 requests")
-                for line in ("[INFO] post_fork True 3", "[INFO] post_worker_init True 5.0",
+                for line in ("[INFO] post_fork True 3", "[INFO] post_worker_init True 5",
                              "[WARNING] post_request GET (1, 1)"):
                     self.assertIn(line, log)
 

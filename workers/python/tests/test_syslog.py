@@ -9,7 +9,7 @@ import unittest
 
 from kirin_worker import syslog
 from kirin_worker.glogging import Logger
-from kirin_worker.pylog import Settings
+from kirin_worker.pylog import configured
 from tests.front import PATIENCE
 
 STAMP = r"\w{3} [ \d]\d \d\d:\d\d:\d\d"
@@ -27,7 +27,7 @@ class Messages(unittest.TestCase):
 
     def logger(self, address, form, **more):
         values = {"syslog": True, "syslog_addr": address, "syslog_format": form, "syslog_prefix": "shop"}
-        return Logger(Settings(dict(values, syslog_facility="local3", **more)))
+        return Logger(configured(dict(values, syslog_facility="local3", **more)))
 
     def udp(self):
         server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
