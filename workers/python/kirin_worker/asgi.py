@@ -6,7 +6,7 @@ import sys
 from _thread import get_ident
 from time import monotonic
 
-from . import asgi_scope
+from . import asgi_scope, forked
 from .asgi_http import BEGUN, Exchange
 from .asgi_messages import Messages
 from .asgi_spare import Spare, possible
@@ -93,7 +93,8 @@ class ASGI(Server):
             if not self.signals.quitting:
                 self.loop.run_until_complete(self.lifespan.shutdown())
         finally:
-            self.part()
+            if not self.orphan:
+                self.part()
 
     def part(self):
         """Cancels what is left and closes the loop."""
@@ -104,6 +105,38 @@ class ASGI(Server):
             self.loop.run_until_complete(asyncio.wait(tasks, timeout=PARTING))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
+
+    # In a forked child
+
+    def abandon(self):
+        Server.abandon(self)
+        forked.renew_loop(self.loop)
+        if get_ident() != self.thread:
+            return              # it ends with its thread
+        task = asyncio.current_task(self.loop)
+        self.forker = self.of_task(task)
+        if task is None:
+            self.loop.call_soon(self.come_back, None)
+        elif self.forker is None:
+            task.add_done_callback(lambda task: self.come_back(None if task.cancelled() else task.exception()))
+
+    def descriptors(self):
+        found = Server.descriptors(self)
+        for exchange in self.linked_exchanges():
+            for pipe in (getattr(exchange, "pipe", None), getattr(getattr(exchange, "source", None), "pipe", None)):
+                if pipe is not None:
+                    found.append(pipe.fd)
+        return found
+
+    def linked_exchanges(self):
+        """Those that are under way."""
+        return list(self.tasks.values()) + [self.stepping] * (self.stepping is not None)
+
+    def falls(self, exchange, error):
+        """Whether this is a child, which answers nothing; who has forked it ends it."""
+        if self.orphan and exchange is self.forker:
+            self.come_back(error)
+        return self.orphan
 
     # For the watch
 
@@ -308,7 +341,8 @@ class ASGI(Server):
     def ended(self, exchange):
         """The application is through with a request."""
         if self.orphan:
-            os._exit(0)
+            self.falls(exchange, None)
+            return
         if exchange.task is None:
             return              # it has not waited
         conn = exchange.conn
