@@ -38,6 +38,23 @@ def new_loop(kind):
     return asyncio.new_event_loop()
 
 
+def present_loop():
+    """The loop that is the current one already, since the application has asked for one; None when it has not."""
+    policy = asyncio.get_event_loop_policy()
+    loop = getattr(getattr(policy, "_local", None), "_loop", None)
+    return None if loop is None or loop.is_closed() or loop.is_running() else loop
+
+
+def prepare(options):
+    """Makes the worker's loop the current one, before the application is imported: it may begin tasks there. With
+    ``auto`` it has been; a parent's loop is made by the application or not at all, see after_fork().
+    """
+    options.loop = present_loop()
+    if options.loop is None and not options.preload:
+        options.loop = new_loop(options.asgi_loop)
+        asyncio.set_event_loop(options.loop)
+
+
 class ASGI(Server):
     """The loop reads and hands on; a request that has to wait is a task. Responses of one turn share a write."""
 
@@ -69,8 +86,16 @@ class ASGI(Server):
         signals.unwinding = False
         Server.__init__(self, listener, options, log, signals)
 
+    @classmethod
+    def after_fork(cls, options):
+        """The loop that the application has made in the parent goes on, with descriptors of its own."""
+        loop = present_loop()
+        options.loop = loop if isinstance(loop, asyncio.SelectorEventLoop) else None
+        if options.loop is not None:
+            forked.renew_loop(loop)
+
     def make_loop(self, options):
-        return new_loop(options.asgi_loop)
+        return options.loop or new_loop(options.asgi_loop)
 
     def make_watch(self, notifier):
         return LoopWatch(self, self.options, self.log, notifier)

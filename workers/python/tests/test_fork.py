@@ -1,17 +1,9 @@
 """What an application forks, in every class: each child runs to its own end, and the worker goes on."""
 
-import http.client
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import time
 
 from tests.case import WorkerCase
-from tests.front import APPS, PATIENCE
+from tests.reference import fetch, gunicorn
 
 PYPY = sys.implementation.name == "pypy"
 
@@ -72,43 +64,12 @@ class Children(WorkerCase):
             self.check("forking:app", "--class=tornado")
 
 
-class Local(http.client.HTTPConnection):
-    """HTTP on a Unix socket."""
-
-    def __init__(self, path):
-        http.client.HTTPConnection.__init__(self, "localhost")
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(PATIENCE)
-        self.sock.connect(self.path)
-
-
 class Reference(WorkerCase):
     """Gunicorn, with the same application."""
-
-    def gunicorn(self, *arguments):
-        """Starts one; gives its socket."""
-        folder = tempfile.mkdtemp(prefix="kirin-gunicorn-")
-        self.addCleanup(shutil.rmtree, folder, True)
-        path = os.path.join(folder, "sock")
-        command = ["/usr/bin/gunicorn", "--bind", "unix:" + path, "--chdir", APPS]
-        process = subprocess.Popen(command + list(arguments), stderr=subprocess.DEVNULL, start_new_session=True)
-        self.addCleanup(process.wait)
-        self.addCleanup(os.killpg, process.pid, signal.SIGKILL)
-        end = time.monotonic() + PATIENCE
-        while not os.path.exists(path):
-            assert process.poll() is None and time.monotonic() < end
-            time.sleep(0.01)
-        return path
 
     def test_gunicorn(self):
         quick = [end for end in ENDS if end[0] not in ("/outlive", "/release")]     # such a child goes on serving there
         for kind, ends in (("sync", ENDS + OWN[:1]), ("gevent", quick)):
-            path = self.gunicorn("--worker-class", kind, "forking:app")
+            path = gunicorn(self, "--worker-class", kind, "forking:app")
             for target, wanted in ends:
-                conn = Local(path)
-                conn.request("GET", target)
-                self.assertEqual((kind, target, conn.getresponse().read().decode()), (kind, target, wanted))
-                conn.close()
+                self.assertEqual((kind, target, fetch(path, target).decode()), (kind, target, wanted))
