@@ -6,7 +6,7 @@ import sys
 from _thread import get_ident
 from time import monotonic
 
-from . import asgi_scope
+from . import asgi_scope, forked
 from .asgi_http import BEGUN, Exchange
 from .asgi_messages import Messages
 from .asgi_spare import Spare, possible
@@ -36,6 +36,23 @@ def new_loop(kind):
         else:
             return uvloop.new_event_loop()
     return asyncio.new_event_loop()
+
+
+def present_loop():
+    """The loop that is the current one already, since the application has asked for one; None when it has not."""
+    policy = asyncio.get_event_loop_policy()
+    loop = getattr(getattr(policy, "_local", None), "_loop", None)
+    return None if loop is None or loop.is_closed() or loop.is_running() else loop
+
+
+def prepare(options):
+    """Makes the worker's loop the current one, before the application is imported: it may begin tasks there. With
+    ``auto`` it has been; a parent's loop is made by the application or not at all, see after_fork().
+    """
+    options.loop = present_loop()
+    if options.loop is None and not options.preload:
+        options.loop = new_loop(options.asgi_loop)
+        asyncio.set_event_loop(options.loop)
 
 
 class ASGI(Server):
@@ -69,8 +86,16 @@ class ASGI(Server):
         signals.unwinding = False
         Server.__init__(self, listener, options, log, signals)
 
+    @classmethod
+    def after_fork(cls, options):
+        """The loop that the application has made in the parent goes on, with descriptors of its own."""
+        loop = present_loop()
+        options.loop = loop if isinstance(loop, asyncio.SelectorEventLoop) else None
+        if options.loop is not None:
+            forked.renew_loop(loop)
+
     def make_loop(self, options):
-        return new_loop(options.asgi_loop)
+        return options.loop or new_loop(options.asgi_loop)
 
     def make_watch(self, notifier):
         return LoopWatch(self, self.options, self.log, notifier)
@@ -93,7 +118,8 @@ class ASGI(Server):
             if not self.signals.quitting:
                 self.loop.run_until_complete(self.lifespan.shutdown())
         finally:
-            self.part()
+            if not self.orphan:
+                self.part()
 
     def part(self):
         """Cancels what is left and closes the loop."""
@@ -104,6 +130,38 @@ class ASGI(Server):
             self.loop.run_until_complete(asyncio.wait(tasks, timeout=PARTING))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
+
+    # In a forked child
+
+    def abandon(self):
+        Server.abandon(self)
+        forked.renew_loop(self.loop)
+        if get_ident() != self.thread:
+            return              # it ends with its thread
+        task = asyncio.current_task(self.loop)
+        self.forker = self.of_task(task)
+        if task is None:
+            self.loop.call_soon(self.come_back, None)
+        elif self.forker is None:
+            task.add_done_callback(lambda task: self.come_back(None if task.cancelled() else task.exception()))
+
+    def descriptors(self):
+        found = Server.descriptors(self)
+        for exchange in self.linked_exchanges():
+            for pipe in (getattr(exchange, "pipe", None), getattr(getattr(exchange, "source", None), "pipe", None)):
+                if pipe is not None:
+                    found.append(pipe.fd)
+        return found
+
+    def linked_exchanges(self):
+        """Those that are under way."""
+        return list(self.tasks.values()) + [self.stepping] * (self.stepping is not None)
+
+    def falls(self, exchange, error):
+        """Whether this is a child, which answers nothing; who has forked it ends it."""
+        if self.orphan and exchange is self.forker:
+            self.come_back(error)
+        return self.orphan
 
     # For the watch
 
@@ -308,7 +366,8 @@ class ASGI(Server):
     def ended(self, exchange):
         """The application is through with a request."""
         if self.orphan:
-            os._exit(0)
+            self.falls(exchange, None)
+            return
         if exchange.task is None:
             return              # it has not waited
         conn = exchange.conn

@@ -65,7 +65,8 @@ class Exchange:
         try:
             await server.app(server.complete(self.scope), self.receive, self.send)
         except BaseException as error:
-            self.fail(error)
+            if not server.falls(self, error):
+                self.fail(error)
             if type(error) in (SystemExit, KeyboardInterrupt):
                 raise
         else:

@@ -53,7 +53,8 @@ class BaseSocket:
         try:
             await server.app(server.complete(self.scope), self.receive, self.send)
         except BaseException as error:
-            self.fail(error)
+            if not server.falls(self, error):
+                self.fail(error)
             if type(error) in (SystemExit, KeyboardInterrupt):
                 raise
         finally:

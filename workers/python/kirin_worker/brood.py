@@ -39,7 +39,8 @@ class Mouth:
     def close(self):
         """For a process that the application forks: the parent must see the end of this one."""
         fd, self.fd = self.fd, -1
-        os.close(fd)
+        if fd >= 0:                 # or else this is a child of a child
+            os.close(fd)
 
 
 class Child:

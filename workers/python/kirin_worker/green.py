@@ -12,6 +12,7 @@ from contextvars import copy_context
 from time import monotonic
 from weakref import getweakrefcount
 
+from .forked import leave
 from .green_kits import KITS, greenlets
 from .loopwatch import LoopWatch
 from .parallel import Parallel
@@ -153,6 +154,17 @@ class Green(Parallel):
         finally:
             self.working.pop((conn, request[0]), None)
             self.idle.append(runner)
+
+    def abandon(self):
+        Parallel.abandon(self)
+        self.forker = self.kit.current()
+        self.todo.clear()
+        self.kit.after_child()
+
+    def come_back(self, error):
+        """The other requests' green threads go on in a child, as gevent has it; they do not end it."""
+        if self.kit.current() is self.forker:
+            leave(error, False)
 
     def adopt(self, sock):
         conn = Parallel.adopt(self, sock)

@@ -1,6 +1,9 @@
 """gevent and eventlet behind one face: what green.py needs of either."""
 
+from select import epoll
+
 from .errors import WorkerError
+from .forked import renew
 
 
 class GeventKit:
@@ -30,6 +33,10 @@ class GeventKit:
         """In a child that was forked behind its back: its hub and its loop begin anew."""
         from gevent import reinit
         reinit()
+
+    @staticmethod
+    def after_child():
+        """In a child that the application forks. gevent's own fork() does all by itself."""
 
 
 class EventletEvent:
@@ -73,6 +80,17 @@ class EventletKit:
         """In a child that was forked behind its back: two processes must not share an epoll descriptor."""
         from eventlet import hubs
         hubs.use_hub()
+
+    def after_child(self):
+        """In a child that the application forks: its hub goes on, with what is watched, by an epoll of its own."""
+        from eventlet import hubs
+        hub = hubs.get_hub()
+        if isinstance(getattr(hub, "poll", None), epoll):
+            masks = {}
+            for kind, mask in ((hub.READ, hub.READ_MASK), (hub.WRITE, hub.WRITE_MASK)):
+                for fd in hub.listeners[kind]:
+                    masks[fd] = masks.get(fd, 0) | mask | hub.EXC_MASK
+            renew(hub.poll, masks.items())
 
 
 KITS = {"gevent": GeventKit, "eventlet": EventletKit}

@@ -142,8 +142,9 @@ def load_all(options, log, signals, notifier):
 def server_class(options):
     """The class of server; its modules are imported before the application can patch what they import."""
     if options.kind == "asgi":
-        from .asgi import ASGI
-        return ASGI
+        from . import asgi
+        asgi.prepare(options)
+        return asgi.ASGI
     if options.kind in ("gevent", "gevent-websocket", "eventlet"):
         from . import green, green_kits
         options.websockets = options.kind == "gevent-websocket"

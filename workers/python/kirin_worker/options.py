@@ -63,6 +63,7 @@ class Options:
         self.threads = 1                # slots of gthread
         self.worker_connections = 1000  # slots of a class with a loop
         self.asgi_loop = "auto"         # or asyncio, uvloop
+        self.loop = None                # the event loop, made before the application is imported
         self.asgi_lifespan = "auto"     # or on, off
         self.disconnect_grace = 3.0     # from a client's going to the cancellation of its task
         self.timeout = 0.0              # of a request

@@ -1,6 +1,5 @@
 """What the classes share that run several WSGI requests at once, in threads or in green ones."""
 
-import os
 from time import monotonic
 
 from .server import Server
@@ -40,8 +39,6 @@ class Parallel(Server):
         runner.done += 1
         self.flush_soon(conn)
         conn.running.discard(serial)
-        if self.orphan:
-            os._exit(0)
         if conn.draining or self.signals.stopping:
             self.signals.wake()
 

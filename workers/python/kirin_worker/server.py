@@ -10,6 +10,7 @@ from time import monotonic, monotonic_ns
 
 import _socket
 
+from . import forked
 from .sched import Policy
 from .watch import Watch
 from .wire import GLANCE, HELLO, NOW, PATIENT, STATUS, Connection, ProtocolError
@@ -65,7 +66,8 @@ class Server:
         self.runners = []           # one for each thread that runs requests
         self.watch = None
         self.hooks = options.hooked
-        self.orphan = False         # this is a forked child of the application's
+        self.orphan = False         # this is a forked child of the application's (forked.py)
+        self.forker = None          # and what has forked it, by what self.forks() says
         self.ending = ""                    # why STATUS stopping is sent
         self.announced = allocate_lock()    # taken for good when STATUS stopping is sent
         self.ending = ""                    # why it was
@@ -242,11 +244,30 @@ class Server:
         """The last thing before the interpreter ends."""
 
     def abandon(self):
-        """In a forked child: lets go of every descriptor of the worker's, so that the fronts see its end."""
-        self.orphan = True
-        for conn in self.connections.values():
+        """In a forked child: lets go of every descriptor of the worker's, so that the fronts see its end, and clients
+        see that of a stream.
+        """
+        if not self.orphan:         # or the child of one
+            self.orphan = True
+            forked.hush(self.descriptors())
+        for conn in self.linked():
             conn.gone = True
-            conn.sock.close()
+            conn.orphan = self.come_back
+
+    def linked(self):
+        """The connections that are served, or that some request has begun on."""
+        return set(self.connections.values()).union(runner.conn for runner in self.runners if runner.conn is not None)
+
+    def descriptors(self):
+        """Those that a child must not hold."""
+        found = list(self.connections) + [self.signals.near.fileno(), self.signals.far.fileno()]
         if self.listener is not None:
-            self.listener.close()
-        self.signals.close()
+            found.append(self.listener.fileno())
+        for runner in self.runners:
+            if runner.environ is not None and runner.exchange.pipe is not None:
+                found.append(runner.exchange.pipe.fileno())
+        return found
+
+    def come_back(self, error):
+        """A child has come back from the application, or was left by an error: it ends."""
+        forked.leave(error)

@@ -1,6 +1,5 @@
 """The ``sync`` class: one request at a time, in the main thread."""
 
-import os
 from time import monotonic
 
 from .server import Server
@@ -42,8 +41,6 @@ class Sync(Server):
             run(conn, request, now)
             now = monotonic()
             if conn.gone:
-                if self.orphan:
-                    os._exit(0)
                 return
             if now - conn.since > LATE or len(out) >= MAX_BATCH or conn.posted > INLINE:
                 conn.flush()

@@ -163,7 +163,8 @@ class TornadoExchange(Exchange):
         try:
             await self.converse()
         except BaseException as error:
-            self.fail(error)
+            if not self.server.falls(self, error):
+                self.fail(error)
             if type(error) in (SystemExit, KeyboardInterrupt):
                 raise
         finally:

@@ -158,8 +158,6 @@ class TornadoWSGI(InTornado):
             self.count()
             self.runner.run(conn, request, monotonic())
         conn.flush()
-        if self.orphan:
-            os._exit(0)
 
     def current(self):
         runner = self.runner

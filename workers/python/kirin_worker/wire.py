@@ -83,6 +83,7 @@ class Connection:
         self.cancelled = set()      # ids of requests that need not be begun
         self.draining = False       # DRAIN was read
         self.on_messages = None     # told of what comes for WebSockets
+        self.orphan = None          # in a child that was forked: takes what ends a request, None or an error
         self.on_cancel = None       # told of ids that are cancelled, whether they have begun or not
         self.gone = False           # end of file or an error: nothing more in either direction
         self.queued = set()         # of threads: ids of requests that were handed on and are not begun

@@ -107,7 +107,7 @@ class Runner:
         if self.note is not None:
             self.thread = get_ident()
             self.note(environ)
-        blocks = None
+        blocks = failure = None
         try:
             blocks = self.app(environ, exchange.start_response)
             exchange.respond(blocks)
@@ -116,9 +116,15 @@ class Runner:
         except Quit:
             raise
         except BaseException as error:
-            exchange.fail(error)
+            if conn.orphan is None:
+                exchange.fail(error)
+            else:
+                failure = error
         if blocks is not None and type(blocks) is not list:
             exchange.close(blocks)
+        if conn.orphan is not None:
+            conn.orphan(failure)
+            return
         exchange.finish()
         if self.access is not None:
             self.access(environ, exchange.status, exchange.headers if exchange.status else [], exchange.sent, now)

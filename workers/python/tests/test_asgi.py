@@ -1,10 +1,12 @@
 """The asgi class: its http scope and its lifespan."""
 
 import os
+import sys
 import time
 
 from tests.case import Gate, ServedCase, WorkerCase
 from tests.front import APPS, CANCEL, COMPLETE, DRAIN, FILE, INTERIM, PATIENCE, RESPONSE, STREAM
+from tests.reference import fetch, uvicorn
 
 
 class ASGICase(ServedCase):
@@ -331,3 +333,21 @@ class Auto(WorkerCase):
                 _, wire = self.served(application, "--class=auto")
                 self.assertEqual(wire.hello["class"], kind)
                 self.assertIn(wire.get("/hello").status, ("200", "500 Internal Server Error"))
+
+
+class LoopOfTheImport(WorkerCase):
+    """What the application begins when it is imported runs in the worker's loop."""
+
+    def test_task_and_future(self):
+        kinds = [("--class=asgi", "--asgi-loop=asyncio"), ("--class=auto",), ("--class=asgi", "--preload"),
+                 ("--class=auto", "--preload")]
+        if sys.implementation.name == "cpython":
+            kinds.append(("--class=asgi", "--asgi-loop=uvloop"))
+        for options in kinds:
+            with self.subTest(options):
+                worker, wire = self.served("early_loop:app", *options)
+                for _ in range(2):
+                    self.assertEqual(wire.get("/").body, b"begun")
+
+    def test_uvicorn(self):
+        self.assertEqual(fetch(uvicorn(self, "early_loop:app")), b"begun")

@@ -246,6 +246,12 @@ class Children(WorkerCase):
         response = wire.get("/stream")
         self.assertEqual((response.body, response.whole), (b"firstsecond", True))
 
+    def test_child_adds_nothing_to_a_stream(self):
+        for options in ((), ("--class=gthread", "--threads=2")):
+            worker, wire = self.served("forks:app", *options)
+            response = wire.get("/shared")
+            self.assertEqual((response.body, response.whole), (b"firstsecond", True))
+
     def test_multiprocessing(self):
         for method in ("fork", "spawn"):
             worker, wire = self.served("forks:app")

@@ -55,8 +55,19 @@ def stream():
     PIDS.append(pid)
 
 
+def shared():
+    """A stream that the child goes on with, too."""
+    yield b"first"
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+    yield b"second"
+
+
 def app(environ, start_response):
     start_response("200 OK", [])
     if environ["PATH_INFO"] == "/stream":
         return stream()
+    if environ["PATH_INFO"] == "/shared":
+        return shared()
     return [respond(environ["PATH_INFO"], environ["QUERY_STRING"]).encode()]
