@@ -17,6 +17,7 @@ func edgeOptions(o *front.Options, e *config.Edge) (err error) {
 	o.ProxyFields, o.ProxyHops = e.ProxyFields, e.ProxyHops
 	o.BodyLimit = e.LimitRequestBody
 	o.HealthPath, o.HealthLogged, o.IDHeader = e.HealthPath, e.HealthLog, e.RequestIDHeader
+	o.ServerField, o.NoServerField = e.ServerHeader, e.ServerHeader == ""
 	if len(e.Compress) > 0 {
 		o.Compress = &front.Compression{Codings: e.Compress, Types: e.CompressTypes, Min: int64(e.CompressMinSize)}
 	}

@@ -28,6 +28,7 @@ type Edge struct {
 	HealthPath      string // empty: none
 	HealthLog       bool
 	RequestIDHeader string // empty: none
+	ServerHeader    string // of responses; empty: none
 
 	Files Files
 
@@ -49,6 +50,7 @@ func (m *merge) edge(c *Config) error {
 	e.ProxyHops = m.number("proxy_hops")
 	e.LimitRequestBody = int64(m.number("limit_request_body"))
 	e.HealthPath, e.HealthLog, e.RequestIDHeader = m.text("health_path"), m.flag("health_log"), m.text("request_id_header")
+	e.ServerHeader = m.text("server_header")
 	if e.ProxyHops == 0 && c.ForwardedAllowAll && e.ProxyFields&(front.ToldFor|front.Forwarded) != 0 {
 		return &Error{
 			Setting: "proxy_hops", Source: m.values["proxy_hops"].source,
@@ -111,6 +113,15 @@ func checkURLPath(v any) (any, error) {
 		return nil, fmt.Errorf("%q is not a path such as /healthz", path)
 	}
 	return v, nil
+}
+
+// checkFieldValue wants what may stand in a header field: visible ASCII with single spaces inside (RFC 9110 §5.5).
+func checkFieldValue(v any) (any, error) {
+	text, _ := v.(string)
+	if strings.TrimSpace(text) != text || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil, fmt.Errorf("%q is not the value of a header: it wants visible ASCII characters, with spaces only between them", text)
+	}
+	return text, nil
 }
 
 // checkFieldName wants a token (RFC 9110 §5.1) that no variable with a meaning of its own is made of.

@@ -14,7 +14,7 @@ import (
 // oursAtTheEdge are the settings of the edge that Gunicorn has not.
 var oursAtTheEdge = []string{
 	"limit_request_body",
-	"proxy_headers", "proxy_hops", "health_path", "health_log", "request_id_header",
+	"proxy_headers", "proxy_hops", "health_path", "health_log", "request_id_header", "server_header",
 	"static", "static_max_age", "static_immutable", "static_index", "static_fallthrough", "internal_files", "permit_connect",
 	"compress", "compress_types", "compress_min_size",
 	"access_log_exclude",
@@ -25,7 +25,7 @@ func TestEdgeDefaults(t *testing.T) {
 	want := Edge{
 		ProxyProtocol: "off", UWSGIAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, ProxyAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, ProxyHops: 1,
 		LimitRequestBody: 1 << 30,
-		RequestIDHeader:  "X-Request-ID", Files: Files{
+		RequestIDHeader:  "X-Request-ID", ServerHeader: "kirin", Files: Files{
 			Static:   static.Options{Immutable: []string{}},
 			Internal: static.Options{Immutable: []string{}, Private: true},
 		},
@@ -52,7 +52,7 @@ func TestEdge(t *testing.T) {
 		ProxyProtocol: "auto", ProxyAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxyAllowAll: true,
 		UWSGI: true, UWSGIAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, UWSGIAllowAll: true,
 		ProxyFields: front.ToldFor | front.ToldProto, ProxyHops: 2,
-		HealthPath: "/healthz", HealthLog: true, RequestIDHeader: "X-Trace", LimitRequestBody: 5 << 30,
+		HealthPath: "/healthz", HealthLog: true, ServerHeader: "kirin", RequestIDHeader: "X-Trace", LimitRequestBody: 5 << 30,
 		Compress: []string{"br", "gzip"}, CompressTypes: []string{"text/html"}, CompressMinSize: 9,
 		Files: Files{
 			Static: static.Options{

@@ -39,6 +39,7 @@ type FileResult struct {
 	NotJSON   map[string]string          `json:"not_json"`   // globals without a form in JSON: name and type
 	Environ   map[string]string          `json:"environ"`    // what it has set in the environment
 	AccessLog bool                       `json:"access_log"` // it has a filter or a handler for the loggers of the access log
+	Patched   map[string]string          `json:"patched"`    // what it has replaced in the gunicorn module: its name, and the text that it is now, or empty
 	Error     string                     `json:"error"`      // the file raised: the last line of the traceback
 	Traceback string                     `json:"traceback"`
 }
@@ -90,12 +91,45 @@ func (m *merge) readFile(ctx context.Context, spec FileSpec) error {
 	if err := m.hooks(result.Hooks, source); err != nil {
 		return err
 	}
+	if err := m.patched(result.Patched, source); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(result.Settings)) {
 		if err := m.fromFile(name, result.Settings[name], source); err != nil {
 			return err
 		}
 	}
 	return m.notData(result, source)
+}
+
+// patched takes what the file has replaced in the gunicorn module: its name of the server is that of the Server field, as Gunicorn has it from
+// there; nothing asks for the rest, and that is told.
+func (m *merge) patched(names map[string]string, source Source) error {
+	s, _ := Lookup("server_header")
+	for _, name := range []string{"gunicorn.SERVER_SOFTWARE", "gunicorn.http.wsgi.SERVER", "gunicorn.SERVER"} { // the last one wins
+		if text, ok := names[name]; ok {
+			if err := m.set(s, text, source); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		way := "docs/gunicorn.md tells of what is in its place"
+		switch {
+		case strings.HasPrefix(name, "gunicorn.SERVER"), name == "gunicorn.http.wsgi.SERVER":
+			continue
+		case strings.HasPrefix(name, "gunicorn.http.wsgi."):
+			way = "server_header sets the Server field; other fields are the application's"
+		case strings.HasPrefix(name, "gunicorn.glogging."):
+			way = "give logger_class a class of your own, derived from gunicorn.glogging.Logger"
+		case strings.HasPrefix(name, "gunicorn.http."):
+			way = "limit_request_line, limit_request_fields and limit_request_field_size are the limits, and the parser is kirin's"
+		case strings.HasPrefix(name, "gunicorn.arbiter."), strings.HasPrefix(name, "gunicorn.workers."):
+			way = "use the hooks of docs/hooks.md"
+		}
+		m.warnings = append(m.warnings, fmt.Sprintf("%s: it replaces %s, which nothing here asks for: %s", source, name, way))
+	}
+	return nil
 }
 
 // hooks takes the names of the hooks that the file defines.

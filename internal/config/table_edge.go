@@ -30,6 +30,11 @@ var edgeSettings = []*Setting{
 		Help: "header with a request's id in the environ and the response, taken from the proxies of forwarded_allow_ips; empty: none",
 	},
 	{
+		Name: "server_header", Section: "kirin", Long: []string{"server-header"}, Kind: String, Default: "kirin", Meta: "TEXT",
+		State: Implemented, check: checkFieldValue,
+		Help: "the Server field of responses, also as gunicorn.SERVER in the configuration file; empty: none",
+	},
+	{
 		Name: "static", Section: "kirin", Long: []string{"static"}, Kind: List, Default: []string{}, Meta: "/PREFIX/=DIR", State: Implemented,
 		check: checkMounts,
 		Help:  "have the front serve the files of a directory below a path, such as /static/=static; may be given several times",

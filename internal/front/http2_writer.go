@@ -45,9 +45,11 @@ func (w *streamWriter) Interim(status int, fields []Field) { w.st.Interim(status
 
 // Begin sends the head.
 func (w *streamWriter) Begin(status int, _ string, fields []Field, length int64) {
-	out := append(w.lower(fields),
-		hpack.HeaderField{Name: "server", Value: "kirin"},
-		hpack.HeaderField{Name: "date", Value: w.c.server.date.at(time.Now())})
+	out := w.lower(fields)
+	if name := w.c.server.front.options.Load().ServerField; name != "" {
+		out = append(out, hpack.HeaderField{Name: "server", Value: name})
+	}
+	out = append(out, hpack.HeaderField{Name: "date", Value: w.c.server.date.at(time.Now())})
 	if length >= 0 && status != 204 {
 		out = append(out, hpack.HeaderField{Name: "content-length", Value: strconv.FormatInt(length, 10)})
 	}

@@ -49,6 +49,9 @@ type Options struct {
 	HealthLogged bool   // such requests are in the access log, too
 	IDHeader     string // the field that has a request's id, in the environ and the response; empty: none
 
+	ServerField   string // Server, of responses; empty means kirin
+	NoServerField bool   // there is none
+
 	WebSocket  WebSocketOptions
 	RootPath   string // the path under which a proxy shows an ASGI application (root_path)
 	ScriptName string // the path that the application is mounted at; a request for any other path is answered 404
@@ -87,6 +90,12 @@ const (
 func (o Options) withDefaults() Options {
 	if o.Software == "" {
 		o.Software = "kirin"
+	}
+	if o.ServerField == "" {
+		o.ServerField = "kirin"
+	}
+	if o.NoServerField {
+		o.ServerField = ""
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

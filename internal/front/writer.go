@@ -61,7 +61,7 @@ func (w *writer) Begin(status int, reason string, fields []Field, length int64) 
 	w.last = w.last || w.c.server.last.Load() || !m.upload.over()
 	r := http1.Response{
 		Method: m.head.Method, Minor: m.head.Minor, Status: status, Reason: reason, Fields: fields, Length: length,
-		Server: "kirin", Date: w.c.server.date.at(w.c.now()), Close: w.last,
+		Server: w.c.server.front.options.Load().ServerField, Date: w.c.server.date.at(w.c.now()), Close: w.last,
 	}
 	w.begun, w.framing = true, r.Framing()
 	w.last = w.last || w.framing == http1.ToEnd

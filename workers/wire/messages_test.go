@@ -84,6 +84,7 @@ var statuses = []Status{
 	{Stopping: "SIGTERM"},
 	{Changed: "/srv/é.py"},
 	{Overtime: []uint32{1}},
+	{Unlogged: []uint32{7, 1<<31 - 1}},
 	{Retire: "a", Stopping: "b", Changed: "c", Overtime: []uint32{1<<31 - 1, 1, 1}},
 }
 

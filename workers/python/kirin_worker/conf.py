@@ -7,6 +7,7 @@ Which of the names is a setting is for the caller to know. One object is printed
     callables  {name: dotted}  other functions and classes
     not_json   {name: type}    what is none of these
     access_log bool            whether it has put a filter or a handler on gunicorn.access, or uvicorn.access
+    patched    {name: text}    what it has replaced in the gunicorn module, with the text that it is now, or ""
     environ    {name: value}   what it has set in the environment, which Gunicorn's workers would inherit
     error      str             instead of all that: what the file raised, and where
     traceback  str
@@ -47,12 +48,14 @@ def read(source):
     sys.path[:] = [here] + [path for path in sys.path if path != here]
     sys.argv = ["kirin"]
     from .shim import install
+    from .patches import patched
     from .verdict import touched
     install()
     before = dict(os.environ)
     try:
         found = describe(run(source))
         found["access_log"] = touched()
+        found["patched"] = patched()
         found["environ"] = {name: value for name, value in os.environ.items() if before.get(name) != value}
         return found
     except BaseException as error:

@@ -43,6 +43,7 @@ TABLE = (
         ("health_path", "str", None, "--health-path"),
         ("health_log", "bool", False, "--health-log"),
         ("request_id_header", "str", "X-Request-ID", "--request-id-header"),
+        ("server_header", "str", "kirin", "--server-header"),
         ("static", "list", [], "--static"),
         ("static_max_age", "int", 0, "--static-max-age"),
         ("static_immutable", "list", [], "--static-immutable"),

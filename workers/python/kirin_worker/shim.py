@@ -10,7 +10,8 @@ VERSION = "26.1.0"
 
 
 # What is found here, and the module of ours that it is.
-OURS = {"gunicorn": "", "gunicorn.glogging": "glogging"}
+OURS = {"gunicorn": "", "gunicorn.glogging": "glogging", "gunicorn.config": "gconfig", "gunicorn.arbiter": "arbiter",
+        "gunicorn.workers": "objects", "gunicorn.workers.base": "objects"}
 DIRTY = {"gunicorn.dirty": "dirty", "gunicorn.dirty.errors": "dirty_errors", "gunicorn.dirty.app": "dirty_app",
          "gunicorn.dirty.client": "dirty_client", "gunicorn.dirty.stash": "dirty_stash"}
 
@@ -34,7 +35,7 @@ class Finder:
         if name not in self.names:
             return None
         from importlib.machinery import ModuleSpec
-        return ModuleSpec(name, self, is_package=name in ("gunicorn", "gunicorn.dirty"))
+        return ModuleSpec(name, self, is_package=name in ("gunicorn", "gunicorn.dirty", "gunicorn.workers"))
 
     def create_module(self, spec):
         return None
@@ -43,6 +44,7 @@ class Finder:
         if module.__name__ == "gunicorn":
             module.__version__ = VERSION
             module.version_info = (26, 1, 0)
+            module.SERVER = "gunicorn"
             module.SERVER_SOFTWARE = "gunicorn/" + VERSION
             return
         name = self.names[module.__name__]

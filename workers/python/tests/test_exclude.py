@@ -18,7 +18,8 @@ class Rules(unittest.TestCase):
             ("status:2xx", "/", "204", "", True), ("status:304", "/", "303", "", False),
             ("agent:kube-probe/*", "/", "200", "Kube-Probe/1.31", True),
             ("agent:uptime?robot", "/", "200", "Uptime Robot", True),
-            ("/healthz status:2xx", "/healthz", "503", "", False), ("/a|status:404 agent:*bot*", "/b", "404", "a bot", True),
+            ("/healthz status:2xx", "/healthz", "503", "", False),
+            ("/a|status:404 agent:*bot*", "/b", "404", "a bot", True),
         ):
             with self.subTest((rules, path)):
                 self.assertIs(compiled(rules.split("|") if rules else ())(path, status, agent), dropped)

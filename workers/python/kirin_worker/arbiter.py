@@ -1,0 +1,3 @@
+"""``gunicorn.arbiter`` where Gunicorn is not installed, for those that name its class: a hook's ``server`` is one."""
+
+from .objects import Server as Arbiter     # noqa: F401
