@@ -1,3 +1,5 @@
 """``gunicorn.arbiter`` where Gunicorn is not installed, for those that name its class: a hook's ``server`` is one."""
 
-from .objects import Server as Arbiter     # noqa: F401
+from .objects import Server as Arbiter
+
+__all__ = ["Arbiter"]

@@ -87,7 +87,8 @@ class Load(unittest.TestCase):
                 ("kirin_test_shop:holder.sight",
                  "module kirin_test_shop has no attribute 'holder.sight'; did you mean site?"),
                 ("kirin_test_shop:zzz",
-                 "module kirin_test_shop has no attribute 'zzz'; did you mean application or create_app or make_app()?"),
+                 "module kirin_test_shop has no attribute 'zzz'; did you mean application or create_app or "
+                 "make_app()?"),
                 ("kirin_test_shop:number", "number in module kirin_test_shop is not callable: int 5"),
                 ("kirin_test_shop:number()",
                  "the factory in 'kirin_test_shop:number()' is not callable: int 5"),
