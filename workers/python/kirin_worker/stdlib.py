@@ -1,7 +1,8 @@
 """Modules of the standard library that an application's folder cannot stand in for, whatever it has by their names.
 
-The runtime imports what it needs when it needs it. A folder with a ``re.py`` or a ``types.py`` may come first on sys.path
-by then. Gunicorn has these modules in memory before it puts the folder there, so that an application there gets them, too.
+The runtime imports what it needs when it needs it. A folder with a ``re.py`` or a ``types.py`` may come first on
+sys.path by then. Gunicorn has these modules in memory before it puts the folder there, so that an application there
+gets them, too.
 """
 
 import os
