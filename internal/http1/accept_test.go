@@ -19,6 +19,8 @@ var accepted = []struct{ head, want string }{
 	{"GET / HTTP/1.7\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 host=a [Host=a] keep"},
 	{"M-SEARCH /a?b=%zz&c=|{}^` HTTP/1.1\r\nHost: a\r\n\r\n", "M-SEARCH /a?b=%zz&c=|{}^` HTTP/1.1 host=a [Host=a] keep"},
 	{"GET //a/../%2f%2F\\;b HTTP/1.1\r\nHost: a\r\n\r\n", "GET //a/../%2f%2F\\;b HTTP/1.1 host=a [Host=a] keep"},
+	{"GET /caf\xc3\xa9/\xe9\x80\xff?\xc3\xa9=%zz HTTP/1.1\r\nHost: a\r\n\r\n", "GET /caf%C3%A9/%E9%80%FF?%C3%A9=%zz HTTP/1.1 host=a [Host=a] keep"},
+	{"GET http://b?\xe9 HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://b?%E9 HTTP/1.1 host=b [Host=a] keep"},
 	// fields
 	{"GET / HTTP/1.1\r\nhOST:a\r\nX:\r\nX: \t \r\nY:\t a \tb\t \r\n\r\n", "GET / HTTP/1.1 host=a [hOST=a] [X=] [X=] [Y=a \tb] keep"},
 	{"GET / HTTP/1.1\r\nHost: a\r\n!#$%&'*+-.^_`|~: caf\xe9\x80\xff: b\r\n\r\n", "GET / HTTP/1.1 host=a [Host=a] [!#$%&'*+-.^_`|~=caf\xe9\x80\xff: b] keep"},
@@ -90,7 +92,7 @@ var refused = []struct {
 		line("GET ftp://a/ HTTP/1.1"), line("GET http://u:p@a/ HTTP/1.1"), line("GET http://a:x/ HTTP/1.1"), line("GET http://:80/ HTTP/1.1"),
 		line("GET * HTTP/1.1"), line("OPTIONS *a HTTP/1.1"), line("GET a:443 HTTP/1.1"), line("CONNECT /a HTTP/1.1"), line("CONNECT a HTTP/1.1"),
 		line("CONNECT :443 HTTP/1.1"), line("CONNECT http://a/ HTTP/1.1"), line("PRI * HTTP/2.0"), line("GET /a#b HTTP/1.1"),
-		line("GET /\x00 HTTP/1.1"), line("GET /\x7f HTTP/1.1"), line("GET /\xc3\xa9 HTTP/1.1"), line("GET /\ta HTTP/1.1"),
+		line("GET /\x00 HTTP/1.1"), line("GET /\x7f HTTP/1.1"), line("GET /\xc3\xa9\x7f HTTP/1.1"), line("GET http://h\xe9/ HTTP/1.1"), line("GET \xe9 HTTP/1.1"), line("GET \xe9://a/ HTTP/1.1"), line("CONNECT \xe9:1 HTTP/1.1"), line("GET /\xe9#a HTTP/1.1"), line("GET /\ta HTTP/1.1"),
 		"GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "GET / HTTP/1.0\r\nHost: a\r\nhost: b\r\n\r\n",
 		"GET http://a/ HTTP/1.1\r\n\r\n", "GET http://a/ HTTP/1.1\r\nHost: /\r\n\r\n",
 	}},

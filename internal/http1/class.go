@@ -11,7 +11,7 @@ import (
 const (
 	tokenByte  = 1 << iota // tchar (RFC 9110 §5.6.2)
 	methodByte             // tchar that a registered method could have: no small letters, no number sign
-	targetByte             // visible ASCII but the number sign, which begins a fragment
+	targetByte             // visible ASCII but the number sign, which begins a fragment; see encoded for what is not ASCII
 	valueByte              // VCHAR, obs-text, SP, HTAB (RFC 9110 §5.5)
 	hostByte               // of a reg-name, but the percent sign (RFC 3986 §3.2.2)
 	hexByte                // HEXDIG

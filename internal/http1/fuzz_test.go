@@ -142,7 +142,7 @@ func differ(t *testing.T, text []byte) (taken bool) {
 
 func compare(t *testing.T, h *Head, r *http.Request) {
 	t.Helper()
-	if h.Method != r.Method || h.Target != r.RequestURI || h.Host != r.Host || h.KeepAlive == r.Close {
+	if h.Method != r.Method || h.Target != encodeHigh(r.RequestURI) || h.Host != r.Host || h.KeepAlive == r.Close {
 		t.Errorf("%s\nnet/http: %s %s host=%s close=%v", describe(h), r.Method, r.RequestURI, r.Host, r.Close)
 	}
 	if (h.Minor > 0) != r.ProtoAtLeast(1, 1) || h.Length != r.ContentLength {

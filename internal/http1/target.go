@@ -27,6 +27,10 @@ func (h *Head) requestLine(b []byte, at int, anyMethod bool) (end int, e *Error)
 	method := b[at:i]
 	from := i + 1
 	i = skip(b, from, targetByte)
+	raw := i < len(b) && b[i] >= 0x80
+	for i < len(b) && b[i] >= 0x80 {
+		i = skip(b, i+1, targetByte)
+	}
 	if i == len(b) {
 		return 0, nil
 	}
@@ -35,6 +39,11 @@ func (h *Head) requestLine(b []byte, at int, anyMethod bool) (end int, e *Error)
 	}
 	target, version := b[from:i], b[i+1:]
 	h.Method, h.Target = view(method), view(target)
+	if raw {
+		if h.Target = encoded(target); h.Target == "" {
+			return 0, refuse(400, "RFC 9112 §3.2", "the request-target %.100q has a byte from 0x80 before its path", target)
+		}
+	}
 	if len(version) < len(likeVersion) && bytes.IndexByte(version, '\n') < 0 {
 		return 0, nil
 	}
@@ -44,6 +53,37 @@ func (h *Head) requestLine(b []byte, at int, anyMethod bool) (end int, e *Error)
 	h.Minor = min(int(version[7]-'0'), 1)
 	return i + 1 + len(likeVersion), nil
 }
+
+// encoded gives a target whose bytes from 0x80 on are percent-encoded, as RFC 3986 §2.1 wants them; Gunicorn and nginx take them as they
+// are. It is empty for one that has such a byte before its path.
+func encoded(target []byte) string {
+	from := 0
+	if target[0] != '/' {
+		from = len(target)
+		if _, rest, ok := bytes.Cut(target, []byte("://")); ok {
+			from -= len(rest) - max(bytes.IndexAny(rest, "/?"), 0)
+		}
+	}
+	if bytes.ContainsFunc(target[:from], func(r rune) bool { return r >= 0x80 }) {
+		return ""
+	}
+	return encodeHigh(string(target))
+}
+
+// encodeHigh percent-encodes the bytes from 0x80 on.
+func encodeHigh(s string) string {
+	var to []byte
+	for i := range len(s) {
+		if c := s[i]; c >= 0x80 {
+			to = append(to, '%', upperHex[c>>4], upperHex[c&15])
+		} else {
+			to = append(to, c)
+		}
+	}
+	return string(to)
+}
+
+const upperHex = "0123456789ABCDEF"
 
 // badMethod says what is wrong with a line that has n bytes of a method.
 func badMethod(line []byte, n int) *Error {

@@ -5,7 +5,7 @@ import os
 import sys
 from select import POLLIN, poll
 
-from . import log as logs, options as opts, systemd
+from . import log as logs, options as opts, stdlib, systemd
 from .app import load
 from .calls import is_asgi
 from .errors import USAGE, LoadError, WorkerError
@@ -22,6 +22,7 @@ COURTESY = 1        # seconds that a worker that cannot start waits for the fron
 
 def main(arguments):
     """Runs one command; returns the exit status."""
+    stdlib.install()
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if command == "serve":
         return serve(rest)

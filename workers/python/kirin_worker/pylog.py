@@ -9,6 +9,7 @@ import json
 import sys
 
 from .errors import USAGE, WorkerError
+from .stdlib import PathFinder, folders
 
 NAMES = {2: "critical", 3: "error", 4: "warning", 6: "info", 7: "debug"}
 DEFAULT = "gunicorn.glogging.Logger"
@@ -102,8 +103,7 @@ class Finder:
         if name != "logging":
             return None
         sys.meta_path.remove(self)
-        from _frozen_importlib_external import PathFinder
-        spec = PathFinder.find_spec(name, path, target)
+        spec = PathFinder.find_spec(name, folders(), target)
         if spec is not None and hasattr(spec.loader, "exec_module"):
             run = spec.loader.exec_module
 

@@ -54,13 +54,20 @@ def start(test, module, bind, *arguments):
     process = subprocess.Popen([PYTHON, "-m", module, bind % path] + list(arguments), stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     test.addCleanup(process.wait)
-    test.addCleanup(os.killpg, process.pid, signal.SIGKILL)
+    test.addCleanup(kill_all, process.pid)
     end = time.monotonic() + PATIENCE
     while not accepts(path):
         assert process.poll() is None, "%s has ended" % module
         assert time.monotonic() < end, "%s does not listen" % module
         time.sleep(0.01)
     return path
+
+
+def kill_all(group):
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def accepts(path):

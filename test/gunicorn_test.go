@@ -1,0 +1,106 @@
+package test
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kirin-server/kirin/test/testkit"
+)
+
+// reference starts Debian's gunicorn, whose behaviour is the reference, for as long as the test runs, and returns its address.
+func reference(t *testing.T, dir string, arguments ...string) string {
+	t.Helper()
+	addr := testkit.FreeAddr()
+	cmd := exec.Command("/usr/bin/gunicorn", append([]string{"--bind", addr}, arguments...)...)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	})
+	for end := time.Now().Add(testkit.Patience); ; time.Sleep(10 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", addr); err == nil {
+			conn.Close()
+			return addr
+		}
+		if time.Now().After(end) {
+			t.Fatal("gunicorn does not listen")
+		}
+	}
+}
+
+// raw sends bytes to an address, with half closes its direction, and returns the answer: status and body.
+func raw(t *testing.T, addr, request string, half bool) (int, string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	if half {
+		_ = conn.(*net.TCPConn).CloseWrite()
+	}
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0, err.Error()
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return r.StatusCode, string(body)
+}
+
+// TestRawTarget: bytes from 0x80 on in a target, which Gunicorn takes, are Latin-1 in PATH_INFO, lead to a file, and are percent-encoded
+// in a log.
+func TestRawTarget(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"environ.py": appFile(t, "environ.py"), "files/caf\xc3\xa9.txt": "espresso\n"})
+	pathInfo := func(addr string) string {
+		status, body := raw(t, addr, "GET /caf\xc3\xa9/\xff?\xc3\xa9 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", false)
+		var environ struct {
+			Path string `json:"PATH_INFO"`
+		}
+		if err := json.Unmarshal([]byte(body), &environ); status != 200 || err != nil {
+			t.Errorf("%d, %.200s: %v", status, body, err)
+		}
+		return environ.Path
+	}
+	s := testkit.Start(t, options{App: "environ:app", Dir: dir, Args: []string{
+		"--access-logfile", "-", "--static", "/files/=" + filepath.Join(dir, "files"),
+	}})
+	ours, theirs := pathInfo(s.Addr), pathInfo(reference(t, dir, "environ:app"))
+	if ours != "/caf\u00c3\u00a9/\u00ff" || theirs == "" { // Gunicorn, too, takes it; it has each byte encoded as UTF-8
+		t.Errorf("PATH_INFO is %q, and %q with Gunicorn", ours, theirs)
+	}
+	s.Out.Wait(t, `"GET /caf%C3%A9/%FF\?%C3%A9 HTTP/1\.1" 200 `)
+	wantRaw(t, s.Addr, "GET /files/caf\xc3\xa9.txt HTTP/1.1\r\nHost: test\r\n\r\n", 200, "espresso\n")
+	wantRaw(t, s.Addr, "GET /\xc3\xa9\x01 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", 400, "")
+}
+
+// wantRaw wants a status and, unless it is empty, a body of at least so many bytes that begins so.
+func wantRaw(t *testing.T, addr, request string, status int, body string) {
+	t.Helper()
+	if !strings.Contains(request, "Connection:") {
+		request = strings.Replace(request, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)
+	}
+	if got, said := raw(t, addr, request, false); got != status || !strings.HasPrefix(said, body) {
+		t.Errorf("%.60q: %d, %.100q; want %d, %q", request, got, said, status, body)
+	}
+}
