@@ -196,6 +196,7 @@ func (p *Pool) lost(l *link, err error) {
 	delete(p.links, m)
 	now := time.Now()
 	p.d.leave(l.worker, now)
+	p.tellRoom(l)
 	p.r.gone(m, nil, now)
 	p.forget()
 	p.perform()
@@ -273,7 +274,12 @@ func (p *Pool) book(l *link, r *wire.Response, now time.Time) (*Request, bool) {
 	switch r.Kind {
 	case wire.Interim:
 		return request, known
-	case wire.Stream, wire.Accept:
+	case wire.Stream:
+		return p.d.head(l.worker, r.ID)
+	case wire.Accept:
+		if request != nil {
+			request.flow = flow{gauge: &l.gauge}
+		}
 		return p.d.head(l.worker, r.ID)
 	}
 	return p.d.end(l.worker, r.ID, now)
@@ -297,6 +303,9 @@ func (p *Pool) status(l *link, payload []byte) error {
 	p.mu.Unlock()
 	if s.Changed != "" && changed != nil {
 		changed(s.Changed)
+	}
+	if s.Retire == "" && s.Stopping == "" && len(s.Overtime) == 0 {
+		return nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

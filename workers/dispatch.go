@@ -221,6 +221,15 @@ func (d *dispatcher) abandon(r *Request) bool {
 // shut tells that the worker takes nothing more.
 func (d *dispatcher) shut(w *worker) { w.closed = true }
 
+// crowded tells that a worker has not read what it was sent, and is to get no request for now.
+func (d *dispatcher) crowded(w *worker) { w.full = true }
+
+// roomy ends that.
+func (d *dispatcher) roomy(w *worker, now time.Time) {
+	w.full = false
+	d.refill(now)
+}
+
 // overtime tells that a request of the worker's is over its time and that the worker will be ended for it.
 func (d *dispatcher) overtime(w *worker, id uint32) {
 	w.closed = w.closed || w.slots == 1
@@ -266,7 +275,7 @@ func (d *dispatcher) give(r *Request, now time.Time) bool {
 func (d *dispatcher) choose(r *Request) *worker {
 	var best *worker
 	for _, w := range d.workers {
-		if w.closed || w.open >= w.slots {
+		if w.closed || w.full || w.open >= w.slots {
 			continue
 		}
 		if best == nil || w.open*best.slots < best.open*w.slots {
@@ -286,7 +295,7 @@ func (d *dispatcher) choose(r *Request) *worker {
 func (d *dispatcher) chooseAhead() *worker {
 	var best *worker
 	for _, w := range d.workers {
-		if w.closed || w.slots > 1 || w.pace >= quick || w.open > d.prefetch || len(w.line) != w.open {
+		if w.closed || w.full || w.slots > 1 || w.pace >= quick || w.open > d.prefetch || len(w.line) != w.open {
 			continue
 		}
 		if running := w.running(); running != nil && running.state != sent {

@@ -29,6 +29,7 @@ type link struct {
 	spare    outbox // the buffers of the write before
 	writing  bool
 	dirty    bool // stands in the pool's list of links with output
+	gauge    gauge
 }
 
 // outbox is what one write will carry.
@@ -42,6 +43,9 @@ type outbox struct {
 }
 
 func (o *outbox) reset() {
+	if cap(o.frames) > keptOutbox {
+		o.frames = nil
+	}
 	o.frames, o.fds, o.count, o.files = o.frames[:0], o.fds[:0], 0, 0
 }
 

@@ -12,8 +12,8 @@ import (
 // pass a response on without waking anybody. Its methods are called by goroutines that may wait.
 type Poller interface {
 	// Watch has ready called at once, and whenever fd has become readable or writable, edge-triggered (epoll(7)), until Forget has
-	// returned. The calls come one after the other.
-	Watch(fd int, ready func(Wake)) error
+	// returned. The calls come one after the other. One that gives true is followed by another, when others have had their turn.
+	Watch(fd int, ready func(Wake) (more bool)) error
 	// Forget ends that.
 	Forget(fd int)
 }
@@ -31,15 +31,17 @@ func (p *Pool) follow(l *link) error {
 		return p.listen(l)
 	}
 	over := make(chan error, 1)
-	err := p.poller.Watch(l.conn.FD(), func(w Wake) {
+	err := p.poller.Watch(l.conn.FD(), func(w Wake) bool {
 		l.home = w.Home
 		l.conn.Ready(w.Ended)
-		if err := p.read(l, w.Now); err != nil {
+		more, err := p.read(l, w.Now)
+		if err != nil {
 			select {
 			case over <- err:
 			default: // it has been told before
 			}
 		}
+		return more
 	})
 	if err != nil {
 		return err
@@ -53,21 +55,27 @@ func (p *Pool) follow(l *link) error {
 	return err
 }
 
-// read handles what has come, and writes what that makes possible.
-func (p *Pool) read(l *link, now time.Time) error {
-	for {
+// turnBytes is how much of what a worker says is handled before it is others' turn, in bytes.
+const turnBytes = 256 << 10
+
+// read handles what has come, and writes what that makes possible. There is more when a worker says more than its turn takes.
+func (p *Pool) read(l *link, now time.Time) (more bool, err error) {
+	for n := 0; n < turnBytes; {
 		f, err := l.conn.Next()
 		if errors.Is(err, wire.ErrAgain) {
 			p.Flush()
-			return nil
+			return false, nil
 		}
 		if err == nil {
+			n += wire.HeaderSize + len(f.Payload)
 			err = p.handle(l, &f, now)
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
+	p.Flush()
+	return true, nil
 }
 
 // Enqueue is Submit that leaves the writing to [Pool.Flush], so that the requests of many clients share a system call. now is the

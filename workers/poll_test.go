@@ -112,7 +112,7 @@ func testHome(t *testing.T, by Way) {
 // blind is a Poller that cannot watch.
 type blind struct{ err error }
 
-func (b blind) Watch(int, func(Wake)) error { return b.err }
+func (b blind) Watch(int, func(Wake) bool) error { return b.err }
 
 func (blind) Forget(int) {}
 

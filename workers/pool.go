@@ -68,6 +68,7 @@ type Pool struct {
 	links       map[*member]*link
 	dirty       []*link
 	failed      []action
+	rooms       []Listener    // that are to be told of room
 	watch       pulse         // how closely manage looks at the time
 	news        chan struct{} // closed and replaced when the roster has changed
 	bootErr     error         // the last failed start
@@ -215,6 +216,7 @@ func (p *Pool) perform() {
 		case doCancel:
 			a.worker.link.out.cancel(a.id)
 		}
+		p.crowd(a.worker.link)
 		p.mark(a.worker.link)
 	}
 	clear(p.d.actions)
@@ -228,7 +230,8 @@ func (p *Pool) perform() {
 func (p *Pool) send(a action) {
 	l := a.worker.link
 	l.requests++
-	a.request.pid, a.request.number, a.request.unlogged = l.hello.Pid, l.member.number, false
+	a.request.at.set(l.hello.Pid, l.member.number)
+	a.request.unlogged = false
 	if r := a.request; r.Encode != nil && cmp.Or(r.Interface, WSGI) != l.hello.Interface {
 		r.Environ, r.Interface = r.Encode(l.hello.Interface), l.hello.Interface
 	}
@@ -284,16 +287,27 @@ func (p *Pool) flush() {
 		a.request.Reply.Fail(a.failure)
 		p.mu.Lock()
 	}
+	for len(p.rooms) > 0 {
+		rooms := p.rooms
+		p.rooms = nil
+		p.mu.Unlock()
+		for _, each := range rooms {
+			each.Room()
+		}
+		p.mu.Lock()
+	}
 }
 
 // write writes what a link has to send. The lock is held, but not meanwhile.
 func (p *Pool) write(l *link) {
 	l.writing = true
 	for len(l.out.frames) > 0 {
+		l.gauge.before = l.end()
 		l.out, l.spare = l.spare, l.out
 		p.mu.Unlock()
 		later := l.send(&l.spare)
 		p.mu.Lock()
+		p.relieve(l)
 		if later != nil {
 			p.writeLater(l, later)
 			return
@@ -313,7 +327,9 @@ func (p *Pool) writeLater(l *link, later func()) {
 		later()
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		p.relieve(l)
 		p.write(l)
+		p.flush()
 	})
 }
 

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/kirin-server/kirin/workers/wire"
@@ -31,8 +32,8 @@ type Request struct {
 	state    state
 	worker   *worker
 	id       uint32
-	pid      int       // of the worker it was last sent to
-	number   int       // that worker's
+	flow     flow      // of a WebSocket that is Multiplexed
+	at       place     // the worker it was last sent to
 	home     any       // where its last response was read
 	failures int       // how many workers died with it
 	turn     uint64    // its place among all requests
@@ -40,11 +41,17 @@ type Request struct {
 	sent     time.Time // began, as far as the front knows
 }
 
-// Pid is the process that the request was last sent to, 0 when it was sent to none. It is to be asked by the Reply.
-func (r *Request) Pid() int { return r.pid }
+// Pid is the process that the request was last sent to, 0 when it was sent to none. Anybody may ask: behind an interim response the request may
+// be given to another worker at any time.
+func (r *Request) Pid() int { return int(uint32(r.at.v.Load())) }
 
-// Worker is the number of the worker that the request was last sent to, 0 when it was sent to none. It is to be asked by the Reply.
-func (r *Request) Worker() int { return r.number }
+// Worker is the number of the worker that the request was last sent to, 0 when it was sent to none. Anybody may ask.
+func (r *Request) Worker() int { return int(r.at.v.Load() >> 32) }
+
+// place is a worker: its process and its number.
+type place struct{ v atomic.Uint64 }
+
+func (p *place) set(pid, number int) { p.v.Store(uint64(uint32(number))<<32 | uint64(uint32(pid))) }
 
 // Unlogged says whether the worker wants no line of the request in the access log. It is to be asked when the request has ended.
 func (r *Request) Unlogged() bool { return r.unlogged }

@@ -11,9 +11,12 @@ import (
 type listener struct {
 	*client
 	said chan string
+	room chan struct{}
 }
 
 func (l *listener) Hear(m *wire.Message) { l.said <- string(m.Data) }
+
+func (l *listener) Room() { l.room <- struct{}{} }
 
 // openSocket has a worker accept a WebSocket, with messages in frames or without. It gives the worker, the request, its id, and who hears.
 func openSocket(t *testing.T, opts Options, frames bool) (*Pool, *fakeWorker, *Request, uint32, *listener) {
@@ -28,7 +31,7 @@ func openSocket(t *testing.T, opts Options, frames bool) (*Pool, *fakeWorker, *R
 		t.Fatal(err)
 	}
 	r, c := ask(true)
-	l := &listener{c, make(chan string, 100)}
+	l := &listener{c, make(chan string, 100), make(chan struct{}, 100)}
 	r.Reply, r.Kind, r.Interface = l, wire.Multiplexed, ASGI
 	file := memfd(t, "")
 	t.Cleanup(func() { file.Close() })

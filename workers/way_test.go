@@ -34,8 +34,8 @@ func (w Way) Options(t testing.TB, o Options) Options {
 // testPoller makes a [Poller] of event loops.
 type testPoller struct{ *loop.Group }
 
-func (p testPoller) Watch(fd int, ready func(Wake)) error {
-	return p.Group.Watch(fd, func(now time.Time, e loop.Events, at *loop.Loop) {
-		ready(Wake{Now: now, Ended: e&(loop.PeerClosed|loop.Broken) != 0, Home: at})
+func (p testPoller) Watch(fd int, ready func(Wake) (more bool)) error {
+	return p.Group.Watch(fd, func(now time.Time, e loop.Events, at *loop.Loop) bool {
+		return ready(Wake{Now: now, Ended: e&(loop.PeerClosed|loop.Broken) != 0, Home: at})
 	})
 }

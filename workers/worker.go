@@ -10,6 +10,7 @@ type worker struct {
 	slots    int
 	untimed  bool       // a request may take as long as it wants
 	closed   bool       // takes nothing more: draining, stopping or stuck
+	full     bool       // takes nothing for now: it has not read what it was sent
 	open     int        // requests that it has not ended
 	table    []*Request // by id-1
 	free     []uint32   // ids

@@ -27,6 +27,7 @@ type webSocket struct {
 	kind  wire.MessageKind
 	holds bool
 	waits bool                // for its share of the budget
+	stuck bool                // its worker does not read
 	zip   *websocket.Inflater // gives the message in place of held
 	share *websocket.Share    // for that
 
@@ -92,12 +93,42 @@ func (w *webSocket) ready(e loop.Events) {
 }
 
 // pauses says whether nothing more is to be read from the client for now.
-func (w *webSocket) pauses() bool { return w.holds || w.waits || len(w.conn.out) > maxAnswers }
+func (w *webSocket) pauses() bool {
+	return w.holds || w.waits || w.stuck && !w.bye || len(w.conn.out) > maxAnswers
+}
+
+// crowded says whether so much waits for the worker already that nothing should be added. The pool tells when that is over.
+func (w *webSocket) crowded() bool {
+	s := &w.mem.loop.service
+	if !w.bye && !w.stuck && s.req.Crowded() {
+		w.shard.flush() // perhaps the worker takes it
+		w.stuck = s.req.Crowded() && s.f.pool.AwaitRoom(s.req)
+	}
+	return w.stuck
+}
+
+// Room implements [workers.Listener].
+func (m *memory) Room() {
+	_ = m.loop.conn.shard.loop.Post(m.room) // with the loop, its connections have ended
+}
+
+func (m *memory) room() {
+	w := m.loop.web
+	if w == nil || !w.stuck {
+		return
+	}
+	w.stuck = false
+	if w.conn != nil {
+		defer w.conn.guard()
+		w.feed()
+		w.resume()
+	}
+}
 
 // pump reads what is there.
 func (w *webSocket) pump() {
 	c := w.conn
-	for reads := 0; w.conn != nil && c.readable && !w.pauses(); reads++ {
+	for reads := 0; w.conn != nil && c.readable && !w.pauses() && !w.crowded(); reads++ {
 		if reads == turnReads {
 			_ = w.shard.loop.Post(w.again) // with the loop, its connections have ended
 			return
@@ -210,7 +241,7 @@ func (w *webSocket) feed() {
 	if !w.holds {
 		return
 	}
-	for w.holds && w.owed < wire.MessageWindow {
+	for w.holds && w.owed < wire.MessageWindow && !w.crowded() {
 		piece, last, err := w.piece()
 		if err != nil {
 			w.breach(err)

@@ -135,11 +135,6 @@ func (m *memory) hear(said *wire.Message) {
 func (w *webSocket) pass(said *wire.Message) {
 	w.taken += said.Cost()
 	op, more := ws.OpCode(said.Kind&^wire.MessageMore), said.Kind&wire.MessageMore != 0
-	if w.taken > 2*wire.MessageWindow || (op == ws.OpContinuation) != w.out.Within() {
-		w.mem.loop.service.log().Error("a worker sends more of a WebSocket than there is room for, or pieces of no message")
-		w.broken()
-		return
-	}
 	var err error
 	w.write(func(b []byte) []byte {
 		b, err = w.out.Append(b, op, said.Data, more)

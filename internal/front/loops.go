@@ -32,9 +32,9 @@ func StartLoops(n int) (*Loops, error) {
 func (l *Loops) Close() { l.group.Close() }
 
 // Watch implements [workers.Poller].
-func (l *Loops) Watch(fd int, ready func(workers.Wake)) error {
-	return l.group.Watch(fd, func(now time.Time, e loop.Events, at *loop.Loop) {
-		ready(workers.Wake{Now: now, Ended: e&(loop.PeerClosed|loop.Broken) != 0, Home: at})
+func (l *Loops) Watch(fd int, ready func(workers.Wake) (more bool)) error {
+	return l.group.Watch(fd, func(now time.Time, e loop.Events, at *loop.Loop) bool {
+		return ready(workers.Wake{Now: now, Ended: e&(loop.PeerClosed|loop.Broken) != 0, Home: at})
 	})
 }
 

@@ -37,7 +37,9 @@ type setup struct {
 	slots int // of each worker; 0 means 1
 	unix  bool
 	iface string // of the workers; empty: workers.WSGI
-	serve func(*workertest.Call)
+	// messages: the workers speak of WebSockets in frames
+	messages bool
+	serve    func(*workertest.Call)
 }
 
 // path is a way through the engine: what drives its connections.
@@ -100,7 +102,7 @@ func start(t *testing.T, s setup) *rig {
 	}
 	r.fleet = workertest.New(t, max(s.slots, 1), s.serve)
 	r.fleet.Greet = func(_ int, h *wire.Hello) error {
-		h.Interface = cmp.Or(s.iface, h.Interface)
+		h.Interface, h.Messages = cmp.Or(s.iface, h.Interface), s.messages
 		return nil
 	}
 	r.pool = workers.New(r.fleet, s.pool)

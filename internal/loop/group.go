@@ -44,14 +44,26 @@ func (g *Group) Close() {
 // watch is a function that is told of a descriptor's events.
 type watch struct {
 	loop  *Loop
-	ready func(now time.Time, e Events, at *Loop)
+	fd    int
+	ready func(now time.Time, e Events, at *Loop) (more bool)
 }
 
-func (w *watch) Ready(e Events) { w.ready(w.loop.now, e, w.loop) }
+func (w *watch) Ready(e Events) {
+	if w.ready(w.loop.now, e, w.loop) {
+		_ = w.loop.Post(w.again) // a loop that was stopped calls nobody
+	}
+}
+
+// again gives it another turn, unless it has been forgotten meanwhile.
+func (w *watch) again() {
+	if w.loop.slots[w.fd].handler == Handler(w) {
+		w.Ready(0)
+	}
+}
 
 // Watch has ready called on one of the loops, at once and whenever there is something to be read from fd or it has ended, until
-// [Group.Forget] has returned. The loops take turns.
-func (g *Group) Watch(fd int, ready func(now time.Time, e Events, at *Loop)) error {
+// [Group.Forget] has returned; again, with no event, when it was true, after others had their turn. The loops take turns.
+func (g *Group) Watch(fd int, ready func(now time.Time, e Events, at *Loop) (more bool)) error {
 	g.mu.Lock()
 	l := g.loops[g.turn%len(g.loops)]
 	g.turn++
@@ -59,7 +71,7 @@ func (g *Group) Watch(fd int, ready func(now time.Time, e Events, at *Loop)) err
 	g.mu.Unlock()
 	var err error
 	stopped := l.Do(func() {
-		w := &watch{l, ready}
+		w := &watch{l, fd, ready}
 		if err = l.Watch(fd, w); err == nil {
 			w.Ready(Readable)
 		}

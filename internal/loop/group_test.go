@@ -21,12 +21,13 @@ func TestGroup(t *testing.T) {
 		a, b := pair(t)
 		events := make(chan Events, 10)
 		var home atomic.Pointer[Loop]
-		err := g.Watch(a[0], func(now time.Time, e Events, at *Loop) {
+		err := g.Watch(a[0], func(now time.Time, e Events, at *Loop) bool {
 			if at.Now() != now {
 				t.Error("the time is not the loop's")
 			}
 			home.Store(at)
 			events <- e
+			return false
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,7 @@ type Conn struct {
 	detached *detached // nil: sock is the runtime's poller's
 	limit    int
 	attempt  attempt // the writer's
+	taken    atomic.Int64
 
 	buf   []byte // unread bytes are buf[start:end]
 	start int
@@ -40,7 +42,7 @@ func NewConn(sock *net.UnixConn, limit int) *Conn {
 		buf:   make([]byte, readSize),
 		oob:   make([]byte, unix.CmsgSpace(MaxDescriptors*4)*2),
 	}
-	c.attempt.try = c.attempt.once
+	c.attempt.conn, c.attempt.try = c, c.attempt.once
 	return c
 }
 

@@ -126,6 +126,8 @@ func (d *detached) once(a *attempt) bool {
 	if len(a.rights) > 0 {
 		return a.once(uintptr(d.fd))
 	}
+	a.begin()
+	defer a.end()
 	n, errno := sendto(d.fd, a.b)
 	a.n, a.err = n, nil
 	if errno != 0 {

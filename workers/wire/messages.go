@@ -1,6 +1,9 @@
 package wire
 
-import "os"
+import (
+	"os"
+	"strings"
+)
 
 // Hello is a worker's introduction, the first frame of every connection.
 type Hello struct {
@@ -79,14 +82,36 @@ func ParseHello(payload []byte) (Hello, error) {
 	return h, h.check()
 }
 
+// Limits on what a worker may say of itself.
+const (
+	maxSlots   = 1 << 20
+	maxPid     = 1<<31 - 1 // pid_t
+	maxClass   = 64        // bytes
+	maxExit    = 255
+	maxReason  = 1 << 10  // bytes of a STATUS's text that are kept
+	maxChanged = 4 << 10  // a path, as PATH_MAX
+	maxError   = 64 << 10 // bytes of a HELLO's error that are kept
+)
+
 func (h *Hello) check() error {
+	h.Error = cut(h.Error, maxError)
 	switch {
 	case h.Version != Version:
 		return protocolErrorf("the worker speaks version %d of the protocol, not %d", h.Version, Version)
+	case h.Pid < 0 || h.Pid > maxPid:
+		return protocolErrorf("a worker whose process is %d", h.Pid)
+	case h.Exit < 0 || h.Exit > maxExit:
+		return protocolErrorf("a worker with the exit status %d", h.Exit)
+	case h.Started < 0:
+		return protocolErrorf("a worker that started at %d", h.Started)
 	case h.Error != "":
 		return nil
-	case h.Slots < 1 || h.Slots > 1<<20:
+	case h.Slots < 1 || h.Slots > maxSlots:
 		return protocolErrorf("a worker of %d slots", h.Slots)
+	case len(h.Class) > maxClass:
+		return protocolErrorf("a worker class with a name of %d bytes", len(h.Class))
+	case h.Interface != "wsgi" && h.Interface != "asgi" && h.Interface != "":
+		return protocolErrorf("a worker with the interface %.20q", h.Interface)
 	}
 	return nil
 }
@@ -98,6 +123,9 @@ func (d *decoder) optionalStr() string {
 	}
 	return string(d.str())
 }
+
+// cut gives the first bytes of a text, at most n.
+func cut(s string, n int) string { return strings.Clone(s[:min(len(s), n)]) }
 
 // Status is what a worker tells unasked.
 type Status struct {
@@ -133,11 +161,11 @@ func ParseStatus(payload []byte) (Status, error) {
 	d.dict(func(key string) {
 		switch key {
 		case "retire":
-			s.Retire = d.optionalStr()
+			s.Retire = cut(d.optionalStr(), maxReason)
 		case "stopping":
-			s.Stopping = d.optionalStr()
+			s.Stopping = cut(d.optionalStr(), maxReason)
 		case "changed":
-			s.Changed = d.optionalStr()
+			s.Changed = cut(d.optionalStr(), maxChanged)
 		case "overtime":
 			s.Overtime = d.ids()
 		case "unlogged":

@@ -211,7 +211,7 @@ func responses() []*Response {
 	return []*Response{
 		{ID: 1, Kind: Complete, Status: ok, Fields: []Field{field("Content-Type", "text/plain"), field("X", "é")}, Body: []byte("hello\x00")},
 		{ID: 1<<31 - 1, Kind: Complete, Status: []byte("204 No Content")},
-		{ID: 2, Kind: File, Status: ok, Fields: []Field{field("", "")}, Offset: 1 << 40, Count: 1<<63 - 1},
+		{ID: 2, Kind: File, Status: ok, Fields: []Field{field("", "")}, Offset: 1 << 40, Count: 1<<63 - 1 - 1<<40},
 		{ID: 3, Kind: Stream, Status: ok, Body: []byte("first")},
 		{ID: 3, Kind: End, OK: true, Count: 1 << 33},
 		{ID: 4, Kind: End},

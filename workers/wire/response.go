@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"os"
 )
 
@@ -154,7 +155,7 @@ func (d *decoder) body(r *Response) {
 	case File:
 		d.fixed(2, "a file's range")
 		r.Offset, r.Count = d.int(), d.int()
-		if r.Offset < 0 || r.Count < 0 {
+		if r.Offset < 0 || r.Count < 0 || r.Offset > math.MaxInt64-r.Count {
 			d.fail("a file's range of %d+%d", r.Offset, r.Count)
 		}
 	default:

@@ -105,8 +105,22 @@ func (c *Conn) sendmsg(b []byte, descriptors []int, wait bool) (n int, err error
 	return a.n, err
 }
 
+// Taken is how many bytes the socket has taken of all that was written, and may be taking just now. Anybody may ask.
+func (c *Conn) Taken() int64 { return c.taken.Load() }
+
+// begin counts what the kernel may take before it does: the receiver may answer before the system call has returned.
+func (a *attempt) begin() { a.conn.taken.Store(a.sent + int64(len(a.b))) }
+
+// end counts what it has taken.
+func (a *attempt) end() {
+	a.sent += int64(a.n)
+	a.conn.taken.Store(a.sent)
+}
+
 // attempt is one call of sendmsg(2), kept by the connection so that it need not be allocated.
 type attempt struct {
+	conn      *Conn
+	sent      int64 // in all
 	b, rights []byte
 	wait      bool
 	n         int
@@ -116,6 +130,8 @@ type attempt struct {
 
 // once tries; it is false when the socket is full and that is to be waited for.
 func (a *attempt) once(fd uintptr) bool {
+	a.begin()
+	defer a.end()
 	for {
 		a.n, a.err = unix.SendmsgN(int(fd), a.b, a.rights, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 		if a.err != unix.EINTR {

@@ -17,8 +17,9 @@ type Worker struct {
 
 	writing sync.Mutex // one frame after the other
 
-	mu    sync.Mutex // protects the field below
+	mu    sync.Mutex // protects the fields below
 	calls map[uint32]*Call
+	deaf  chan struct{} // closed when it reads again; nil: it reads
 }
 
 func newWorker(number, pid int, conn *wire.Conn) *Worker {
@@ -29,7 +30,39 @@ func newWorker(number, pid int, conn *wire.Conn) *Worker {
 }
 
 // Kill ends the connection at once, as the end of a process would.
-func (w *Worker) Kill() { w.conn.Close() }
+func (w *Worker) Kill() {
+	w.conn.Close()
+	w.Hear()
+}
+
+// Deafen has the worker read nothing more, but perhaps the next frame, until Hear or Kill.
+func (w *Worker) Deafen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.deaf == nil {
+		w.deaf = make(chan struct{})
+	}
+}
+
+// Hear ends that.
+func (w *Worker) Hear() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.deaf != nil {
+		close(w.deaf)
+		w.deaf = nil
+	}
+}
+
+// heed waits until the worker reads.
+func (w *Worker) heed() {
+	w.mu.Lock()
+	deaf := w.deaf
+	w.mu.Unlock()
+	if deaf != nil {
+		<-deaf
+	}
+}
 
 // Draining is closed when DRAIN has come.
 func (w *Worker) Draining() <-chan struct{} { return w.drain }
@@ -80,6 +113,7 @@ func (w *Worker) run(f *Fleet, hello wire.Hello) {
 // listen takes the front's frames until the connection ends.
 func (w *Worker) listen(begin func(*Call)) {
 	for {
+		w.heed()
 		frame, err := w.conn.Next()
 		if err != nil {
 			return
