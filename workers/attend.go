@@ -315,7 +315,7 @@ func (p *Pool) status(l *link, payload []byte) error {
 	}
 	for _, id := range s.Unlogged {
 		if r, _ := p.d.waiting(l.worker, id); r != nil {
-			r.unlogged = true
+			r.unlogged.Store(true)
 		}
 	}
 	if s.Retire != "" && m.stage == ready && !m.retiring {

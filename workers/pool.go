@@ -231,7 +231,7 @@ func (p *Pool) send(a action) {
 	l := a.worker.link
 	l.requests++
 	a.request.at.set(l.hello.Pid, l.member.number)
-	a.request.unlogged = false
+	a.request.unlogged.Store(false)
 	if r := a.request; r.Encode != nil && cmp.Or(r.Interface, WSGI) != l.hello.Interface {
 		r.Environ, r.Interface = r.Encode(l.hello.Interface), l.hello.Interface
 	}

@@ -36,7 +36,7 @@ func testWorkerDoesNotRead(t *testing.T, by Way) {
 		t.Errorf("%d requests wait in the queue, want %d", s.Queued, requests)
 	}
 	p.mu.Lock()
-	gathered := len(r.worker.link.out.frames) + len(r.worker.link.spare.frames)
+	gathered := r.worker.link.end() - r.worker.link.conn.Taken()
 	p.mu.Unlock()
 	if gathered > maxAhead+2*wire.MessagePart {
 		t.Errorf("%d bytes are gathered", gathered)

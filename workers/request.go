@@ -27,7 +27,7 @@ type Request struct {
 	// until the request has ended; nil leaves Environ as it is.
 	Encode func(iface string) []byte
 
-	unlogged bool // by what its worker says
+	unlogged atomic.Bool // by what its worker says
 	paired   bool // Socket was asked for, see Paired
 	state    state
 	worker   *worker
@@ -54,7 +54,7 @@ type place struct{ v atomic.Uint64 }
 func (p *place) set(pid, number int) { p.v.Store(uint64(uint32(number))<<32 | uint64(uint32(pid))) }
 
 // Unlogged says whether the worker wants no line of the request in the access log. It is to be asked when the request has ended.
-func (r *Request) Unlogged() bool { return r.unlogged }
+func (r *Request) Unlogged() bool { return r.unlogged.Load() }
 
 // Home is where the response comes from that Respond is called with: what the pool's Poller has said of the place, nil when there is
 // none.

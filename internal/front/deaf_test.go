@@ -85,7 +85,7 @@ func testDeafWorker(t *testing.T, on path) {
 		c.flood(&clients)
 	}
 	r.wantSockets(sockets, func(w *webSocket) bool { return w.pauses() || w.owed >= wire.MessageWindow })
-	if grown := heap() - before; grown > 20<<20 {
+	if grown := heap() - before; grown > 48<<20 { // without a bound it is gigabytes
 		t.Errorf("%d WebSockets of a worker that does not read take %d MiB", sockets, grown>>20)
 	}
 	r.wantSockets(1, func(w *webSocket) bool { return w.stuck })
