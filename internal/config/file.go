@@ -16,6 +16,7 @@ import (
 type FileSpec struct {
 	Path   string // absolute; empty when Module is set
 	Module string // the name of a Python module, as in python:MODULE
+	Class  string // MODULE.NAME of a worker class, whose settings are wanted instead of a file's
 	Python string // --python as far as it is known before the file is read; may be empty
 	Dir    string // where kirin was started
 	Chdir  string // --chdir as far as it is known before the file is read, absolute; may be empty
@@ -25,6 +26,9 @@ type FileSpec struct {
 
 // Name is the file as messages call it.
 func (f FileSpec) Name() string {
+	if f.Class != "" {
+		return "class:" + f.Class
+	}
 	if f.Module != "" {
 		return "python:" + f.Module
 	}
@@ -38,6 +42,7 @@ type FileResult struct {
 	Callables map[string]string          `json:"callables"` // other functions and classes: name and dotted name
 	NotJSON   map[string]string          `json:"not_json"`  // globals without a form in JSON: name and type
 	Environ   map[string]string          `json:"environ"`   // what it has set in the environment
+	Told      []string                   `json:"told"`      // what is to be said of a worker class
 	Error     string                     `json:"error"`     // the file raised: the last line of the traceback
 	Traceback string                     `json:"traceback"`
 }

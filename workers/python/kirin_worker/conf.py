@@ -7,6 +7,7 @@ Which of the names is a setting is for the caller to know. One object is printed
     callables  {name: dotted}  other functions and classes
     not_json   {name: type}    what is none of these
     environ    {name: value}   what it has set in the environment, which Gunicorn's workers would inherit
+    told       [line, ...]     of class:MODULE.NAME, a worker class: what it has to no effect
     error      str             instead of all that: what the file raised, and where
     traceback  str
 """
@@ -49,12 +50,21 @@ def read(source):
     install()
     before = dict(os.environ)
     try:
+        if source.startswith("class:"):
+            return of_class(source[len("class:"):])
         found = describe(run(source))
         found["environ"] = {name: value for name, value in os.environ.items() if before.get(name) != value}
         return found
     except BaseException as error:
         told = application_part(error.__traceback__) or isinstance(error, SyntaxError)
         return {"error": explain(error, source), "traceback": format_error(error) if told else ""}
+
+
+def of_class(name):
+    """The same for a worker class, whose settings are its CONFIG_KWARGS."""
+    from .own_class import read as read_class
+    settings, told = read_class(name)
+    return {"settings": plain(settings), "told": told}
 
 
 def run(source):
