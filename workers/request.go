@@ -28,7 +28,7 @@ type Request struct {
 	Encode func(iface string) []byte
 
 	unlogged atomic.Bool // by what its worker says
-	paired   bool // Socket was asked for, see Paired
+	paired   bool        // Socket was asked for, see Paired
 	state    state
 	worker   *worker
 	id       uint32

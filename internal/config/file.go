@@ -16,6 +16,7 @@ import (
 type FileSpec struct {
 	Path   string // absolute; empty when Module is set
 	Module string // the name of a Python module, as in python:MODULE
+	Class  string // MODULE.NAME of a worker class, whose settings are wanted instead of a file's
 	Python string // --python as far as it is known before the file is read; may be empty
 	Dir    string // where kirin was started
 	Chdir  string // --chdir as far as it is known before the file is read, absolute; may be empty
@@ -25,6 +26,9 @@ type FileSpec struct {
 
 // Name is the file as messages call it.
 func (f FileSpec) Name() string {
+	if f.Class != "" {
+		return "class:" + f.Class
+	}
 	if f.Module != "" {
 		return "python:" + f.Module
 	}
@@ -33,6 +37,7 @@ func (f FileSpec) Name() string {
 
 // FileResult is what running a configuration file left behind, as the Python runtime's conf command prints it.
 type FileResult struct {
+<<<<<<< HEAD
 	Settings  map[string]json.RawMessage `json:"settings"`   // every global that has a form in JSON
 	Hooks     []string                   `json:"hooks"`      // globals that are functions and named as a hook is
 	Callables map[string]string          `json:"callables"`  // other functions and classes: name and dotted name
@@ -41,6 +46,15 @@ type FileResult struct {
 	AccessLog bool                       `json:"access_log"` // it has a filter or a handler for the loggers of the access log
 	Patched   map[string]string          `json:"patched"`    // what it has replaced in the gunicorn module: its name, and the text that it is now, or empty
 	Error     string                     `json:"error"`      // the file raised: the last line of the traceback
+=======
+	Settings  map[string]json.RawMessage `json:"settings"`  // every global that has a form in JSON
+	Hooks     []string                   `json:"hooks"`     // globals that are functions and named as a hook is
+	Callables map[string]string          `json:"callables"` // other functions and classes: name and dotted name
+	NotJSON   map[string]string          `json:"not_json"`  // globals without a form in JSON: name and type
+	Environ   map[string]string          `json:"environ"`   // what it has set in the environment
+	Told      []string                   `json:"told"`      // what is to be said of a worker class
+	Error     string                     `json:"error"`     // the file raised: the last line of the traceback
+>>>>>>> fork
 	Traceback string                     `json:"traceback"`
 }
 

@@ -25,7 +25,7 @@ type Inputs struct {
 	Remote bool
 	// Tolerate is told of a value that cannot be used, which then counts as not given; nil: it ends Load.
 	Tolerate func(error)
-	// Evaluate runs a configuration file in the application's interpreter. It is asked at most once.
+	// Evaluate runs a configuration file, or reads a worker class, in the application's interpreter. It is asked at most once for each.
 	Evaluate func(ctx context.Context, spec FileSpec) (*FileResult, error)
 }
 
@@ -67,6 +67,9 @@ func Load(ctx context.Context, in Inputs) (*Config, error) {
 		return nil, err
 	}
 	if err := m.application(); err != nil {
+		return nil, err
+	}
+	if err := m.ownClass(ctx, fromEnv); err != nil {
 		return nil, err
 	}
 	return m.config()
@@ -243,6 +246,11 @@ func (m *merge) accept(s *Setting, raw any, source Source) error {
 		return s.refuse(source)
 	}
 	if class, ok := errors.AsType[*classError](err); ok {
+		if name, _ := raw.(string); m.mayBeOwn(name) {
+			m.outdo(s.Name)
+			m.values[s.Name] = value{v: name, source: source}
+			return nil
+		}
 		return &Error{Setting: s.Name, Source: source, Problem: class.text, Mend: class.mend}
 	}
 	if err != nil {

@@ -43,6 +43,9 @@ func (s sources) load(t *testing.T) (*Config, error) {
 			if s.spec != nil {
 				*s.spec = spec
 			}
+			if spec.Class != "" { // which is there, and no worker class
+				return &FileResult{}, nil
+			}
 			if s.file == nil {
 				return nil, errors.New("there is no file to evaluate")
 			}

@@ -9,6 +9,7 @@ Which of the names is a setting is for the caller to know. One object is printed
     access_log bool            whether it has put a filter or a handler on gunicorn.access, or uvicorn.access
     patched    {name: text}    what it has replaced in the gunicorn module, with the text that it is now, or ""
     environ    {name: value}   what it has set in the environment, which Gunicorn's workers would inherit
+    told       [line, ...]     of class:MODULE.NAME, a worker class: what it has to no effect
     error      str             instead of all that: what the file raised, and where
     traceback  str
 """
@@ -53,6 +54,8 @@ def read(source):
     install()
     before = dict(os.environ)
     try:
+        if source.startswith("class:"):
+            return of_class(source[len("class:"):])
         found = describe(run(source))
         found["access_log"] = touched()
         found["patched"] = patched()
@@ -61,6 +64,13 @@ def read(source):
     except BaseException as error:
         told = application_part(error.__traceback__) or isinstance(error, SyntaxError)
         return {"error": explain(error, source), "traceback": format_error(error) if told else ""}
+
+
+def of_class(name):
+    """The same for a worker class, whose settings are its CONFIG_KWARGS."""
+    from .own_class import read as read_class
+    settings, told = read_class(name)
+    return {"settings": plain(settings), "told": told}
 
 
 def run(source):
