@@ -46,6 +46,22 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
+// TestUnixSocketMode wants a Unix socket that is not for everybody, unless a umask is set: then what Gunicorn makes of that. The log says who may connect.
+func TestUnixSocketMode(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		umask string
+		want  os.FileMode
+	}{{"", 0o660}, {"--umask 0", 0o777}, {"--umask 027", 0o750}} {
+		path := filepath.Join(folder(t, nil), "socket")
+		s := testkit.Launch(t, options{App: "hello:app", Bind: []string{"unix:" + path}, Args: args(c.umask)})
+		s.Err.Wait(t, fmt.Sprintf(`Listening at: unix:%s \(%04o \S+:\S+\)$`, path, c.want))
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != c.want {
+			t.Errorf("%q: %v, %v; want %v", c.umask, info.Mode(), err, c.want)
+		}
+	}
+}
+
 // TestStaleSocket wants a socket that a dead server left replaced, and any other file left alone.
 func TestStaleSocket(t *testing.T) {
 	t.Parallel()

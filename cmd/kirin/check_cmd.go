@@ -68,7 +68,7 @@ func checkApps(ctx context.Context, apps, others []*loadedApp, stdout, stderr io
 			continue
 		}
 		if a.app != nil {
-			for _, line := range a.app.Exposed() {
+			for _, line := range append(a.app.Exposed(), a.app.Closed()...) {
 				fmt.Fprintf(stderr, "kirin: warning: %s\n", oneLine(line))
 			}
 		}

@@ -262,7 +262,7 @@ func (s *server) accept(sockets []activation.Socket, cfg *config.Config) {
 		if cfg.Edge.UWSGI {
 			at = strings.NewReplacer("http://", "uwsgi://", "https://", "suwsgi://").Replace(at)
 		}
-		s.log.Info("Listening at: " + at)
+		s.log.Info("Listening at: " + at + reach(socket.Listener.Addr()))
 		s.wg.Go(func() {
 			if err := s.serveSocket(socket.Listener, secure); err != nil {
 				s.log.Error(fmt.Sprintf("accept at %s: %v", at, err))

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/user"
 	"slices"
+	"strconv"
 	"sync"
+	"syscall"
 
 	"github.com/kirin-server/kirin/activation"
 	"github.com/kirin-server/kirin/internal/config"
@@ -83,11 +86,22 @@ func listen(ctx context.Context, cfg *config.Config, inherited map[string]net.Li
 		}
 		addrs = append(addrs, a)
 	}
-	o := front.ListenOptions{Backlog: cfg.Backlog, ReusePort: cfg.ReusePort, Umask: cfg.Umask, Inherited: inherited}
+	o := front.ListenOptions{Backlog: cfg.Backlog, ReusePort: cfg.ReusePort, Umask: socketUmask(cfg), Inherited: inherited}
 	if cfg.UID != os.Geteuid() || cfg.GID != os.Getegid() {
 		o.Owner = &front.Owner{UID: cfg.UID, GID: cfg.GID}
 	}
 	return front.Listen(ctx, o, addrs)
+}
+
+// closedUmask leaves a Unix socket 0660: who reaches it is believed as a proxy is, so that not everybody may.
+const closedUmask = 0o117
+
+// socketUmask is what the mode of a Unix socket leaves out of 0777: the umask that was asked for, as with Gunicorn, or closedUmask.
+func socketUmask(cfg *config.Config) int {
+	if cfg.UmaskSet {
+		return cfg.Umask
+	}
+	return closedUmask
 }
 
 // all gives every socket, as it is handed over.
@@ -164,6 +178,35 @@ func closeAll(listeners []*front.Listener) {
 	for _, l := range listeners {
 		l.Close()
 	}
+}
+
+// overflow stands for users and groups that this process's user namespace does not have (user_namespaces(7)).
+const overflow = 65534
+
+// reach says who may connect to the file of a Unix socket, by its mode and its owners: nothing for any other.
+func reach(a net.Addr) string {
+	if a.Network() != "unix" {
+		return ""
+	}
+	info, err := os.Lstat(a.String())
+	if err != nil { // an abstract name, or one that this sandbox hides
+		return ""
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	if owner.Uid == overflow || owner.Gid == overflow { // of PrivateUsers=: systemd.exec(5)
+		return fmt.Sprintf(" (%04o)", info.Mode().Perm())
+	}
+	who, group := strconv.Itoa(int(owner.Uid)), strconv.Itoa(int(owner.Gid))
+	if u, err := user.LookupId(who); err == nil {
+		who = u.Username
+	}
+	if g, err := user.LookupGroupId(group); err == nil {
+		group = g.Name
+	}
+	return fmt.Sprintf(" (%04o %s:%s)", info.Mode().Perm(), who, group)
 }
 
 func describeSocket(s activation.Socket, secure bool) string {

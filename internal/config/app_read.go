@@ -258,6 +258,7 @@ func (r *appReader) finish() (*App, error) {
 	if err := r.app.checkUnits(); err != nil {
 		return nil, err
 	}
+	cfg.Warnings = append(cfg.Warnings, r.app.Closed()...)
 	return r.app, nil
 }
 

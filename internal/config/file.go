@@ -37,7 +37,6 @@ func (f FileSpec) Name() string {
 
 // FileResult is what running a configuration file left behind, as the Python runtime's conf command prints it.
 type FileResult struct {
-<<<<<<< HEAD
 	Settings  map[string]json.RawMessage `json:"settings"`   // every global that has a form in JSON
 	Hooks     []string                   `json:"hooks"`      // globals that are functions and named as a hook is
 	Callables map[string]string          `json:"callables"`  // other functions and classes: name and dotted name
@@ -45,16 +44,8 @@ type FileResult struct {
 	Environ   map[string]string          `json:"environ"`    // what it has set in the environment
 	AccessLog bool                       `json:"access_log"` // it has a filter or a handler for the loggers of the access log
 	Patched   map[string]string          `json:"patched"`    // what it has replaced in the gunicorn module: its name, and the text that it is now, or empty
+	Told      []string                   `json:"told"`       // what is to be said of a worker class
 	Error     string                     `json:"error"`      // the file raised: the last line of the traceback
-=======
-	Settings  map[string]json.RawMessage `json:"settings"`  // every global that has a form in JSON
-	Hooks     []string                   `json:"hooks"`     // globals that are functions and named as a hook is
-	Callables map[string]string          `json:"callables"` // other functions and classes: name and dotted name
-	NotJSON   map[string]string          `json:"not_json"`  // globals without a form in JSON: name and type
-	Environ   map[string]string          `json:"environ"`   // what it has set in the environment
-	Told      []string                   `json:"told"`      // what is to be said of a worker class
-	Error     string                     `json:"error"`     // the file raised: the last line of the traceback
->>>>>>> fork
 	Traceback string                     `json:"traceback"`
 }
 

@@ -55,7 +55,7 @@ var mechanicsSettings = []*Setting{
 	{
 		Name: "umask", Section: "Server Mechanics", Long: []string{"umask"}, Short: "m", Kind: Mode, Default: 0, Meta: "MODE", State: Implemented,
 		check: checkUmask,
-		Help:  "mode bits to take away from files that are created; 022 and 0o22 are octal",
+		Help:  "mode bits to take away from files that are created (022 and 0o22 are octal); when it is not set, Unix sockets of bind are 0660",
 	},
 	{
 		Name: "initgroups", Section: "Server Mechanics", Long: []string{"initgroups"}, Kind: Bool, Default: false,

@@ -97,7 +97,17 @@ func (im *Importer) files(ctx context.Context, p *Plan, files []string, named bo
 			return err
 		}
 	}
+	p.keepReach()
 	return nil
+}
+
+// keepReach leaves Unix sockets open to everybody when nothing has said to whom: they are by Gunicorn's and systemd's defaults, not by those of
+// kirin's units.
+func (p *Plan) keepReach() {
+	file := func(bind string) bool { return strings.HasPrefix(bind, "unix:/") }
+	if slices.ContainsFunc(p.values("App", "Bind"), file) && len(p.values("Socket", "SocketMode")) == 0 {
+		p.add("Socket", "SocketMode", "0666", "everybody may connect, as before: SocketGroup=www-data and SocketMode=0660 leave it to nginx")
+	}
 }
 
 // errNotOurs is the error of a site of something else.

@@ -129,6 +129,30 @@ func TestWithoutNginx(t *testing.T) {
 	}
 }
 
+// TestReachIsKept leaves a Unix socket as open as it was: to everybody, by Gunicorn's default and systemd's, or as the socket unit says.
+func TestReachIsKept(t *testing.T) {
+	for unit, want := range map[string]string{
+		"[Socket]\nListenStream=/run/gunicorn.sock\n":                     "0666",
+		"[Socket]\nListenStream=/run/gunicorn.sock\nSocketMode=0600\n":    "0600",
+		"[Socket]\nListenStream=127.0.0.1:8000\n":                         "",
+		"[Socket]\nListenStream=@gunicorn\nListenStream=127.0.0.1:8000\n": "",
+	} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{"gunicorn.service": "[Service]\nExecStart=/usr/bin/gunicorn app:app\n", "gunicorn.socket": unit} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := &Plan{Name: "shop"}
+		if err := (&Importer{Root: dir, Evaluate: noFile}).Files(t.Context(), p, []string{"/gunicorn.service"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(p.values("Socket", "SocketMode"), " "); got != want {
+			t.Errorf("%q becomes mode %q, want %q", unit, got, want)
+		}
+	}
+}
+
 // TestCompose has variables with defaults, and their values of the .env beside the file.
 func TestCompose(t *testing.T) {
 	p := &Plan{Name: "shop"}

@@ -22,6 +22,31 @@ SocketMode=0660
 SocketGroup=shop
 `
 
+// TestUnixSocketGroup wants a Unix socket to be root's alone, and kirin check and a reload to say so, until SocketGroup= lets nginx's group in.
+func TestUnixSocketGroup(t *testing.T) {
+	t.Parallel()
+	conf := "[App]\nApplication=hello:app\nDirectory=/srv/shop\nBind=unix:/run/shop.sock\n"
+	h := newHost(t, map[string]string{"/etc/kirin/shop.conf": conf, "/srv/shop/hello.py": helloApp})
+	ask := []string{"runuser", "-u", "www-data", "--", "curl", "--silent", "--show-error", "--max-time", "60", "--unix-socket", "/run/shop.sock", "http://shop/"}
+	const told = "/etc/kirin/shop.conf:4: Bind: root alone may connect to unix:/run/shop.sock: name the group of nginx in [Socket], SocketGroup=www-data"
+	h.Systemctl("start", "kirin@shop.socket", "kirin@shop.service")
+	if r := h.Try(ask...); r.Status != 7 { // the connection failed
+		t.Errorf("www-data is answered %d: %s%s", r.Status, r.Stdout, r.Stderr)
+	}
+	wantIn(t, "kirin check", h.Try("kirin", "check", "shop").Stderr, told)
+	wantIn(t, "kirin reload", h.Output("kirin", "reload", "shop"), told)
+	h.WriteFile("/etc/kirin/shop.conf", conf+"[Socket]\nSocketGroup=www-data\n")
+	h.Systemctl("daemon-reload")
+	h.Systemctl("restart", "kirin@shop.socket")
+	if got := h.Output(ask...); got != "hello" {
+		t.Errorf("www-data is answered %s", got)
+	}
+	h.WaitJournal(box.Query{Unit: "kirin@shop.service"}, "who may connect", box.Says(`^Listening at: unix:/run/shop.sock \(0660\)`))
+	if said := h.Try("kirin", "check", "shop").Stderr; said != "" {
+		t.Errorf("kirin check says %s", said)
+	}
+}
+
 const dialAbstract = `
 import socket, http.client
 c = http.client.HTTPConnection("shop")
