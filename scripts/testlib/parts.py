@@ -185,18 +185,21 @@ def docs(context, part):
     context.go_test(part, ["./test/docs"], "-timeout=30m", "-parallel=2", *LEAN, CGO_ENABLED="0")
 
 
+# What everything else waits for: beside servers, a compiler takes minutes, and the longest parts wait for both.
+COMPILED = ["build", "release"]
+
 # In the order in which they begin, as far as they need not wait for others: what takes longest comes first.
 PARTS = {
     "build": Kind("compiles everything for the race detector", build),
     "release": Kind("compiles what packages are made of and by", release),
     "package": Kind("the .deb and the .rpm: built, checked, installed, upgraded, removed", package, ["release"]),
-    "systemd": Kind("the built binary under a real systemd, in boxes", systemd, ["build"]),
-    "blackbox": Kind("the built binary against real applications and clients", blackbox, ["build"]),
-    "go": Kind("go test -race of every package but these; the corpora of the fuzz targets among them", go, ["build"]),
+    "systemd": Kind("the built binary under a real systemd, in boxes", systemd, COMPILED),
+    "blackbox": Kind("the built binary against real applications and clients", blackbox, COMPILED),
+    "go": Kind("go test -race of every package but these; the corpora of the fuzz targets among them", go, COMPILED),
     "docs": Kind("the documentation, followed on machines with the package", docs, ["release"]),
-    "vet": Kind("go vet", vet, ["build", "release"]),
-    "pypy": Kind("unit tests of the Python runtime, under PyPy", pypy, ["build", "release"]),
-    "pyunit": Kind("unit tests of the Python runtime and of the scripts, under CPython", pyunit, ["build", "release"]),
+    "vet": Kind("go vet", vet, COMPILED),
+    "pypy": Kind("unit tests of the Python runtime, under PyPy", pypy, COMPILED),
+    "pyunit": Kind("unit tests of the Python runtime and of the scripts, under CPython", pyunit, COMPILED),
     "staticcheck": Kind("staticcheck", staticcheck, ["vet"]),
     "format": Kind("gofumpt finds nothing to change", style, ["vet"]),
     "shell": Kind("shellcheck of every shell script", shell, ["build"]),
