@@ -104,3 +104,27 @@ func wantRaw(t *testing.T, addr, request string, status int, body string) {
 		t.Errorf("%.60q: %d, %.100q; want %d, %q", request, got, said, status, body)
 	}
 }
+
+// TestEmptyBlocks: an application that yields nothing for ever is ended when its client has gone, and serves others.
+func TestEmptyBlocks(t *testing.T) {
+	t.Parallel()
+	for _, class := range []string{"sync", "gthread --threads 2", "gevent"} {
+		t.Run(class, func(t *testing.T) {
+			t.Parallel()
+			s := testkit.Start(t, options{App: "empty:app", Args: args("--worker-class " + class)})
+			for _, path := range []string{"/", "/first"} {
+				told := filepath.Join(t.TempDir(), "told")
+				c := s.Dial()
+				c.Send("GET %s?%s HTTP/1.1\r\nHost: test\r\n\r\n", path, told)
+				if path == "/first" {
+					c.ReadLine()
+				} else {
+					testkit.Eventually(t, "the application is there", func() bool { return exists(told + ".begun") })
+				}
+				c.Close()
+				testkit.Eventually(t, "the application is told", func() bool { return exists(told) })
+				wantBody(t, s.Get("/hello"), 200, "hello")
+			}
+		})
+	}
+}

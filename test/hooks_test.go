@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -197,4 +198,35 @@ print("over", flush=True)
 			s.Err.Lacks(t, "Traceback|does not answer")
 		})
 	}
+}
+
+// TestHookPrometheusParent wants what a parent of forked workers has left in prometheus_client's directory to be removed when a reload ends it.
+func TestHookPrometheusParent(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"shop.py": `
+from prometheus_client import Gauge
+
+Gauge("shop", "A gauge of the import's.", multiprocess_mode="liveall").set(1)
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"hello"]
+`, "gunicorn.conf.py": `
+from prometheus_client import multiprocess
+
+def child_exit(server, worker):
+    multiprocess.mark_process_dead(worker.pid)
+`})
+	metrics := folder(t, nil)
+	s := testkit.Start(t, options{App: "shop:app", Dir: dir, Args: args("--preload"), Env: []string{"PROMETHEUS_MULTIPROC_DIR=" + metrics}})
+	live := func() []string {
+		found, _ := filepath.Glob(filepath.Join(metrics, "gauge_liveall_*.db"))
+		return found
+	}
+	wantStatus(t, s.Get("/"), 200)
+	before := live()
+	s.Signal(syscall.SIGHUP)
+	testkit.Eventually(t, "the files of the first parent and its worker are removed", func() bool {
+		return len(before) > 0 && !slices.ContainsFunc(before, exists) && len(live()) > 0
+	})
 }

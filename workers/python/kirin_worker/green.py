@@ -166,13 +166,9 @@ class Green(Parallel):
         if self.kit.current() is self.forker:
             leave(error, False)
 
-    def adopt(self, sock):
-        conn = Parallel.adopt(self, sock)
-        conn.on_cancel = self.give_up
-        return conn
-
     def give_up(self, conn, idents):
         """Ends requests that the front has answered for, since they took longer than request_timeout."""
+        Parallel.give_up(self, conn, idents)
         limit = self.options.request_timeout
         if not limit:
             return

@@ -71,6 +71,7 @@ def serve(arguments):
     if options.preload:
         birth = Parent(listener, notifier, signals, options, log).run(early)
         if birth is None:
+            options.hooked.child_exit(os.getpid())      # of what it has loaded, a successor has its own
             return 0
         listener, early, notifier, signals = None, birth.sock, birth.mouth, birth.signals
         kind.after_fork(options)

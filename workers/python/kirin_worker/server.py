@@ -191,6 +191,7 @@ class Server:
         """Takes a front's connection up, and gives it."""
         conn = Connection(sock)
         conn.limit_waits()
+        conn.on_cancel = self.give_up
         conn.send(HELLO, dict(hello(self.options, self.slots), interface=self.interface, timed=self.timed,
                               upgrades=self.upgrades, messages=self.messages))
         self.connections[conn.fd] = conn    # behind HELLO: from here on other threads may say something
@@ -198,6 +199,12 @@ class Server:
             conn.send(STATUS, {"stopping": self.ending})
         self.attach(conn.fd)
         return conn
+
+    def give_up(self, conn, idents):
+        """The front has given up requests, some of which may have begun."""
+        for runner in self.runners:
+            if runner.conn is conn and runner.environ is not None and runner.ident in idents:
+                runner.exchange.cancelled = True
 
     def count(self):
         """Counts a request that begins; asks to be replaced when it is the last wanted."""

@@ -13,6 +13,7 @@ class Sync(Server):
     def __init__(self, app, listener, options, log, signals):
         Server.__init__(self, listener, options, log, signals)
         self.runner = Runner(app, options, log)
+        self.runner.listen = self.catch_up
         self.runners.append(self.runner)
         self.was_slow = False       # the last request took so long that more may have come meanwhile
 

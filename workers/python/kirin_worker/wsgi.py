@@ -7,6 +7,7 @@ piece when its size is known beforehand, else as a stream whose blocks are never
 import os
 from _thread import get_ident
 from io import BytesIO
+from select import poll
 from time import monotonic
 
 import _socket
@@ -15,7 +16,7 @@ from . import bodies
 from .errors import WSGIError
 from .heads import GOOD, check_head
 from .log import APP_ERROR, ErrorStream
-from .wire import ACCEPT, COMPLETE, END, FILE, INLINE, INTERIM, RAW, STREAM
+from .wire import ACCEPT, COMPLETE, END, FILE, GLANCE, INLINE, INTERIM, RAW, STREAM
 
 isascii = str.isascii
 isprintable = str.isprintable
@@ -88,6 +89,7 @@ class Runner:
         self.after = options.after      # a hook for that
         self.judge = options.judge      # says of what is about to be over whether it is logged
         self.began = 0.0                # for that: when the request has
+        self.listen = None              # reads what a connection has, where nobody else does meanwhile
 
     def run(self, conn, request, now):
         """Runs one request, begun at ``now``, to its end. Responses are posted; some are sent already."""
@@ -156,6 +158,8 @@ class Exchange:
     state = UNBEGUN
     pipe = None         # our end of the stream
     failed = False
+    cancelled = False   # the front has given the request up: its client has gone
+    heed_at = 0.0       # when an empty block is next a reason to look whether it has
     upgrade = None      # the client's bytes, where they can be had
 
     def __init__(self, runner, conn, ident):
@@ -307,6 +311,7 @@ class Exchange:
             if type(block) is not bytes:
                 block = bodies.to_bytes(block)
             if not block:
+                self.heed()
                 continue
             if self.state == DONE or 0 <= self.length <= self.sent:
                 break               # more than Content-Length, which may be sent already
@@ -318,6 +323,28 @@ class Exchange:
         if self.state == UNBEGUN:
             self.need_status()
             self.complete(b"")
+
+    def heed(self):
+        """An empty block, by which an application says that it has nothing yet: it need not go on for a client that has
+        gone. Nothing is sent to see that, not even the head (PEP 3333).
+        """
+        now = monotonic()
+        if now < self.heed_at:
+            return
+        self.heed_at = now + GLANCE
+        if self.state == STREAMING:
+            poller = poll()
+            poller.register(self.pipe.fileno(), 0)
+            gone = bool(poller.poll(0))
+        else:
+            if self.runner.listen is not None:
+                self.runner.listen(self.conn)
+            gone = self.cancelled or self.conn.gone
+        if gone:
+            self.failed = True
+            if self.state == UNBEGUN:
+                self.answer_error()
+            raise ClientGone()
 
     def emit(self, block):
         """One block of a body that may go on."""
@@ -375,10 +402,13 @@ class Exchange:
             return                  # with which Flask-Sock says that it has answered
         self.runner.report(error, "error in the application")
         if self.state == UNBEGUN:
-            self.state = DONE
-            self.status, self.headers = ERROR_STATUS, ERROR_HEADERS
-            self.judge()
-            self.conn.post((self.ident, COMPLETE, ERROR_STATUS, ERROR_HEADERS, ERROR_PAGE), len(ERROR_PAGE))
+            self.answer_error()
+
+    def answer_error(self):
+        self.state = DONE
+        self.status, self.headers = ERROR_STATUS, ERROR_HEADERS
+        self.judge()
+        self.conn.post((self.ident, COMPLETE, ERROR_STATUS, ERROR_HEADERS, ERROR_PAGE), len(ERROR_PAGE))
 
     def close(self, blocks):
         """Calls close() of what the application returned, after what was posted is sent."""

@@ -126,6 +126,16 @@ class InAWorker(WorkerCase):
         for line in ("pre_fork [booting] 1", "pre_fork [booting] 2", "post_fork True 1", "post_fork True 2"):
             self.assertIn(line, log)
 
+    def test_the_parent_s_own_end(self):
+        for end in ("drain", "term"):
+            worker = self.start("slow:app", "--preload", "--conf=" + CONF, "--hooks=child_exit")
+            wire = worker.connect()
+            wire.get("/x")
+            wire.drain() if end == "drain" else worker.kill()
+            self.assertEqual(worker.wait(), 0)
+            for pid in (wire.hello["pid"], worker.process.pid):
+                self.assertRegex(worker.log(), "child_exit %d " % pid)
+
     def test_a_file_that_fails(self):
         worker = self.start("slow:app", "--conf=/no/such/file.py", "--hooks=post_fork")
         hello = worker.connect().hello
