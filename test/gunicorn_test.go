@@ -3,6 +3,7 @@ package test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -126,5 +127,33 @@ func TestEmptyBlocks(t *testing.T) {
 				wantBody(t, s.Get("/hello"), 200, "hello")
 			}
 		})
+	}
+}
+
+// TestHalfClosed: who ends its own direction does not get a slow answer, which Gunicorn gives: it may as well have left.
+func TestHalfClosed(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"shop.py": `
+import os, time
+
+def app(environ, start_response):
+    while not os.path.exists(environ["QUERY_STRING"]):
+        time.sleep(0.01)
+    start_response("200 OK", [("Content-Length", "5")])
+    return [b"hello"]
+`})
+	s := testkit.Start(t, options{App: "shop:app", Dir: dir, Args: args("--access-logfile - --worker-class gthread --threads 4")})
+	theirs := reference(t, dir, "shop:app")
+	for _, head := range []string{"GET /?%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", "POST /?%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab"} {
+		gate := filepath.Join(t.TempDir(), "open")
+		request := fmt.Sprintf(head, gate)
+		if status, _ := raw(t, s.Addr, request, true); status != 0 {
+			t.Errorf("a slow answer: %d", status)
+		}
+		s.Out.Wait(t, `"`+request[:strings.IndexByte(request, ' ')]+` \S+ HTTP/1\.1" 499 `)
+		write(t, gate, "")
+		if status, body := raw(t, theirs, request, true); status != 200 || body != "hello" {
+			t.Errorf("Gunicorn's answer: %d, %q", status, body)
+		}
 	}
 }
