@@ -304,7 +304,7 @@ func (p *Pool) status(l *link, payload []byte) error {
 	if s.Changed != "" && changed != nil {
 		changed(s.Changed)
 	}
-	if s.Retire == "" && s.Stopping == "" && len(s.Overtime) == 0 {
+	if s.Retire == "" && s.Stopping == "" && len(s.Overtime)+len(s.Unlogged) == 0 {
 		return nil
 	}
 	p.mu.Lock()
