@@ -58,9 +58,11 @@ func printed(cfg *config.Config) string {
 
 // run reads the configuration and serves. The configuration is read again, from all its sources, at every reload.
 func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) error {
-	inputs := config.Inputs{Args: options, Evaluate: evaluate}
-	load := func(ctx context.Context) (*config.Config, error) { return config.Load(ctx, inputs) }
-	cfg, err := load(ctx)
+	if line, ok := runsAsMonitor(); ok {
+		return monitorMain(ctx, options, line)
+	}
+	source := &configSource{options: options}
+	cfg, err := source.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -76,5 +78,5 @@ func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) er
 	if cfg.Daemon && os.Getenv(envDaemon) == "" {
 		return background(cfg)
 	}
-	return serve(ctx, load, cfg)
+	return serve(ctx, source, cfg)
 }

@@ -2,7 +2,7 @@
 
 A line of JSON from the front is an order, a line back the answer: {} or {"error": ..., "trace": ..., "exit": ...}.
 
-    {"do": "load", "conf": FILE, "settings": {...}, "log_level": N, "umask": ...}   runs the file, anew for a reload
+    {"do": "load", "conf": FILE, "settings": {...}, "log_level": N, "pid": P}      runs the file, anew for a reload
     {"do": "revert"}                                        the reload has failed: back to what was before
     {"do": "call", "hook": NAME, "workers": N, "pid": P, "age": A, "values": [...]}
 
@@ -40,12 +40,12 @@ class Host:
             return answer
         return {}
 
-    def load(self, conf, settings, log_level):
+    def load(self, conf, settings, log_level, pid=0):
         self.log.level = log_level
         names = run(conf)
         cfg = Settings(dict(settings))
         if self.server is None:
-            self.server = Server(os.getppid(), cfg, HookLog(self.log))
+            self.server = Server(pid or os.getppid(), cfg, HookLog(self.log))
         self.before = self.names, self.server.cfg
         self.adopt(names, cfg)
 
