@@ -274,16 +274,16 @@ func TestEnvironmentAndDirectoryAreThoseOfTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	has := func(prefix string) bool {
-		return slices.ContainsFunc(l.env, func(s string) bool { return strings.HasPrefix(s, prefix) })
+		return slices.ContainsFunc(h.env, func(s string) bool { return strings.HasPrefix(s, prefix) })
 	}
 	if !has("WATCHDOG_USEC=1000") || has("WATCHDOG_PID=") || has("LISTEN_FDS=") || has("ADDED=") {
-		t.Errorf("environment: %q", l.env)
+		t.Errorf("environment: %q", h.env)
 	}
 	if h.dir != dir {
 		t.Errorf("directory %s, want %s", h.dir, dir)
 	}
-	if len(l.theirs) != 3 || !has(`KIRIN_PREDECESSOR={"pid":`+itoa(os.Getpid())+`,"ready":3,"done":4,"keeper":5}`) {
-		t.Errorf("%d descriptors, %q", len(l.theirs), l.env[len(l.env)-1])
+	if len(l.theirs) != 3 || l.added.Pipes != `{"pid":`+itoa(os.Getpid())+`,"ready":3,"done":4,"keeper":5}` {
+		t.Errorf("%d descriptors, %q", len(l.theirs), l.added.Pipes)
 	}
 }
 

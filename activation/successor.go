@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,6 +34,45 @@ type StartOptions struct {
 	// clone(2)). systemd needs that: it does not wait for a main process (MAINPID=) that was not its own child when it
 	// heard of it, and ends such a service without grace. It does not go with Keep.
 	Sibling bool
+	// Spawner starts the successor in place of this process, as one with more rights; nil: nobody does.
+	Spawner Spawner
+}
+
+// Spawner starts the program of a [Handover] as another process would, which has what Program gives.
+type Spawner interface {
+	// Spawn starts it by [Program.Start], as a child of this process, or of its parent for a sibling, and gives its pid.
+	Spawn(added Inheritance, files []int) (pid int, err error)
+	// Signal sends a signal to the process that Spawn has started last.
+	Signal(sig syscall.Signal) error
+}
+
+// Inheritance is what tells a successor of the descriptors that it is handed.
+type Inheritance struct{ Sockets, Pipes string }
+
+// Program is how a process is started again.
+type Program struct {
+	Path string   // as installed
+	Args []string // with the name of the program
+	Env  []string // without what belonged to one process alone
+	Dir  string
+}
+
+// Program is what Start starts.
+func (h *Handover) Program() Program { return Program{h.program, h.args, h.env, h.dir} }
+
+// Start starts the program with standard input, output and error as they are now, and more files from descriptor 3 on. With sibling it
+// becomes a child of this process's parent (CLONE_PARENT of clone(2)).
+func (p Program) Start(added Inheritance, files []int, sibling bool) (pid int, err error) {
+	all := []uintptr{0, 1, 2}
+	for _, fd := range files {
+		all = append(all, uintptr(fd))
+	}
+	env := append(slices.Clone(p.Env), envHandover+"="+added.Sockets, envPredecessor+"="+added.Pipes)
+	attr := &syscall.ProcAttr{Dir: p.Dir, Env: env, Files: all, Sys: &syscall.SysProcAttr{}}
+	if sibling {
+		attr.Sys.Cloneflags = unix.CLONE_PARENT
+	}
+	return syscall.ForkExec(p.Path, p.Args, attr)
 }
 
 func (o StartOptions) timeout() time.Duration {
@@ -55,6 +95,7 @@ type Successor struct {
 	PID int
 
 	process *os.Process
+	spawner Spawner // that has started it; nil: we have
 	sibling bool
 	done    *os.File // closing it, or exiting, tells the successor that we have finished
 	keeper  *os.File // our end of the socket on which the newest front says its pid; nil unless we keep
@@ -129,7 +170,7 @@ func (h *Handover) start(ctx context.Context, opts StartOptions) (*Successor, er
 	if err := l.prepare(h, opts); err != nil {
 		return nil, fmt.Errorf("cannot prepare the hand-over: %w", err)
 	}
-	s, err := l.fork(h, opts.Sibling && !opts.Keep)
+	s, err := l.fork(h, opts.Sibling && !opts.Keep, opts.Spawner)
 	if err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", h.program, err)
 	}
@@ -157,7 +198,7 @@ func (h *Handover) tellKeeper(pid int) {
 // launch is what exists between the decision to hand over and the successor's answer.
 type launch struct {
 	theirs []int // descriptors for the child from firstFD on; closed here in any case
-	env    []string
+	added  Inheritance
 	ready  *os.File // the child's answer
 	done   *os.File
 	keeper *os.File
@@ -191,7 +232,7 @@ func (l *launch) prepare(h *Handover, opts StartOptions) error {
 	if err := l.keeperSocket(h, opts.Keep, &pipes); err != nil {
 		return err
 	}
-	l.env = append(append(l.env, h.env...), envHandover+"="+mustJSON(sockets), envPredecessor+"="+mustJSON(pipes))
+	l.added = Inheritance{mustJSON(sockets), mustJSON(pipes)}
 	return nil
 }
 
@@ -276,17 +317,14 @@ func (l *launch) keeperSocket(h *Handover, keep bool, p *handedPipes) error {
 	return nil
 }
 
-// fork starts the child with standard input, output and error as they are now.
-func (l *launch) fork(h *Handover, sibling bool) (*Successor, error) {
-	files := []uintptr{0, 1, 2}
-	for _, fd := range l.theirs {
-		files = append(files, uintptr(fd))
+// fork starts the child.
+func (l *launch) fork(h *Handover, sibling bool, spawner Spawner) (s *Successor, err error) {
+	var pid int
+	if spawner != nil {
+		pid, err = spawner.Spawn(l.added, l.theirs)
+	} else {
+		pid, err = h.Program().Start(l.added, l.theirs, sibling)
 	}
-	attr := &syscall.ProcAttr{Dir: h.dir, Env: l.env, Files: files, Sys: &syscall.SysProcAttr{}}
-	if sibling {
-		attr.Sys.Cloneflags = unix.CLONE_PARENT
-	}
-	pid, err := syscall.ForkExec(h.program, h.args, attr)
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +332,7 @@ func (l *launch) fork(h *Handover, sibling bool) (*Successor, error) {
 	if err != nil {
 		return nil, err // never on Linux
 	}
-	s := &Successor{PID: pid, process: process, sibling: sibling, done: l.done, keeper: l.keeper}
+	s = &Successor{PID: pid, process: process, spawner: spawner, sibling: sibling, done: l.done, keeper: l.keeper}
 	l.done, l.keeper = nil, nil
 	for _, fd := range l.theirs { // else the answer's pipe would never end
 		_ = unix.Close(fd)
@@ -356,13 +394,22 @@ func awaitEnd(ctx context.Context, pidfd int) {
 	}
 }
 
+// signal sends a signal to it, which may be somebody else's until it has given up the rights of a spawner.
+func (s *Successor) signal(sig syscall.Signal) {
+	if s.spawner != nil {
+		_ = s.spawner.Signal(sig)
+		return
+	}
+	_ = s.process.Signal(sig)
+}
+
 // abandon ends a child that is of no use, and says why it was none.
 func (s *Successor) abandon(why error, stopTimeout time.Duration) error {
 	_, _ = s.Stay(), s.Release() // it may serve by now, and wait for us before it ends
 	exited := make(chan *os.ProcessState, 1)
 	go func() { exited <- s.wait() }()
-	_ = s.process.Signal(unix.SIGTERM)
-	kill := time.AfterFunc(stopTimeout, func() { _ = s.process.Kill() })
+	s.signal(unix.SIGTERM)
+	kill := time.AfterFunc(stopTimeout, func() { s.signal(unix.SIGKILL) })
 	state := <-exited
 	kill.Stop()
 	if s.keeper != nil {

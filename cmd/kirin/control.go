@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -52,8 +51,8 @@ func controlPath(app string) string { return "/run/kirin/" + app + "/control" }
 type control struct {
 	listener *net.UnixListener
 	handlers
-	file os.FileInfo // of the socket, to be removed at the end as long as it is this one; nil: it stays
-	wg   sync.WaitGroup
+	remove func() // removes the socket at the end, as long as it is this one; nil: it stays
+	wg     sync.WaitGroup
 }
 
 // handlers carry out what comes by a control socket.
@@ -65,9 +64,9 @@ type handlers struct {
 // freshControl is what is behind a control socket's name until it is ready.
 const freshControl = ".new"
 
-// openControl listens at path. A predecessor's socket is replaced in one step, and stays when we close: the path may be our successor's by
+// listenControl listens at path. A predecessor's socket is replaced in one step, and stays when we close: the path may be our successor's by
 // then.
-func openControl(path string, mode os.FileMode, h handlers) (*control, error) {
+func listenControl(path string, mode os.FileMode) (*net.UnixListener, error) {
 	fresh := path + freshControl
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
@@ -81,7 +80,7 @@ func openControl(path string, mode os.FileMode, h handlers) (*control, error) {
 		l.Close()
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	return &control{listener: l, handlers: h}, nil
+	return l, nil
 }
 
 // serve accepts until close.
@@ -122,11 +121,8 @@ func (c *control) converse(ctx context.Context, conn net.Conn) {
 }
 
 func (c *control) close() {
-	if at := c.listener.Addr().String(); c.file != nil {
-		at = strings.TrimSuffix(at, freshControl)
-		if now, err := os.Lstat(at); err == nil && os.SameFile(c.file, now) {
-			os.Remove(at)
-		}
+	if c.remove != nil {
+		c.remove()
 	}
 	c.listener.Close()
 	c.wg.Wait()

@@ -58,13 +58,14 @@ func printed(cfg *config.Config) string {
 
 // run reads the configuration and serves. The configuration is read again, from all its sources, at every reload.
 func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) error {
-	here, err := os.Getwd() // as the user meant it ($PWD): a link may lead to another release at a reload
-	if err != nil {
-		return fmt.Errorf("the working directory cannot be told: %w", err)
+	if line, ok := runsAsMonitor(); ok {
+		return monitorMain(ctx, options, line)
 	}
-	inputs := config.Inputs{Args: options, Dir: here, Evaluate: evaluate}
-	load := func(ctx context.Context) (*config.Config, error) { return config.Load(ctx, inputs) }
-	cfg, err := load(ctx)
+	source, err := newConfigSource(options)
+	if err != nil {
+		return err
+	}
+	cfg, err := source.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,5 +81,5 @@ func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) er
 	if cfg.Daemon && os.Getenv(envDaemon) == "" {
 		return background(cfg)
 	}
-	return serve(ctx, load, cfg)
+	return serve(ctx, source, cfg)
 }

@@ -28,6 +28,8 @@ type server struct {
 	app      string   // the name under systemd, empty for kirin run
 	control  *control // nil: nobody may give orders
 	changes  unitChanges
+	monitor  *monitor      // has root's rights for us; nil: we have what there is
+	source   *configSource // of kirin run
 	load     func(context.Context) (*config.Config, error)
 	log      *slog.Logger
 	served   *slog.Logger // of what clients and workers cause (logSet)
@@ -49,6 +51,7 @@ type server struct {
 	engine   *front.Server
 	sockets  *socketSet
 	pidfile  *pidfile
+	keeps    bool       // the monitor is still needed when we have finished
 	hooks    *hookHost  // nil: no hook is the server's
 	dirty    *dirtyHost // nil: there are no dirty workers
 	reloads  chan reloadOrder
@@ -72,8 +75,8 @@ type server struct {
 	lastWords string     // what STATUS= is to stay, when it is
 }
 
-// serve serves the application until a signal ends it. load reads every source of the configuration again.
-func serve(ctx context.Context, load func(context.Context) (*config.Config, error), cfg *config.Config) error {
+// serve serves the application until a signal ends it. source is where the configuration has come from, and is read again at a reload.
+func serve(ctx context.Context, source *configSource, cfg *config.Config) error {
 	handover, err := activation.NewHandover() // before anything changes the environment
 	if err != nil {
 		return err
@@ -81,7 +84,7 @@ func serve(ctx context.Context, load func(context.Context) (*config.Config, erro
 	defer handover.Close()
 	s := newServer(cfg, newOwnCrew)
 	s.serving = sayServing()
-	s.load, s.handover, s.notify = load, handover, activation.NewNotifier()
+	s.source, s.load, s.handover, s.notify = source, source.load, handover, activation.NewNotifier()
 	return s.serve(ctx, cfg)
 }
 
@@ -114,7 +117,7 @@ func (s *server) serve(ctx context.Context, cfg *config.Config) error {
 // start brings everything up, in the order in which mistakes are cheapest to find. On an error, release undoes it.
 func (s *server) start(ctx context.Context, cfg *config.Config) error {
 	steps := []func(context.Context, *config.Config) error{
-		s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.startHooks, s.bind, s.armHooks, s.startDirty, s.startWorkers, s.settle,
+		s.giveUpRoot, s.openLogs, s.checkFiles, s.openCerts, s.claimPidfile, s.startHooks, s.bind, s.armHooks, s.startDirty, s.startWorkers, s.settle,
 		s.open, s.whenReady,
 	}
 	for _, step := range steps {
@@ -126,12 +129,13 @@ func (s *server) start(ctx context.Context, cfg *config.Config) error {
 }
 
 func (s *server) openLogs(_ context.Context, cfg *config.Config) (err error) {
-	s.logs, err = openLogs(cfg, journalName(s.app, cfg))
+	s.logs, err = openLogs(cfg, journalName(s.app, cfg), s.monitor)
 	if err == nil {
 		s.progress = newProgress(s.logs.logger.Handler())
 		s.log, s.served = slog.New(s.progress), slog.New(s.progress.around(s.logs.served.Handler()))
 		s.log.Info("Starting kirin " + version())
 		s.sayNotes(cfg)
+		s.sayRoot(cfg)
 	}
 	return err
 }
@@ -165,13 +169,13 @@ func journalName(app string, cfg *config.Config) string {
 
 func (s *server) claimPidfile(_ context.Context, cfg *config.Config) (err error) {
 	if !s.handover.Kept() { // the keeper's pid is the one to follow
-		s.pidfile, err = claimPidfile(cfg.PIDFile, s.handover.Predecessor())
+		s.pidfile, err = claimPidfile(cfg.PIDFile, os.Getpid(), s.handover.Predecessor(), s.monitor)
 	}
 	return err
 }
 
 func (s *server) bind(ctx context.Context, cfg *config.Config) (err error) {
-	if s.sockets, err = openSockets(ctx, cfg, s.app); err != nil {
+	if s.sockets, err = openSockets(ctx, cfg, s.app, s.monitor); err != nil {
 		return err
 	}
 	s.checkIdle(cfg)

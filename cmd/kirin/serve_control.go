@@ -18,29 +18,45 @@ import (
 
 // openControl listens for orders, where there is a place for that: always under systemd, and where control_socket says without it.
 func (s *server) openControl(cfg *config.Config) (err error) {
-	path, mode := controlPath(s.app), os.FileMode(0o600)
-	if s.app == "" {
-		if cfg.Control.Path == "" {
-			return nil
-		}
-		path, mode = cfg.Control.Path, os.FileMode(cfg.Control.Mode)
-		if err := placeForControl(path, s.handover.Predecessor() != 0); err != nil {
-			return err
-		}
-	}
 	name := journalName(s.app, cfg)
-	s.control, err = openControl(path, mode, handlers{
+	c := &control{handlers: handlers{
 		order:   func(ctx context.Context, o order, tell func(answer)) answer { return s.obey(ctx, name, o, tell) },
 		command: s.command,
-	})
-	if err != nil {
+	}}
+	if s.app != "" {
+		c.listener, err = listenControl(controlPath(s.app), 0o600)
+	} else if cfg.Control.Path != "" {
+		err = s.ownControl(c, cfg.Control)
+	}
+	if err != nil || c.listener == nil {
 		return err
 	}
-	if s.app == "" {
-		s.control.file, _ = os.Lstat(path) // that is removed at the end
-		s.log.Info("Control socket listening at " + path)
-	}
+	s.control = c
 	s.wg.Go(func() { s.control.serve(s.life) })
+	return nil
+}
+
+// ownControl makes the control socket of kirin run. It is the monitor's to make, where there is one, so that the workers' user has no say in it.
+func (s *server) ownControl(c *control, at config.Control) (err error) {
+	if c.listener, err = s.monitor.control(s.life); err != nil {
+		return err
+	}
+	c.remove = func() { s.monitor.remove(at.Path) }
+	if c.listener == nil {
+		if err := placeForControl(at.Path, s.handover.Predecessor() != 0); err != nil {
+			return err
+		}
+		if c.listener, err = listenControl(at.Path, os.FileMode(at.Mode)); err != nil {
+			return err
+		}
+		file, _ := os.Lstat(at.Path)
+		c.remove = func() {
+			if now, err := os.Lstat(at.Path); err == nil && os.SameFile(file, now) {
+				os.Remove(at.Path)
+			}
+		}
+	}
+	s.log.Info("Control socket listening at " + at.Path)
 	return nil
 }
 

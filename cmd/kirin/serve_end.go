@@ -64,6 +64,9 @@ func (s *server) release() {
 	if s.logs != nil {
 		s.logs.close()
 	}
+	if !s.keeps {
+		s.monitor.close()
+	}
 }
 
 // stop ends the server: gracefully until ctx ends.
@@ -110,7 +113,7 @@ func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done boo
 	s.hooks.call(ctx, "pre_exec", hookCall{})
 	follows := s.notify.Socket == "" // somebody may follow our pid: stay in its place
 	starting, stopped := endedBySignal(ctx, signals)
-	successor, err := s.handover.Start(starting, activation.StartOptions{Sockets: s.sockets.all(), Keep: follows, Sibling: !follows})
+	successor, err := s.handover.Start(starting, activation.StartOptions{Sockets: s.sockets.all(), Keep: follows, Sibling: !follows, Spawner: s.monitor.spawner()})
 	ended := stopped()
 	if err != nil {
 		if !ended {
@@ -131,6 +134,7 @@ func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done boo
 	s.sockets.handedOver()
 	kept := s.pidfile // names us: the keeper's, or the successor's by now
 	s.pidfile = nil
+	s.keeps = kept != nil && follows // and so removes it at the end
 	drained := make(chan struct{})
 	go func() { // Keep waits for it, or we do
 		defer close(drained)
@@ -151,5 +155,6 @@ func (s *server) handOver(ctx context.Context, signals chan os.Signal) (done boo
 		fmt.Fprintf(os.Stderr, "kirin: error: %v\n", err)
 	}
 	kept.remove()
+	s.monitor.close()
 	return true, code
 }

@@ -8,25 +8,21 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kirin-server/kirin/internal/config"
-	"github.com/kirin-server/kirin/internal/rights"
 )
 
 // hookHost is a process of the application's interpreter that holds the configuration file, and runs the hooks that Gunicorn's master would: no
 // user's code runs in this one. A nil host has no hooks.
 type hookHost struct {
 	log     *slog.Logger
-	as      *rights.User // nil: as ourselves
-	process *exec.Cmd
+	process hookProcess
 	conn    net.Conn
 	answers *bufio.Reader
 	exits   sync.WaitGroup // calls of child_exit that are under way
@@ -111,7 +107,7 @@ func (s *server) hostHooks(ctx context.Context, cfg *config.Config) (err error) 
 		return nil
 	}
 	if s.hooks != nil {
-		err = s.hooks.stillRight(cfg)
+		err = s.hooks.process.stillRight(cfg)
 	} else {
 		if s.hooks, err = s.startHost(ctx, cfg); err != nil {
 			return err
@@ -127,64 +123,21 @@ func (s *server) hostHooks(ctx context.Context, cfg *config.Config) (err error) 
 }
 
 func (s *server) startHost(ctx context.Context, cfg *config.Config) (*hookHost, error) {
-	var as *rights.User
-	runtime, err := prepare(ctx, cfg.Python, cfg.Chdir, func(interpreter string) (_ *rights.User, err error) {
-		as, err = chooseFor(hookQuestion(cfg), interpreter)
-		return as, err
-	})
+	stdout, stderr, err := s.logs.forWorkers(cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer runtime.Close()
-	ours, theirs, err := socketPair()
+	start := startHookProcess
+	if s.monitor != nil {
+		start = s.monitor.hooks
+	}
+	process, conn, err := start(ctx, cfg, stdout, stderr)
 	if err != nil {
 		return nil, err
-	}
-	defer theirs.Close()
-	cmd := exec.Command(runtime.Path, runtime.Args(3, "hooks", "4")...)
-	cmd.Env = append(append(os.Environ(), "SERVER_SOFTWARE="+software()), cfg.Env...)
-	cmd.ExtraFiles = []*os.File{runtime.File(), theirs}
-	if cmd.Stdout, cmd.Stderr, err = s.hookOutput(cfg); err == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a ^C is for the server to handle
-		err = as.Start(cmd)
-	}
-	if err != nil {
-		ours.Close()
-		return nil, fmt.Errorf("start the process of the server hooks: %w", err)
 	}
 	return &hookHost{
-		log: s.log, as: as, process: cmd, conn: ours, answers: bufio.NewReader(ours), listening: s.listening, scale: s.hookScales,
+		log: s.log, process: process, conn: conn, answers: bufio.NewReader(conn), listening: s.listening, scale: s.hookScales,
 	}, nil
-}
-
-// hookQuestion asks as whom the server's hooks run: as root when it alone can write all that they execute, as in Gunicorn; or else as the
-// workers do, or as the file's owner.
-func hookQuestion(cfg *config.Config) rights.Question {
-	here, _ := os.Getwd()
-	q := rights.Question{Paths: slices.Concat([]string{here, cfg.Chdir, cfg.File}, cfg.PythonPath, modulePaths(os.Environ()))}
-	if strings.HasPrefix(cfg.File, "python:") {
-		q.Paths[2] = here // where modules are looked for
-	}
-	if as := credential(cfg); as != nil {
-		q.User = &rights.User{UID: as.Uid, GID: as.Gid, Groups: as.Groups}
-	}
-	return q
-}
-
-// stillRight refuses a file that is another user's by now than whom the process runs as.
-func (h *hookHost) stillRight(cfg *config.Config) error {
-	as, err := chooseFor(hookQuestion(cfg), h.process.Path)
-	if err == nil && (as == nil) != (h.as == nil) || err == nil && as != nil && as.UID != h.as.UID {
-		return &exitError{
-			code: exitUsage, err: fmt.Errorf("%s is to be run as %v by now, and the server hooks run as %v", cfg.File, as, h.as),
-			hint: "start kirin again, or let root alone write the file",
-		}
-	}
-	return err
-}
-
-func (s *server) hookOutput(cfg *config.Config) (stdout, stderr *os.File, err error) {
-	return s.logs.forWorkers(cfg)
 }
 
 // socketPair gives a connection and its other end, for a child.
@@ -293,11 +246,16 @@ var levels = map[string]int{"debug": 7, "info": 6, "warning": 4, "error": 3, "cr
 func (h *hookHost) load(ctx context.Context, cfg *config.Config, names []string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	err := h.ask(ctx, "in "+cfg.File, hookOrder{Do: "load", Conf: cfg.File, Settings: cfg.Values(), LogLevel: levels[cfg.LogLevel]})
+	err := h.ask(ctx, "in "+cfg.File, loadOrder(cfg))
 	if err == nil {
 		h.before, h.names, h.workers = h.names, names, cfg.Workers
 	}
 	return err
+}
+
+// loadOrder has the host run a configuration file.
+func loadOrder(cfg *config.Config) hookOrder {
+	return hookOrder{Do: "load", Conf: cfg.File, Settings: cfg.Values(), LogLevel: levels[cfg.LogLevel]}
 }
 
 // settle goes back to the file as it was before when a reload has failed.
@@ -460,7 +418,5 @@ func (h *hookHost) end() {
 		h.call(context.Background(), "on_exit", hookCall{})
 	}
 	h.conn.Close() // at which it ends
-	timer := time.AfterFunc(time.Second, func() { _ = h.process.Process.Kill() })
-	defer timer.Stop()
-	_ = h.process.Wait() // how it ends is its own affair
+	h.process.wait()
 }

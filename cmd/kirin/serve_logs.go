@@ -29,6 +29,8 @@ type logSet struct {
 
 	journal *logs.Feed // of the error log, nil when that is something else
 
+	monitor *monitor // may open what we may not
+
 	mu     sync.Mutex // protects the fields below
 	errors *logs.File
 	hits   *logs.File // the access log, when it is a file
@@ -37,15 +39,15 @@ type logSet struct {
 }
 
 // openLogs opens the logs by cfg. app is the application's name in the journal.
-func openLogs(cfg *config.Config, app string) (*logSet, error) {
-	l := &logSet{level: new(slog.LevelVar)}
+func openLogs(cfg *config.Config, app string, m *monitor) (*logSet, error) {
+	l := &logSet{level: new(slog.LevelVar), monitor: m}
 	l.exclude.Store(cfg.AccessExclude)
 	l.lines.New = func() any { return new([]byte) }
 	if err := l.setLevel(cfg); err != nil {
 		return nil, err
 	}
 	var err error
-	if l.errors, err = logs.Open(cfg.ErrorLog, os.Stderr, l.tally("error log", "it takes fewer lines than there are"), nil); err != nil {
+	if l.errors, err = logs.OpenBy(m.openLog, cfg.ErrorLog, os.Stderr, l.tally("error log", "it takes fewer lines than there are"), nil); err != nil {
 		return nil, err
 	}
 	l.openLogger(app)
@@ -120,7 +122,7 @@ func (l *logSet) openAccess(cfg *config.Config, app string) error {
 		return l.openFeed(app)
 	}
 	lost := l.tally("access log", "it takes fewer lines than there are requests")
-	hits, err := logs.Open(cfg.AccessLog, os.Stdout, lost, func(err error) { l.served.Error("access log: " + err.Error()) })
+	hits, err := logs.OpenBy(l.monitor.openLog, cfg.AccessLog, os.Stdout, lost, func(err error) { l.served.Error("access log: " + err.Error()) })
 	if err != nil {
 		return err
 	}

@@ -20,13 +20,14 @@ import (
 type socketSet struct {
 	activated []activation.Socket
 	next      []*front.Listener // what a reload under way will have
+	monitor   *monitor
 
 	mu        sync.Mutex // protects the field below from who only looks; one goroutine at a time changes it
 	listeners []*front.Listener
 }
 
 // openSockets takes the sockets that were handed over, and binds the rest.
-func openSockets(ctx context.Context, cfg *config.Config, app string) (*socketSet, error) {
+func openSockets(ctx context.Context, cfg *config.Config, app string, m *monitor) (*socketSet, error) {
 	given, err := activation.Sockets()
 	if err != nil {
 		return nil, err
@@ -43,8 +44,8 @@ func openSockets(ctx context.Context, cfg *config.Config, app string) (*socketSe
 		}
 		inherited[s.Name] = s.Listener
 	}
-	s := &socketSet{}
-	if s.listeners, err = listen(ctx, cfg, inherited); err != nil {
+	s := &socketSet{monitor: m}
+	if s.listeners, err = listen(ctx, cfg, inherited, m); err != nil {
 		return nil, err
 	}
 	for _, l := range s.listeners {
@@ -77,7 +78,7 @@ func (s *socketSet) addresses() []string {
 	return each(s.all(), func(socket activation.Socket) string { return address(socket.Listener.Addr()) })
 }
 
-func listen(ctx context.Context, cfg *config.Config, inherited map[string]net.Listener) ([]*front.Listener, error) {
+func listen(ctx context.Context, cfg *config.Config, inherited map[string]net.Listener, m *monitor) ([]*front.Listener, error) {
 	var addrs []front.Addr
 	for _, b := range cfg.Bind {
 		a, err := front.ParseAddr(b)
@@ -89,6 +90,9 @@ func listen(ctx context.Context, cfg *config.Config, inherited map[string]net.Li
 	o := front.ListenOptions{Backlog: cfg.Backlog, ReusePort: cfg.ReusePort, Umask: socketUmask(cfg), Inherited: inherited}
 	if cfg.UID != os.Geteuid() || cfg.GID != os.Getegid() {
 		o.Owner = &front.Owner{UID: cfg.UID, GID: cfg.GID}
+	}
+	if m != nil {
+		o.Other, o.Remove = m.listen, m.remove
 	}
 	return front.Listen(ctx, o, addrs)
 }
@@ -127,7 +131,7 @@ func (s *socketSet) change(ctx context.Context, cfg *config.Config) (added []act
 	for _, l := range s.listeners {
 		inherited[l.Bind.String()] = l
 	}
-	if s.next, err = listen(ctx, cfg, inherited); err != nil {
+	if s.next, err = listen(ctx, cfg, inherited, s.monitor); err != nil {
 		return nil, err
 	}
 	return handed(without(s.next, s.listeners)), nil

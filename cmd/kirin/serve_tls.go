@@ -22,7 +22,7 @@ func (s *server) openCerts(_ context.Context, cfg *config.Config) error {
 	}
 	s.certs = store
 	s.warn(warnings)
-	if o := cfg.TLS.Certificates(nil); s.secrets.direct(o.Files()) {
+	if o := cfg.TLS.Certificates(nil); s.monitor != nil || s.secrets.direct(o.Files()) {
 		s.wg.Go(func() { s.certs.Watch(s.life, s.sayCerts) })
 	}
 	return nil
@@ -31,7 +31,14 @@ func (s *server) openCerts(_ context.Context, cfg *config.Config) error {
 func (s *server) certificates(cfg *config.Config) certs.Options {
 	o := cfg.TLS.Certificates(nil)
 	files := o.Files()
-	o.Read = func(path string) ([]byte, error) { return s.secrets.read(path, files) }
+	o.Read = func(path string) ([]byte, error) {
+		data, err := s.secrets.read(path, files)
+		if s.monitor.denied(err) {
+			return s.monitor.readFile(path)
+		}
+		return data, err
+	}
+	o.Stat = s.monitor.stat
 	return o
 }
 

@@ -144,9 +144,9 @@ func (c *ownCrew) command(cfg *config.Config, runtime *python.Runtime) (workers.
 	}, err
 }
 
-// credential is whom a worker runs as, nil when it is who we are.
+// credential is whom a worker runs as, nil when it is who we are. Who has given root up has the workers' groups, too.
 func credential(cfg *config.Config) *syscall.Credential {
-	if cfg.UID == os.Geteuid() && cfg.GID == os.Getegid() && !cfg.InitGroups {
+	if cfg.UID == os.Geteuid() && cfg.GID == os.Getegid() && (!cfg.InitGroups || cfg.UID != 0) {
 		return nil
 	}
 	return &syscall.Credential{Uid: uint32(cfg.UID), Gid: uint32(cfg.GID), Groups: groups(cfg)}

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto/tls"
+	"io/fs"
 	"os"
 )
 
@@ -22,6 +23,15 @@ type Options struct {
 
 	// Read gives a file's content; nil means os.ReadFile.
 	Read func(path string) ([]byte, error)
+	// Stat is asked whether a file has changed; nil means os.Stat.
+	Stat func(path string) (fs.FileInfo, error)
+}
+
+func (o *Options) stat(path string) (fs.FileInfo, error) {
+	if o.Stat == nil {
+		return os.Stat(path)
+	}
+	return o.Stat(path)
 }
 
 func (o *Options) read(path string) ([]byte, error) {

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,7 +41,7 @@ func (s *Store) Change(o Options) ([]string, error) {
 }
 
 func (s *Store) changeLocked(o Options) ([]string, error) {
-	state := stamps(o.Files())
+	state := o.stamps()
 	cfg, warnings, err := Load(o)
 	if err != nil {
 		return nil, err
@@ -75,7 +74,7 @@ func (s *Store) Watch(ctx context.Context, say func(line string, bad bool)) {
 func (s *Store) look(failed []stamp, say func(string, bool)) []stamp {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	state := stamps(s.o.Files())
+	state := s.o.stamps()
 	if slices.Equal(state, s.state) {
 		return nil
 	}
@@ -103,10 +102,11 @@ type stamp struct {
 }
 
 // stamps is zero for a file that is not there.
-func stamps(files []string) []stamp {
+func (o *Options) stamps() []stamp {
+	files := o.Files()
 	state := make([]stamp, len(files))
 	for i, path := range files {
-		if info, err := os.Stat(path); err == nil {
+		if info, err := o.stat(path); err == nil {
 			state[i] = stamp{info.ModTime().UnixNano(), info.Size(), info.Mode()}
 		}
 	}

@@ -85,7 +85,12 @@ func (m *merge) readFile(ctx context.Context, spec FileSpec) error {
 	if err != nil {
 		return fmt.Errorf("run the configuration file %s: %w", spec.Name(), err)
 	}
-	source := Source{Origin: FromFile, Name: spec.Name()}
+	return m.takeFile(spec.Name(), result)
+}
+
+// takeFile puts what a file has left behind into m.
+func (m *merge) takeFile(name string, result *FileResult) error {
+	source := Source{Origin: FromFile, Name: name}
 	if result.Error != "" {
 		return &Error{Source: source, Problem: result.Error, Detail: result.Traceback}
 	}

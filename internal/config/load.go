@@ -27,6 +27,14 @@ type Inputs struct {
 	Tolerate func(error)
 	// Evaluate runs a configuration file, or reads a worker class, in the application's interpreter. It is asked at most once for each.
 	Evaluate func(ctx context.Context, spec FileSpec) (*FileResult, error)
+	// Read is what another process has read of the configuration file, which is not looked for then; nil: none has.
+	Read *FileRead
+}
+
+// FileRead is a configuration file and what it left behind; a nil result: there is no such file.
+type FileRead struct {
+	Name   string // as of [FileSpec.Name]
+	Result *FileResult
 }
 
 // value is a setting's value with the place that it came from.
@@ -100,6 +108,13 @@ func newMerge(in Inputs) (*merge, error) {
 func (m *merge) beforeFile(ctx context.Context, fromEnv *Args) error {
 	if err := m.environment(); err != nil {
 		return err
+	}
+	if read := m.in.Read; read != nil {
+		if read.Result == nil {
+			return nil
+		}
+		m.fileName = read.Name
+		return m.takeFile(read.Name, read.Result)
 	}
 	spec, ok, err := m.file(fromEnv)
 	if err != nil || !ok {

@@ -45,12 +45,12 @@ var mechanicsSettings = []*Setting{
 	{
 		Name: "user", Section: "Server Mechanics", Long: []string{"user"}, Short: "u", Kind: Owner, Meta: "USER", State: Implemented,
 		Shown: "the user who starts kirin", check: checkUser,
-		Help: "run the workers as this user (name or number)",
+		Help: "run the front and the workers as this user (name or number)",
 	},
 	{
 		Name: "group", Section: "Server Mechanics", Long: []string{"group"}, Short: "g", Kind: Owner, Meta: "GROUP", State: Implemented,
 		Shown: "the group of the user who starts kirin", check: checkGroup,
-		Help: "run the workers as this group (name or number)",
+		Help: "run the front and the workers as this group (name or number)",
 	},
 	{
 		Name: "umask", Section: "Server Mechanics", Long: []string{"umask"}, Short: "m", Kind: Mode, Default: 0, Meta: "MODE", State: Implemented,

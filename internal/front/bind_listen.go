@@ -32,6 +32,10 @@ type ListenOptions struct {
 	// One whose address is asked for is taken instead of a new one: a *Listener as it is, any other as the new Listener's own.
 	// The others are left alone, and so are all of them on an error.
 	Inherited map[string]net.Listener
+	// Other has somebody with more rights make a socket, when this process cannot and nobody else listens there; nil: there is nobody.
+	Other func(ctx context.Context, a Addr) (net.Listener, error)
+	// Remove removes the file of a Unix socket that this process may not; nil: nobody does.
+	Remove func(path string)
 }
 
 // Owner is a user and a group; -1 leaves either as it is.
@@ -63,6 +67,15 @@ func (l *Listener) SyscallConn() (syscall.RawConn, error) {
 		return nil, fmt.Errorf("a %T has no descriptor", l.Listener)
 	}
 	return c.SyscallConn()
+}
+
+// File gives a copy of the socket, for another process.
+func (l *Listener) File() (*os.File, error) {
+	f, ok := l.Listener.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, fmt.Errorf("a %T has no descriptor", l.Listener)
+	}
+	return f.File()
 }
 
 // SetDeadline is the socket's; see [Server.Rest].
@@ -113,16 +126,29 @@ func Listen(ctx context.Context, opts ListenOptions, addrs []Addr) (_ []*Listene
 		}
 		seen[a] = true
 		if l, ok := opts.Inherited[a.String()]; ok {
-			all = append(all, take(l, a))
+			all = append(all, opts.take(l, a))
 			continue
 		}
-		l, err := opts.listen(ctx, a)
+		l, err := opts.anyhow(ctx, a)
 		if err != nil {
 			return nil, err
 		}
 		all, made = append(all, l), append(made, l)
 	}
 	return all, nil
+}
+
+// anyhow makes a socket, by another's rights if need be.
+func (o *ListenOptions) anyhow(ctx context.Context, a Addr) (*Listener, error) {
+	l, err := o.listen(ctx, a)
+	if _, used := errors.AsType[*InUseError](err); err == nil || used || o.Other == nil || a.Network == FD {
+		return l, err
+	}
+	other, err := o.Other(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return o.take(other, a), nil
 }
 
 func (o *ListenOptions) listen(ctx context.Context, a Addr) (*Listener, error) {
@@ -136,13 +162,13 @@ func (o *ListenOptions) listen(ctx context.Context, a Addr) (*Listener, error) {
 }
 
 // take makes a Listener of an inherited socket.
-func take(l net.Listener, a Addr) *Listener {
+func (o *ListenOptions) take(l net.Listener, a Addr) *Listener {
 	if ours, ok := l.(*Listener); ok {
 		return ours
 	}
 	taken := &Listener{Listener: l, Bind: a}
 	if a.Network == Unix {
-		taken.file = newSocketFile(a.Path)
+		taken.file = newSocketFile(a.Path, o.Remove)
 	}
 	return taken
 }

@@ -18,10 +18,11 @@ type socketFile struct {
 	path string // absolute: the working directory may change
 	id   fs.FileInfo
 	keep atomic.Bool
+	more func(path string) // removes what this process may not; nil: nobody does
 }
 
 // newSocketFile is nil for an abstract name, and when the file cannot be seen.
-func newSocketFile(path string) *socketFile {
+func newSocketFile(path string, more func(string)) *socketFile {
 	if path[0] == '@' {
 		return nil
 	}
@@ -33,7 +34,7 @@ func newSocketFile(path string) *socketFile {
 	if err != nil {
 		return nil
 	}
-	return &socketFile{path: absolute, id: id}
+	return &socketFile{path: absolute, id: id, more: more}
 }
 
 // remove removes the file unless it is to be kept, or another server has put its own in its place.
@@ -42,7 +43,10 @@ func (s *socketFile) remove() {
 		return
 	}
 	if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.id) {
-		_ = os.Remove(s.path) // a file that stays behind is stale, and the next start removes it
+		// A file that stays behind is stale, and the next start removes it.
+		if err := os.Remove(s.path); errors.Is(err, fs.ErrPermission) && s.more != nil {
+			s.more(s.path)
+		}
 	}
 }
 
@@ -60,7 +64,7 @@ func (o *ListenOptions) listenUnix(ctx context.Context, a Addr) (*Listener, erro
 	err = o.bindUnix(fd, a.Path)
 	var file *socketFile
 	if err == nil {
-		file = newSocketFile(a.Path)
+		file = newSocketFile(a.Path, o.Remove)
 		err = o.own(a)
 	}
 	l, err := o.finish(fd, a, err)

@@ -33,6 +33,7 @@ const (
 // that nobody reads, does not take beyond is dropped line by line, and the number told when it takes lines again.
 type File struct {
 	path    string // empty: not ours to reopen or close
+	open    Opener
 	fail    func(error)
 	lost    *Tally
 	timeout time.Duration // closeTimeout
@@ -59,13 +60,21 @@ type File struct {
 // failures, why lines cannot be written; lost counts the lines that are lost. Both may be nil. They are called by the goroutine that
 // writes, so they may Write, and may not Flush.
 func Open(path string, std *os.File, lost *Tally, fail func(error)) (*File, error) {
+	return OpenBy(OpenAppend, path, std, lost, fail)
+}
+
+// Opener opens a file of a log, at first and again.
+type Opener func(path string) (*os.File, error)
+
+// OpenBy is [Open] with another way to open files than [OpenAppend].
+func OpenBy(open Opener, path string, std *os.File, lost *Tally, fail func(error)) (*File, error) {
 	f := &File{
-		file: std, fail: fail, lost: lost, timeout: closeTimeout, flushes: flushTimeout,
+		open: open, file: std, fail: fail, lost: lost, timeout: closeTimeout, flushes: flushTimeout,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	f.changed.L = &f.mu
 	if path != "-" {
-		file, err := openAppend(path)
+		file, err := open(path)
 		if err != nil {
 			return nil, err
 		}
@@ -75,8 +84,8 @@ func Open(path string, std *os.File, lost *Tally, fail func(error)) (*File, erro
 	return f, nil
 }
 
-// openAppend opens path without waiting. A FIFO is opened for reading, too (fifo(7)): it is there for a reader that comes later, or again.
-func openAppend(path string) (*os.File, error) {
+// OpenAppend opens path for appending, without waiting. A FIFO is opened for reading, too (fifo(7)): it is there for a reader that comes later, or again.
+func OpenAppend(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o666)
 	if err != nil && !errors.Is(err, unix.ENXIO) {
 		return nil, openError(path, err)
@@ -276,7 +285,7 @@ func (f *File) Reopen() error {
 	if f.path == "" {
 		return nil
 	}
-	file, err := openAppend(f.path)
+	file, err := f.open(f.path)
 	if err != nil {
 		return err
 	}

@@ -15,26 +15,39 @@ import (
 // ErrTooLarge is the error of a file or an output beyond its bound.
 var ErrTooLarge = errors.New("it is too large")
 
-// ReadFile reads a regular file of up to limit bytes, as ourselves. It never waits: a FIFO or a device is an error.
-func ReadFile(path string, limit int64) ([]byte, error) {
+// Open opens a regular file for reading, as ourselves. It never waits: a FIFO or a device is an error.
+func Open(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	wrong := func(err error) error { return &fs.PathError{Op: "read", Path: path, Err: err} }
 	info, err := file.Stat()
 	switch {
 	case err != nil:
-		return nil, err
 	case info.IsDir():
-		return nil, wrong(unix.EISDIR)
+		err = wrong(path, unix.EISDIR)
 	case !info.Mode().IsRegular():
-		return nil, wrong(errors.New("it is no regular file"))
+		err = wrong(path, errors.New("it is no regular file"))
 	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func wrong(path string, err error) error { return &fs.PathError{Op: "read", Path: path, Err: err} }
+
+// ReadFile reads a file that Open opens, of up to limit bytes.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	file, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err == nil && int64(len(data)) > limit {
-		err = wrong(fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit))
+		err = wrong(path, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit))
 	}
 	if err != nil {
 		return nil, err

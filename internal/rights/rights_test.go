@@ -195,3 +195,40 @@ func TestReadOwn(t *testing.T) {
 		t.Errorf("root's own: got %q, %v", data, err)
 	}
 }
+
+// TestRedirects wants to know where a user could lead root elsewhere, and nothing where only the file itself is the user's.
+func TestRedirects(t *testing.T) {
+	u := &User{UID: alice, GID: alice, Groups: []uint32{bob}}
+	for name, c := range map[string]struct {
+		change func(dir string) error
+		want   string // below the directory; none: nowhere
+	}{
+		"root's":          {func(string) error { return nil }, "none"},
+		"the user's file": {func(d string) error { return os.Chown(d+"/app/log", alice, alice) }, "none"},
+		"a folder":        {func(d string) error { return os.Chown(d+"/app", alice, alice) }, "/app"},
+		"another's":       {func(d string) error { return os.Chown(d+"/app", bob, alice) }, "none"},
+		"a group's": {func(d string) error {
+			return errors.Join(os.Chown(d+"/app", 0, bob), os.Chmod(d+"/app", 0o775))
+		}, "/app"},
+		"another group's":   {func(d string) error { return os.Chmod(d+"/app", 0o775) }, "none"},
+		"anybody's":         {func(d string) error { return os.Chmod(d+"/app", 0o777) }, "/app"},
+		"in a /tmp, root's": {func(d string) error { return os.Chmod(d+"/app", 0o777|fs.ModeSticky) }, "none"},
+		"in a /tmp, the users": {func(d string) error {
+			return errors.Join(os.Chmod(d+"/app", 0o777|fs.ModeSticky), os.Chown(d+"/app/log", alice, 0))
+		}, "/app"},
+		"in a /tmp, not there": {func(d string) error {
+			return errors.Join(os.Chmod(d+"/app", 0o777|fs.ModeSticky), os.Remove(d+"/app/log"))
+		}, "/app"},
+		"not there": {func(d string) error { return os.Remove(d + "/app/log") }, "none"},
+		"by a link": {func(d string) error {
+			return errors.Join(os.Remove(d+"/app/log"), os.Symlink("../other/log", d+"/app/log"), os.Chown(d+"/other", alice, 0))
+		}, "/other"},
+	} {
+		dir := tree(t, "app/log", "other/log")
+		must(t, c.change(dir))
+		got, err := u.Redirects(dir + "/app/log")
+		if got = strings.TrimPrefix(got, dir); err != nil || got != strings.TrimPrefix(c.want, "none") {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
+		}
+	}
+}

@@ -23,43 +23,56 @@ type writers struct {
 // maxLinks is how many symbolic links a path may have, as for the kernel (path_resolution(7)).
 const maxLinks = 40
 
-// look follows a path from the root directory on, as the kernel would, and notes who can change a part of it. What is not
-// there can be made by those who can write its folder.
+// look notes who can change a part of a path. What is not there can be made by those who can write its folder.
 func (w *writers) look(path string) error {
-	at, rest, links := "/", parts(path), 0
-	if err := w.note(at); err != nil {
+	if err := w.note("/"); err != nil {
 		return err
 	}
+	end, err := walk(path, func(_, entry string, info fs.FileInfo) {
+		if info != nil {
+			w.add(entry, info)
+		}
+	})
+	if err == nil {
+		w.shared(end)
+	}
+	return err
+}
+
+// walk follows a path from the root directory on, as the kernel would. visit gets each folder in which an entry is looked up, and the entry: its
+// path, and what it is, nil when it is not there, at which the walk ends. walk gives where it has ended: the folder then, or else what the
+// path leads to.
+func walk(path string, visit func(dir, entry string, info fs.FileInfo)) (end string, err error) {
+	at, rest, links := "/", parts(path), 0
 	for len(rest) > 0 {
 		next := filepath.Join(at, rest[0])
 		rest = rest[1:]
 		info, err := os.Lstat(next)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-			w.shared(at)
-			return nil
+			visit(at, next, nil)
+			return at, nil
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
-		w.add(next, info)
+		visit(at, next, info)
 		if info.Mode()&fs.ModeSymlink == 0 {
 			at = next
 			continue
 		}
 		if links++; links > maxLinks {
-			return &fs.PathError{Op: "follow", Path: path, Err: syscall.ELOOP}
+			return "", &fs.PathError{Op: "follow", Path: path, Err: syscall.ELOOP}
 		}
 		target, err := os.Readlink(next)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if filepath.IsAbs(target) {
 			at = "/"
 		}
 		rest = append(parts(target), rest...)
 	}
-	w.shared(at)
-	return nil
+	return at, nil
 }
 
 func parts(path string) []string {

@@ -55,14 +55,34 @@ func commandLine(pid int) []string {
 // Fronts returns the processes that execute kirin: the front, for the time of
 // an upgrade its successor too, and after one perhaps the first, which only
 // keeps its pid for those that follow it.
-func (s *Server) Fronts() []Process {
-	var out []Process
+func (s *Server) Fronts() []Process { return s.kirins(false) }
+
+// Monitors returns the processes that keep root's rights for a front which has given them up.
+func (s *Server) Monitors() []Process { return s.kirins(true) }
+
+func (s *Server) kirins(monitors bool) (out []Process) {
 	for _, p := range s.Processes() {
-		if p.Exe == s.Binary {
+		if p.Exe == s.Binary && strings.HasPrefix(p.Args[0], "kirin: root's rights") == monitors {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// Status returns the fields of /proc/PID/status (proc(5)), of the threads too, each value once.
+func (p Process) Status() map[string][]string {
+	fields := map[string][]string{}
+	threads, _ := filepath.Glob(procPath(p.PID, "task/*/status"))
+	for _, path := range threads {
+		text, _ := os.ReadFile(path) // a thread may have ended
+		for line := range strings.Lines(string(text)) {
+			name, value, _ := strings.Cut(line, ":")
+			if value = strings.Join(strings.Fields(value), " "); !slices.Contains(fields[name], value) {
+				fields[name] = append(fields[name], value)
+			}
+		}
+	}
+	return fields
 }
 
 // Front returns the running front; of several the one that was started last.

@@ -3,7 +3,7 @@
 A line of JSON from the front is an order, a line back the answer: {}, {"workers": N} when a hook has set
 num_workers, {"access": TEXT} when one has put a filter on the access log, or {"error": ..., "trace": ..., "exit": ...}.
 
-    {"do": "load", "conf": FILE, "settings": {...}, "log_level": N, "umask": ...}   runs the file, anew for a reload
+    {"do": "load", "conf": FILE, "settings": {...}, "log_level": N, "pid": P}      runs the file, anew for a reload
     {"do": "revert"}                                        the reload has failed: back to what was before
     {"do": "call", "hook": NAME, "workers": N, "pid": P, "age": A, "values": [...],
      "listening": [ADDRESS, ...]}
@@ -46,7 +46,7 @@ class Host:
                 answer["exit"] = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
             return answer
 
-    def load(self, conf, settings, log_level):
+    def load(self, conf, settings, log_level, pid=0):
         self.log.level = log_level
         names = run(conf)
         cfg = Config(settings, warner(self.log, "process of the server hooks"))
@@ -54,7 +54,7 @@ class Host:
             if not name.startswith("_") and (callable(value) or name == "logconfig_dict"):
                 cfg.take(name, value)       # what has no form in JSON
         if self.server is None:
-            self.server = Server(os.getppid(), cfg, HookLog(self.log))
+            self.server = Server(pid or os.getppid(), cfg, HookLog(self.log))
         elif self.log.made is not None:
             self.log.made.error_log.setLevel(self.log.made.LOG_LEVELS[WORDS[log_level]])
         self.before = self.names, self.server.cfg

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kirin-server/kirin/internal/config"
+)
+
+// rootTitle is what ps(1) shows of a monitor before its arguments.
+const rootTitle = "kirin: root's rights for"
+
+// giveUpRoot makes this process the workers' user, when it is root and they are not, once there is a monitor. Everything after runs as that user
+// does.
+func (s *server) giveUpRoot(ctx context.Context, cfg *config.Config) error {
+	if s.app != "" || os.Geteuid() != 0 || cfg.UID == 0 {
+		return nil
+	}
+	m, err := s.startMonitor(ctx)
+	if err != nil {
+		return fmt.Errorf("start the process that keeps root's rights: %w", err)
+	}
+	s.monitor = m
+	if err := become(cfg.UID, cfg.GID, each(groups(cfg), func(id uint32) int { return int(id) })); err != nil {
+		return &exitError{code: exitFailure, err: fmt.Errorf("become the user %d and the group %d: %w", cfg.UID, cfg.GID, err)}
+	}
+	s.load = func(ctx context.Context) (*config.Config, error) { return s.loadByMonitor(ctx) }
+	return nil
+}
+
+// become gives root up for ever: the user, the group and the supplementary groups of all threads, and every capability. The workers have the same
+// user, and are not to see or change this process's memory by ptrace(2) and /proc/PID/mem: it is not dumpable, which the kernel makes it when
+// the user changes, and which is made certain here (fs.suid_dumpable of proc(5) may say otherwise).
+func become(uid, gid int, groups []int) error {
+	for _, step := range []func() error{
+		func() error { return syscall.Setgroups(groups) },
+		func() error { return syscall.Setgid(gid) },
+		func() error { return syscall.Setuid(uid) },
+		func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) },
+	} {
+		if err := step(); errors.Is(err, unix.EPERM) {
+			return fmt.Errorf("%w (root lacks CAP_SETUID or CAP_SETGID here)", err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return powerless(uid)
+}
+
+// powerless looks whether nothing of root is left. Securebits (capabilities(7)) may keep capabilities across a change of the user.
+func powerless(uid int) error {
+	if unix.Setuid(0) == nil || os.Geteuid() != uid || os.Getuid() != uid {
+		return errors.New("root could not be given up")
+	}
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(line, ":")
+		if slices.Contains([]string{"CapPrm", "CapEff", "CapAmb"}, name) && strings.Trim(value, "0 \t\n") != "" {
+			return fmt.Errorf("capabilities are left (%s): clear the securebits that keep them", strings.TrimSpace(line))
+		}
+	}
+	return nil
+}
+
+// startMonitor starts the monitor and waits until it has read the configuration. Where the service manager follows our pid it becomes a child of
+// our parent, as a successor has to be (activation.StartOptions.Sibling), which will be its child likewise.
+func (s *server) startMonitor(ctx context.Context) (*monitor, error) {
+	ours, theirs, err := unixPair()
+	if err != nil {
+		return nil, err
+	}
+	program := s.handover.Program()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = append([]string{rootTitle}, program.Args[1:]...)
+	cmd.Dir, cmd.Env = program.Dir, append(slices.Clone(program.Env), envMonitor+"=3")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{theirs}
+	sibling := s.notify.Socket != "" && os.Getpid() != 1 // the first process of a container has no parent
+	if sibling {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_PARENT}
+	}
+	err = cmd.Start()
+	theirs.Close()
+	if err != nil {
+		ours.Close()
+		return nil, err
+	}
+	m := &monitor{line: ours}
+	if !sibling {
+		m.ended.Go(func() { _ = cmd.Wait() }) // it ends with the line, and says what is wrong in its answers
+	}
+	hello := monitorHello{Pid: os.Getpid(), Predecessor: s.handover.Predecessor(), Program: program, Read: s.source.read()}
+	if err := m.greet(ctx, hello); err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// unixPair gives a connection and its other end.
+func unixPair() (*net.UnixConn, *os.File, error) {
+	conn, other, err := socketPair()
+	if err != nil {
+		return nil, nil, err
+	}
+	return conn.(*net.UnixConn), other, nil
+}
+
+// loadByMonitor has the monitor read the configuration again, which may be root's to read, and takes in what it has read.
+func (s *server) loadByMonitor(ctx context.Context) (*config.Config, error) {
+	read, err := s.monitor.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := s.source.take(ctx, read)
+	if err == nil && (cfg.UID != os.Geteuid() || cfg.GID != os.Getegid()) {
+		err = &exitError{
+			code: exitUsage, err: fmt.Errorf("user and group have changed to %d and %d: a front that has given root up cannot take them in", cfg.UID, cfg.GID),
+			hint: "start kirin again, or send SIGUSR2",
+		}
+	}
+	return cfg, err
+}
+
+// configSource is the places that a configuration comes from, and what its file held when it was last read.
+type configSource struct {
+	options *config.Args
+	dir     string // where kirin was started, as the user meant it ($PWD): a link may lead to another release at a reload
+	last    config.FileRead
+}
+
+func newConfigSource(options *config.Args) (*configSource, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("the working directory cannot be told: %w", err)
+	}
+	return &configSource{options: options, dir: dir}, nil
+}
+
+// load reads all of them.
+func (c *configSource) load(ctx context.Context) (*config.Config, error) {
+	c.last = config.FileRead{}
+	return config.Load(ctx, config.Inputs{Args: c.options, Dir: c.dir, Evaluate: c.evaluate})
+}
+
+func (c *configSource) evaluate(ctx context.Context, spec config.FileSpec) (*config.FileResult, error) {
+	result, err := evaluate(ctx, spec)
+	c.last = config.FileRead{Name: spec.Name(), Result: result}
+	return result, err
+}
+
+// read is what the file held.
+func (c *configSource) read() config.FileRead { return c.last }
+
+// take makes a configuration with what another process has read of the file.
+func (c *configSource) take(ctx context.Context, read config.FileRead) (*config.Config, error) {
+	return config.Load(ctx, config.Inputs{Args: c.options, Dir: c.dir, Read: &read})
+}
+
+// sayRoot tells that the front is root.
+func (s *server) sayRoot(cfg *config.Config) {
+	if s.app == "" && os.Geteuid() == 0 {
+		s.log.Warn(cmp.Or(map[bool]string{
+			true: "kirin runs as root, and so do the workers: name another user with --user",
+		}[cfg.UID == 0], "kirin runs as root"))
+	}
+}
