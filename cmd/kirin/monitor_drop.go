@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -82,6 +83,7 @@ func (s *server) startMonitor(ctx context.Context) (*monitor, error) {
 	if err != nil {
 		return nil, err
 	}
+	keepFromChildren()
 	program := s.handover.Program()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = append([]string{rootTitle}, program.Args[1:]...)
@@ -98,9 +100,14 @@ func (s *server) startMonitor(ctx context.Context) (*monitor, error) {
 		ours.Close()
 		return nil, err
 	}
-	m := &monitor{line: ours}
+	m := &monitor{line: ours, end: func() { awaitEnd(cmd.Process) }}
 	if !sibling {
-		m.ended.Go(func() { _ = cmd.Wait() }) // it ends with the line, and says what is wrong in its answers
+		reaped := make(chan struct{})
+		go func() { // until the line is closed, after which m.end waits for it
+			defer close(reaped)
+			_ = cmd.Wait() // it says what is wrong in its answers
+		}()
+		m.end = func() { <-reaped }
 	}
 	hello := monitorHello{Pid: os.Getpid(), Predecessor: s.handover.Predecessor(), Program: program, Read: s.source.read()}
 	if err := m.greet(ctx, hello); err != nil {
@@ -108,6 +115,30 @@ func (s *server) startMonitor(ctx context.Context) (*monitor, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// keepFromChildren keeps from the monitor, which lives as long as this process does, what it was started with and has not taken yet: sockets of a
+// predecessor or a service manager, which would listen on when they are closed here.
+func keepFromChildren() {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+// awaitEnd waits for the end of a process that is not our child, for a few seconds: a service manager kills what it finds of a service whose main
+// process has ended.
+func awaitEnd(process *os.Process) {
+	_ = process.WithHandle(func(pidfd uintptr) { // a kernel without it has nobody to wait for
+		for range 50 {
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 100)
+			if n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
+				return
+			}
+		}
+	})
 }
 
 // unixPair gives a connection and its other end.

@@ -40,8 +40,12 @@ func newMonitor(t *testing.T, options ...string) *monitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &monitor{line: ours}
-	m.ended.Go(func() { h.serve(context.Background(), line.(*net.UnixConn)) })
+	done := make(chan struct{})
+	go func() { // until close, which waits for it
+		defer close(done)
+		h.serve(context.Background(), line.(*net.UnixConn))
+	}()
+	m := &monitor{line: ours, end: func() { <-done }}
 	t.Cleanup(m.close)
 	return m
 }
