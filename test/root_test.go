@@ -328,3 +328,44 @@ func TestMonitorDies(t *testing.T) {
 	killed.Signal(syscall.SIGKILL)
 	testkit.Eventually(t, "the monitor to end", func() bool { return len(killed.Monitors()) == 0 })
 }
+
+// TestRootsNames has a configuration file of the front's own user name what is root's, in the end: nothing of it is opened at a reload, nor by a
+// successor, and what it had named at the start goes on to be.
+func TestRootsNames(t *testing.T) {
+	t.Parallel()
+	roots, hers := rootFolder(t, 0o700), folder(t, map[string]string{"hello.py": appFile(t, "hello.py")})
+	secret := roots + "/secret"
+	write(t, secret, "")
+	conf := func(path, bind string) {
+		t.Helper()
+		write(t, hers+"/gunicorn.conf.py", fmt.Sprintf("accesslog = %q\nbind = %q\nworkers = 1\n", path, bind))
+		for _, path := range []string{hers, hers + "/gunicorn.conf.py"} {
+			if err := os.Chown(path, alice, alice); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	address, low := testkit.FreeAddr(), lowPort(t)
+	conf(roots+"/access", address)
+	o := asAlice(t, "hello:app")
+	o.Dir, o.Bind = hers, testkit.NoBind
+	s := testkit.Start(t, o)
+	s.Err.Wait(t, "Listening at")
+	access := &testkit.Log{Path: roots + "/access"}
+	if err := os.Rename(access.Path, access.Path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	s.Signal(syscall.SIGUSR1)
+	testkit.Eventually(t, "the log to be there again", func() bool { return exists(access.Path) })
+	const refused = ": root does only what the configuration has named when kirin was started"
+	conf(roots+"/access", low)
+	s.Signal(syscall.SIGHUP)
+	s.Err.Wait(t, "reload failed: cannot bind to "+low+refused)
+	conf(secret, address)
+	s.Signal(syscall.SIGUSR2)
+	s.Err.Wait(t, "hand-over failed: .*cannot open the log file "+secret+refused)
+	conf(roots+"/access", address)
+	s.Signal(syscall.SIGUSR2)
+	s.Err.Wait(t, "has taken over")
+	wantAlice(t, s.Front())
+}

@@ -109,7 +109,7 @@ func (s *server) startMonitor(ctx context.Context) (*monitor, error) {
 		}()
 		m.end = func() { <-reaped }
 	}
-	hello := monitorHello{Pid: os.Getpid(), Predecessor: s.handover.Predecessor(), Program: program, Read: s.source.read()}
+	hello := monitorHello{Pid: os.Getpid(), Predecessor: s.handover.Predecessor(), Program: program, Read: s.source.last, Trusted: s.source.trusted(), Named: s.source.named}
 	if err := m.greet(ctx, hello); err != nil {
 		m.close()
 		return nil, err
@@ -164,32 +164,6 @@ func (s *server) loadByMonitor(ctx context.Context) (*config.Config, error) {
 		}
 	}
 	return cfg, err
-}
-
-// configSource is the places that a configuration comes from, and what its file held when it was last read.
-type configSource struct {
-	options *config.Args
-	last    config.FileRead
-}
-
-// load reads all of them.
-func (c *configSource) load(ctx context.Context) (*config.Config, error) {
-	c.last = config.FileRead{}
-	return config.Load(ctx, config.Inputs{Args: c.options, Evaluate: c.evaluate})
-}
-
-func (c *configSource) evaluate(ctx context.Context, spec config.FileSpec) (*config.FileResult, error) {
-	result, err := evaluate(ctx, spec)
-	c.last = config.FileRead{Name: spec.Name(), Result: result}
-	return result, err
-}
-
-// read is what the file held.
-func (c *configSource) read() config.FileRead { return c.last }
-
-// take makes a configuration with what another process has read of the file.
-func (c *configSource) take(ctx context.Context, read config.FileRead) (*config.Config, error) {
-	return config.Load(ctx, config.Inputs{Args: c.options, Read: &read})
 }
 
 // sayRoot tells that the front is root.

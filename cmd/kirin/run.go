@@ -61,7 +61,7 @@ func run(ctx context.Context, options *config.Args, stdout, stderr io.Writer) er
 	if line, ok := runsAsMonitor(); ok {
 		return monitorMain(ctx, options, line)
 	}
-	source := &configSource{options: options}
+	source := newConfigSource(options)
 	cfg, err := source.load(ctx)
 	if err != nil {
 		return err
