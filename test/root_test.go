@@ -257,6 +257,13 @@ func TestRootsAddresses(t *testing.T) {
 	s.Signal(syscall.SIGUSR2)
 	s.Err.Wait(t, "has taken over")
 	serves("unix", other)
+	configure("unix:" + other) // no process has a copy of the other one, which would take connections and not answer
+	s.Signal(syscall.SIGHUP)
+	testkit.Eventually(t, "the reload of the successor", func() bool { return len(s.Err.Lines("reloaded")) == 3 })
+	if c, err := net.Dial("tcp", port); err == nil {
+		c.Close()
+		t.Errorf("somebody listens at %s still", port)
+	}
 	if got := pidIn(t, pid); got != s.PID() {
 		t.Errorf("the pid file has %d, and the keeper is %d", got, s.PID())
 	}
@@ -280,4 +287,85 @@ func TestRootsUserStays(t *testing.T) {
 	s.Err.Wait(t, "reload failed: user and group have changed to 12347 and 12346: a front that has given root up cannot take them in")
 	wantAlice(t, s.Front())
 	s.Get("/")
+}
+
+// TestRootsHandoverFails wants a successor that cannot start, while it is root still, to change nothing, and the next one to take over.
+func TestRootsHandoverFails(t *testing.T) {
+	t.Parallel()
+	dir := rootFolder(t, 0o755)
+	write(t, dir+"/gunicorn.conf.py", "")
+	write(t, dir+"/hello.py", appFile(t, "hello.py"))
+	o := asAlice(t, "hello:app")
+	o.Dir = dir
+	s := testkit.Start(t, o)
+	write(t, dir+"/gunicorn.conf.py", "bind = 7\n")
+	s.Signal(syscall.SIGUSR2)
+	s.Err.Wait(t, "hand-over failed: .*: this process serves on")
+	s.Get("/")
+	write(t, dir+"/gunicorn.conf.py", "")
+	s.Signal(syscall.SIGUSR2)
+	s.Err.Wait(t, "has taken over")
+	s.Get("/")
+	wantAlice(t, s.Front())
+}
+
+// TestMonitorDies wants a front whose monitor was killed to serve on and to say what it cannot do any more; and a monitor to end with a front that is killed.
+func TestMonitorDies(t *testing.T) {
+	t.Parallel()
+	dir := rootFolder(t, 0o755)
+	s := testkit.Start(t, asAlice(t, "hello:app", "--access-logfile", dir+"/access"))
+	if err := syscall.Kill(s.Monitors()[0].PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "the monitor to be gone", func() bool { return len(s.Monitors()) == 0 })
+	s.Signal(syscall.SIGUSR1)
+	s.Err.Wait(t, "cannot open the log file "+dir+"/access: the process that has root's rights for this one is gone: start kirin again")
+	s.Signal(syscall.SIGHUP)
+	s.Err.Wait(t, "reload failed: the process that has root's rights for this one is gone: start kirin again")
+	s.Get("/")
+
+	killed := testkit.Start(t, asAlice(t, "hello:app"))
+	killed.Signal(syscall.SIGKILL)
+	testkit.Eventually(t, "the monitor to end", func() bool { return len(killed.Monitors()) == 0 })
+}
+
+// TestRootsNames has a configuration file of the front's own user name what is root's, in the end: nothing of it is opened at a reload, nor by a
+// successor, and what it had named at the start goes on to be.
+func TestRootsNames(t *testing.T) {
+	t.Parallel()
+	roots, hers := rootFolder(t, 0o700), folder(t, map[string]string{"hello.py": appFile(t, "hello.py")})
+	secret := roots + "/secret"
+	write(t, secret, "")
+	conf := func(path, bind string) {
+		t.Helper()
+		write(t, hers+"/gunicorn.conf.py", fmt.Sprintf("accesslog = %q\nbind = %q\nworkers = 1\n", path, bind))
+		for _, path := range []string{hers, hers + "/gunicorn.conf.py"} {
+			if err := os.Chown(path, alice, alice); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	address, low := testkit.FreeAddr(), lowPort(t)
+	conf(roots+"/access", address)
+	o := asAlice(t, "hello:app")
+	o.Dir, o.Bind = hers, testkit.NoBind
+	s := testkit.Start(t, o)
+	s.Err.Wait(t, "Listening at")
+	access := &testkit.Log{Path: roots + "/access"}
+	if err := os.Rename(access.Path, access.Path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	s.Signal(syscall.SIGUSR1)
+	testkit.Eventually(t, "the log to be there again", func() bool { return exists(access.Path) })
+	const refused = ": root does only what the configuration has named when kirin was started"
+	conf(roots+"/access", low)
+	s.Signal(syscall.SIGHUP)
+	s.Err.Wait(t, "reload failed: cannot bind to "+low+refused)
+	conf(secret, address)
+	s.Signal(syscall.SIGUSR2)
+	s.Err.Wait(t, "hand-over failed: .*cannot open the log file "+secret+refused)
+	conf(roots+"/access", address)
+	s.Signal(syscall.SIGUSR2)
+	s.Err.Wait(t, "has taken over")
+	wantAlice(t, s.Front())
 }

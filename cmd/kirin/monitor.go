@@ -31,6 +31,8 @@ type monitorHello struct {
 	Predecessor int                // likewise of who hands over to it, 0: nobody
 	Program     activation.Program // that a successor is
 	Read        config.FileRead    // what the front has read of the configuration file
+	Trusted     bool               // root is to do what that names
+	Named       named              // that it is to do in any case
 }
 
 // monitorOrder is what a front asks for.

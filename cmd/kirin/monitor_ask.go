@@ -22,8 +22,9 @@ import (
 
 // monitor is a front's side of its monitor. A nil one is that of a front that has its own rights only, with which its methods do what they can.
 type monitor struct {
-	line  *net.UnixConn
-	ended sync.WaitGroup
+	line   *net.UnixConn
+	end    func() // waits for its end
+	ending sync.Once
 }
 
 // greet tells a monitor what it has to know, and waits until it has read the configuration.
@@ -44,8 +45,10 @@ func (m *monitor) greet(ctx context.Context, hello monitorHello) error {
 // close ends the monitor.
 func (m *monitor) close() {
 	if m != nil {
-		m.line.Close()
-		m.ended.Wait()
+		m.ending.Do(func() {
+			m.line.Close()
+			m.end()
+		})
 	}
 }
 

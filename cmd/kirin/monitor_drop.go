@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -82,6 +83,7 @@ func (s *server) startMonitor(ctx context.Context) (*monitor, error) {
 	if err != nil {
 		return nil, err
 	}
+	keepFromChildren()
 	program := s.handover.Program()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = append([]string{rootTitle}, program.Args[1:]...)
@@ -98,16 +100,45 @@ func (s *server) startMonitor(ctx context.Context) (*monitor, error) {
 		ours.Close()
 		return nil, err
 	}
-	m := &monitor{line: ours}
+	m := &monitor{line: ours, end: func() { awaitEnd(cmd.Process) }}
 	if !sibling {
-		m.ended.Go(func() { _ = cmd.Wait() }) // it ends with the line, and says what is wrong in its answers
+		reaped := make(chan struct{})
+		go func() { // until the line is closed, after which m.end waits for it
+			defer close(reaped)
+			_ = cmd.Wait() // it says what is wrong in its answers
+		}()
+		m.end = func() { <-reaped }
 	}
-	hello := monitorHello{Pid: os.Getpid(), Predecessor: s.handover.Predecessor(), Program: program, Read: s.source.read()}
+	hello := monitorHello{Pid: os.Getpid(), Predecessor: s.handover.Predecessor(), Program: program, Read: s.source.last, Trusted: s.source.trusted(), Named: s.source.named}
 	if err := m.greet(ctx, hello); err != nil {
 		m.close()
 		return nil, err
 	}
 	return m, nil
+}
+
+// keepFromChildren keeps from the monitor, which lives as long as this process does, what it was started with and has not taken yet: sockets of a
+// predecessor or a service manager, which would listen on when they are closed here.
+func keepFromChildren() {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+// awaitEnd waits for the end of a process that is not our child, for a few seconds: a service manager kills what it finds of a service whose main
+// process has ended.
+func awaitEnd(process *os.Process) {
+	_ = process.WithHandle(func(pidfd uintptr) { // a kernel without it has nobody to wait for
+		for range 50 {
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 100)
+			if n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
+				return
+			}
+		}
+	})
 }
 
 // unixPair gives a connection and its other end.
@@ -133,41 +164,6 @@ func (s *server) loadByMonitor(ctx context.Context) (*config.Config, error) {
 		}
 	}
 	return cfg, err
-}
-
-// configSource is the places that a configuration comes from, and what its file held when it was last read.
-type configSource struct {
-	options *config.Args
-	dir     string // where kirin was started, as the user meant it ($PWD): a link may lead to another release at a reload
-	last    config.FileRead
-}
-
-func newConfigSource(options *config.Args) (*configSource, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, fmt.Errorf("the working directory cannot be told: %w", err)
-	}
-	return &configSource{options: options, dir: dir}, nil
-}
-
-// load reads all of them.
-func (c *configSource) load(ctx context.Context) (*config.Config, error) {
-	c.last = config.FileRead{}
-	return config.Load(ctx, config.Inputs{Args: c.options, Dir: c.dir, Evaluate: c.evaluate})
-}
-
-func (c *configSource) evaluate(ctx context.Context, spec config.FileSpec) (*config.FileResult, error) {
-	result, err := evaluate(ctx, spec)
-	c.last = config.FileRead{Name: spec.Name(), Result: result}
-	return result, err
-}
-
-// read is what the file held.
-func (c *configSource) read() config.FileRead { return c.last }
-
-// take makes a configuration with what another process has read of the file.
-func (c *configSource) take(ctx context.Context, read config.FileRead) (*config.Config, error) {
-	return config.Load(ctx, config.Inputs{Args: c.options, Dir: c.dir, Read: &read})
 }
 
 // sayRoot tells that the front is root.

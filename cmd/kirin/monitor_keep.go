@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -29,13 +31,13 @@ type rootHost struct {
 	wg      sync.WaitGroup // orders under way
 	loading sync.Mutex     // held by load
 
-	mu      sync.Mutex                 // protects the fields below
-	cfg     *config.Config             // the newest one
-	allowed map[string]map[string]bool // by what is to be done: the files and addresses that a configuration has named
-	made    map[string]fs.FileInfo     // sockets, to be removed as long as they are these
-	spawned *os.Process                // the last successor
-	hooking hookProcess                // of the server's hooks; nil: there is none
-	front   *rights.User               // what the front is by now
+	mu      sync.Mutex             // protects the fields below
+	cfg     *config.Config         // the newest one
+	allowed named                  // by what is to be done: the files and addresses that a configuration has named
+	made    map[string]fs.FileInfo // sockets, to be removed as long as they are these
+	spawned *os.Process            // the last successor
+	hooking hookProcess            // of the server's hooks; nil: there is none
+	front   *rights.User           // what the front is by now
 }
 
 // monitorWorks are all that a monitor does. Those that give descriptors do so by files.
@@ -88,13 +90,12 @@ func monitorMain(ctx context.Context, options *config.Args, line *net.UnixConn) 
 	deaf := make(chan os.Signal, 1) // rather than ignored, which a successor would inherit
 	signal.Notify(deaf, handled()...)
 	_ = os.WriteFile("/proc/self/comm", []byte("kirin"), 0) // it was started as /proc/self/exe
-	source, err := newConfigSource(options)
+	dir, err := os.Getwd()
 	if err != nil {
 		return err
 	}
 	h := &rootHost{
-		source: *source, made: map[string]fs.FileInfo{},
-		allowed: map[string]map[string]bool{},
+		source: configSource{options: options, dir: dir, named: named{}}, allowed: named{}, made: map[string]fs.FileInfo{},
 	}
 	files, err := receiveLine(line, &h.hello)
 	closeFiles(files)
@@ -106,7 +107,7 @@ func monitorMain(ctx context.Context, options *config.Args, line *net.UnixConn) 
 	if err != nil {
 		answer.Error = err.Error()
 	} else {
-		h.takeIn(cfg)
+		h.start(ctx, cfg)
 		h.front = &rights.User{UID: uint32(cfg.UID), GID: uint32(cfg.GID), Groups: groups(cfg)}
 	}
 	if err := sendLine(line, answer); err != nil || answer.Error != "" {
@@ -175,33 +176,57 @@ func (h *rootHost) obey(ctx context.Context, conn *net.UnixConn) {
 	}
 }
 
-// takeIn allows what a configuration names.
-func (h *rootHost) takeIn(cfg *config.Config) {
+// start takes the front's first configuration in.
+func (h *rootHost) start(ctx context.Context, cfg *config.Config) {
+	for do, names := range h.hello.Named {
+		for name := range names {
+			h.allowed.allow(do, name)
+		}
+	}
+	h.takeIn(ctx, cfg, h.hello.Trusted)
+}
+
+// takeIn allows what a configuration names, or, unless the file is trusted, what stands outside of it. The hooks are allowed in any case: their
+// process is not root's when the file is not.
+func (h *rootHost) takeIn(ctx context.Context, cfg *config.Config, trusted bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cfg = cfg
-	allow := func(do string, names ...string) {
-		if h.allowed[do] == nil {
-			h.allowed[do] = map[string]bool{}
-		}
-		for _, name := range names {
-			h.allowed[do][name] = name != ""
+	h.allowed.allow("call", cfg.ServerHooks()...)
+	if !trusted {
+		var err error
+		if cfg, err = h.source.withoutFile(ctx); err != nil {
+			return // what the command line lacks, the file had
 		}
 	}
+	h.allowed.add(cfg)
+}
+
+func (n named) allow(do string, names ...string) {
+	if n[do] == nil {
+		n[do] = map[string]bool{}
+	}
+	for _, name := range names {
+		n[do][name] = name != ""
+	}
+}
+
+// add allows what a configuration names.
+func (n named) add(cfg *config.Config) {
 	tls := cfg.TLS.Certificates(nil)
-	allow("read", tls.Files()...)
-	allow("stat", tls.Files()...)
-	allow("append", cfg.ErrorLog, cfg.AccessLog)
-	allow("call", cfg.ServerHooks()...)
-	allow("remove", absolutePath(cfg.PIDFile), cfg.Control.Path)
+	n.allow("read", tls.Files()...)
+	n.allow("stat", tls.Files()...)
+	n.allow("append", cfg.ErrorLog, cfg.AccessLog)
+	n.allow("control", cfg.Control.Path)
+	n.allow("remove", absolutePath(cfg.PIDFile), cfg.Control.Path)
 	for _, bind := range cfg.Bind {
 		a, err := front.ParseAddr(bind)
 		if err != nil {
 			continue
 		}
-		allow("listen", a.String())
+		n.allow("listen", a.String())
 		if a.Network == front.Unix {
-			allow("remove", absolutePath(a.Path))
+			n.allow("remove", absolutePath(a.Path))
 		}
 	}
 }
@@ -231,7 +256,7 @@ func (h *rootHost) permit(do, name, path string) error {
 	ok := h.allowed[do][name]
 	h.mu.Unlock()
 	if !ok {
-		return errors.New("the configuration that root has read does not name it")
+		return errors.New("root does only what the configuration has named when kirin was started, or names outside of a file that others than root can write")
 	}
 	if path == "" {
 		return nil
@@ -259,13 +284,13 @@ func (h *rootHost) load(ctx context.Context, c *monitorCall) error {
 	cfg, err := h.source.load(ctx)
 	_ = c.conn.CloseRead()
 	<-gone
-	read := h.source.read()
+	read := h.source.last
 	if err != nil && read.Result == nil {
 		c.answer.Detail = classify(err).detail
 		return err
 	}
 	if err == nil {
-		h.takeIn(cfg)
+		h.takeIn(ctx, cfg, h.source.trusted())
 	}
 	c.answer.Read = &read // with which the front finds the same mistakes
 	return nil
@@ -382,7 +407,7 @@ func (h *rootHost) write(context.Context, *monitorCall) error {
 
 func (h *rootHost) control(_ context.Context, c *monitorCall) error {
 	at := h.config().Control
-	if folder, err := h.front.Redirects(at.Path); err == nil && folder != "" {
+	if h.permit("control", at.Path, at.Path) != nil {
 		return nil // it is the front's to make
 	}
 	if err := placeForControl(at.Path, h.hello.Predecessor != 0); err != nil {
@@ -410,7 +435,13 @@ func (h *rootHost) spawn(_ context.Context, c *monitorCall) error {
 	for _, f := range c.came {
 		fds = append(fds, fdOf(f))
 	}
-	pid, err := h.hello.Program.Start(*c.Added, fds, true)
+	program := h.hello.Program
+	list, err := json.Marshal(h.allowed)
+	if err != nil {
+		return err
+	}
+	program.Env = append(slices.Clone(program.Env), envNamed+"="+string(list))
+	pid, err := program.Start(*c.Added, fds, true)
 	if err != nil {
 		return err
 	}

@@ -24,13 +24,13 @@ func newMonitor(t *testing.T, options ...string) *monitor {
 	}
 	h := &rootHost{
 		source: configSource{options: args}, front: &rights.User{UID: 12346, GID: 12346},
-		allowed: map[string]map[string]bool{}, made: map[string]fs.FileInfo{},
+		allowed: named{}, made: map[string]fs.FileInfo{},
 	}
 	cfg, err := h.source.take(t.Context(), config.FileRead{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.takeIn(cfg)
+	h.takeIn(t.Context(), cfg, true)
 	ours, theirs, err := unixPair()
 	if err != nil {
 		t.Fatal(err)
@@ -40,8 +40,12 @@ func newMonitor(t *testing.T, options ...string) *monitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &monitor{line: ours}
-	m.ended.Go(func() { h.serve(context.Background(), line.(*net.UnixConn)) })
+	done := make(chan struct{})
+	go func() { // until close, which waits for it
+		defer close(done)
+		h.serve(context.Background(), line.(*net.UnixConn))
+	}()
+	m := &monitor{line: ours, end: func() { <-done }}
 	t.Cleanup(m.close)
 	return m
 }
@@ -68,7 +72,7 @@ func TestMonitorRefuses(t *testing.T) {
 	}
 	m := newMonitor(t, "--certfile", dir+"/key", "--keyfile", hers+"/key", "--error-logfile", hers+"/log", "--access-logfile", dir+"/log",
 		"--bind", "unix:"+hers+"/sock", "--bind", "127.0.0.1:8001", "--pid", dir+"/pid")
-	const unnamed, elsewhere = "does not name it", "who can put something else in its place in "
+	const unnamed, elsewhere = "root does only what the configuration has named", "who can put something else in its place in "
 	for _, c := range []struct {
 		o    monitorOrder
 		want string
@@ -112,12 +116,12 @@ func TestMonitorRefuses(t *testing.T) {
 // TestMonitorsHooks wants the orders for the process of the hooks, which may be root's, to run no other file than the configuration's, and no other
 // function than its hooks.
 func TestMonitorsHooks(t *testing.T) {
-	h := &rootHost{hello: monitorHello{Pid: 42}, allowed: map[string]map[string]bool{}}
+	h := &rootHost{hello: monitorHello{Pid: 42}, allowed: named{}}
 	cfg, err := config.Load(t.Context(), config.Inputs{Args: &config.Args{App: []string{"app:app"}}, Read: &config.FileRead{Name: "/srv/gunicorn.conf.py", Result: &config.FileResult{Hooks: []string{"on_reload"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.takeIn(cfg)
+	h.takeIn(t.Context(), cfg, true)
 	load := hookOrder{Do: "load", Conf: "/tmp/evil.py", Settings: map[string]any{"bind": "evil"}}
 	if err := h.rightOrder(&load); err != nil || load.Conf != "/srv/gunicorn.conf.py" || load.Settings["bind"] == "evil" || load.Pid != 42 {
 		t.Errorf("load: %+v, %v", load, err)

@@ -68,11 +68,21 @@ func asWorkers(cfg *config.Config) whoRuns {
 // evaluate runs a configuration file in the application's interpreter. What the file itself prints goes to standard
 // error. Root does so as itself where it alone can write what is run, as in Gunicorn; else as --user, or as the owner.
 func evaluate(ctx context.Context, spec config.FileSpec) (*config.FileResult, error) {
+	result, _, err := evaluateAs(ctx, spec)
+	return result, err
+}
+
+// evaluateAs is evaluate, and tells as whom; nil: as ourselves.
+func evaluateAs(ctx context.Context, spec config.FileSpec) (_ *config.FileResult, as *rights.User, err error) {
 	q := rights.Question{Paths: append(filePaths(spec), modulePaths(os.Environ())...)}
 	if spec.User != "" {
 		q.User, _ = rights.Lookup(spec.User, spec.Group) // who is not there is told of with the settings
 	}
-	return evaluateBy(ctx, spec, q, func(*rights.User) []string { return os.Environ() })
+	result, err := evaluateBy(ctx, spec, q, func(u *rights.User) []string {
+		as = u
+		return os.Environ()
+	})
+	return result, as, err
 }
 
 // filePaths are what a configuration file's process reads and executes beside its interpreter: Python finds modules where it is started,
