@@ -35,6 +35,8 @@ type App struct {
 	Directory string
 	// User and Group run the workers; without a user, systemd makes one up.
 	User, Group string
+	// OwnFront gives the front a user of its own: the User= of Front, or one that systemd makes up. Otherwise it is [FrontUser].
+	OwnFront bool
 	// Files are directories, absolute, that the front reads.
 	Files []string
 	// Umask is in octal digits; empty leaves systemd's default, 0022.

@@ -101,6 +101,7 @@ func (a *App) front(version int) File {
 	} else { // no back-off: an application that cannot start is not tried again at once
 		s.add("Service", "RestartSec", "1s")
 	}
+	s.addFrontIdentity(a)
 	s.addFiles(a.Files)
 	s.addEnv(a.FrontEnv, a.FrontEnvFile)
 	s.addAll("Service", a.Front)
@@ -112,6 +113,7 @@ func (a *App) workerSocket(number, version int) File {
 	s := a.sourced("Socket")
 	s.add("Unit", "PartOf", a.names().Front())
 	s.addPollLimit(version)
+	s.addSocketOwner(a, number)
 	return s.file(a.names().WorkerSocket(number), a.head())
 }
 

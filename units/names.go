@@ -2,7 +2,6 @@ package units
 
 import (
 	"fmt"
-	"hash/fnv"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/unit"
@@ -74,18 +73,3 @@ func (n Names) WorkerPath(number int) string {
 
 // ControlPath is where the front takes orders.
 func (n Names) ControlPath() string { return "/run/kirin/" + n.App + "/control" }
-
-// maxUser is the length of the longest name that systemd gives to a dynamic user.
-const maxUser = 31
-
-// DynamicUser is the user that the workers share when the application names none (DynamicUser= in systemd.exec(5)).
-// A name that is no user's is replaced by its hash.
-func (n Names) DynamicUser() string {
-	user := "kirin-" + n.App
-	if len(user) <= maxUser && !strings.Contains(user, ".") {
-		return user
-	}
-	h := fnv.New64a()
-	h.Write([]byte(n.App))
-	return fmt.Sprintf("kirin-%016x", h.Sum64())
-}

@@ -54,6 +54,34 @@ func TestDropIns(t *testing.T) {
 	}
 }
 
+// TestOwnFront wants a front with a user of its own, of systemd's making or the administrator's, to be given the workers' sockets.
+func TestOwnFront(t *testing.T) {
+	a := shop()
+	a.OwnFront = true
+	m := made(t, a, 247)
+	if text := m["kirin@shop.service.d/50-kirin.conf"]; !strings.HasSuffix(text, "DynamicUser=yes\nUser=kirin_front_shop\nUMask=0066\nGroup=kirin\nRuntimeDirectoryMode=0700\n") {
+		t.Error(text)
+	}
+	if text := m["kirin-worker@shop:2.socket.d/50-kirin.conf"]; !strings.HasSuffix(text, "[Socket]\nSocketUser=\nDynamicUser=yes\nUser=kirin_front_shop\n"+
+		"RuntimeDirectory=kirin-front/%i\nRuntimeDirectoryMode=0700\nExecStartPost=+/bin/chown --reference=/run/kirin-front/%i /run/kirin-workers/shop:2\n") {
+		t.Error(text)
+	}
+	for user, want := range map[string]string{"web": "web", "web-%i": "web-shop", "%j": ""} {
+		a.Front = []Directive{{"User", user}}
+		m := made(t, a, 247)
+		text, socket := m["kirin@shop.service.d/50-kirin.conf"], m["kirin-worker@shop:2.socket.d/50-kirin.conf"]
+		if strings.Contains(text, "DynamicUser") || strings.Contains(text, "Group=kirin\n") != (want != "") || strings.Contains(socket, "SocketUser="+want+"\n") != (want != "") {
+			t.Errorf("%s: %s %s", user, text, socket)
+		}
+	}
+	for app, want := range map[string]string{"shop": "kirin_front_shop", "a.b": "kirin_front_", "front-shop": "kirin_front_front-shop", strings.Repeat("x", 20): "kirin_front_"} {
+		got := Names{App: app}.FrontUser()
+		if !strings.HasPrefix(got, want) || len(got) > maxUser || strings.Contains(got, ".") || got == (Names{App: "front-" + app}).DynamicUser() {
+			t.Errorf("%s: %s", app, got)
+		}
+	}
+}
+
 // TestVersions wants directives only where systemd knows them.
 func TestVersions(t *testing.T) {
 	for version, want := range map[int]string{

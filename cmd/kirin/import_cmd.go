@@ -179,15 +179,12 @@ func writeWhole(file, text string, private bool) error {
 	return os.Rename(temporary.Name(), file)
 }
 
-// frontGroup is the group of the fronts (packaging/systemd).
-const frontGroup = "kirin"
-
 // letRead lets everybody read a file, or only the group of the fronts; where there is no such group yet, only its owner, and kirin check tells of it.
 func letRead(file *os.File, private bool) error {
 	if !private {
 		return file.Chmod(0o644)
 	}
-	group, err := user.LookupGroup(frontGroup)
+	group, err := user.LookupGroup(units.FrontGroup)
 	if err != nil {
 		return nil // os.CreateTemp gives 0600
 	}

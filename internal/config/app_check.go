@@ -8,9 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/kirin-server/kirin/units"
 )
@@ -28,43 +26,6 @@ func (a *App) CheckHost() error {
 		return nil
 	}
 	return errs.orOne()
-}
-
-// frontUser is the user that the fronts run as (packaging/systemd).
-const frontUser = "kirin"
-
-// checkReadable wants the front to be able to read the files, too.
-func (a *App) checkReadable() *Error {
-	for _, file := range a.Files {
-		info, err := os.Stat(filepath.Join(a.root, file))
-		if err == nil && !readableByFront(info) {
-			return &Error{
-				Source: Source{Origin: FromApp, Name: file}, Problem: "the front, which is user kirin, may not read it",
-				Mend: letFrontRead(file),
-			}
-		}
-	}
-	return nil
-}
-
-func letFrontRead(file string) string { return "chgrp kirin " + file + " and chmod 640 " + file }
-
-// isFront reports whether this process is a front, and not a person.
-func isFront() bool {
-	u, err := user.LookupId(strconv.Itoa(os.Geteuid()))
-	return err == nil && u.Username == frontUser
-}
-
-func readableByFront(info os.FileInfo) bool {
-	if info.Mode()&0o004 != 0 {
-		return true
-	}
-	owner, known := info.Sys().(*syscall.Stat_t)
-	kirin, err := user.Lookup(frontUser)
-	if !known || err != nil {
-		return false
-	}
-	return info.Mode()&0o040 != 0 && kirin.Gid == strconv.Itoa(int(owner.Gid)) || info.Mode()&0o400 != 0 && kirin.Uid == strconv.Itoa(int(owner.Uid))
 }
 
 func (a *App) checkUser() *Error {

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,18 +51,13 @@ func (a *App) unserved(dir string) (problem, mend string) {
 	if problem := readableDir(full); problem != "" {
 		return strings.TrimPrefix(problem, strings.TrimSuffix(a.root, "/")), "make it, for example by collectstatic, or remove the line"
 	}
-	u, err := user.Lookup(frontUser)
-	if err != nil {
+	who, known := a.frontIdentity()
+	if !known {
 		return "", ""
 	}
-	groups, err := u.GroupIds()
-	if err != nil {
-		return "", ""
-	}
-	who := identity{u.Uid, groups}
 	for at := dir; at != "/" && at != "."; at = filepath.Dir(at) {
 		if !who.mayEnter(filepath.Join(a.root, at)) {
-			return fmt.Sprintf("the front, which is user %s, may not enter %s", frontUser, at), "chmod o+rx " + at
+			return fmt.Sprintf("the front, which is of group %s, may not enter %s", units.FrontGroup, at), "chmod o+rx " + at
 		}
 		if units.AtHome(dir) { // what is above it is not that way
 			break

@@ -380,7 +380,7 @@ func TestAppReadable(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := errorLines(app.CheckHost())
-		if len(lines) != want || want > 0 && !strings.HasPrefix(lines[0], "/etc/kirin/shop.conf: the front, which is user kirin, may not read it: chgrp kirin") {
+		if len(lines) != want || want > 0 && !strings.HasPrefix(lines[0], "/etc/kirin/shop.conf: the front, which is of group kirin, may not read it: chgrp kirin") {
 			t.Errorf("%o: %q", mode, lines)
 		}
 	}

@@ -81,7 +81,7 @@ func (h *host) wantFrontSecret() {
 	h.t.Helper()
 	const asFront = `
 		pid=$(systemctl show --property=MainPID --value kirin@shop.service)
-		exec nsenter --target "$pid" --mount setpriv --reuid=kirin --regid=kirin --clear-groups sh -c "$1"`
+		exec nsenter --target "$pid" --mount setpriv --reuid="$(stat -c %u /proc/"$pid")" --regid=kirin --clear-groups sh -c "$1"`
 	r := h.Try("sh", "-ec", asFront, "sh", "ls /run/credentials/kirin@shop.service; cat /run/credentials/kirin@shop.service/tls.key")
 	if r.Status != 0 || r.Stdout != "tls.key\nprivate\n" {
 		h.t.Errorf("the front has %+v", r)

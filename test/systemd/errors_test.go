@@ -28,7 +28,7 @@ var confErrors = []confError{
 		check: "/etc/kirin/taken.conf:6: Bind: [::]:8000 is taken by shop, which has 127.0.0.1:8000 (/etc/kirin/shop.conf:6): give one of them another address",
 	},
 	{
-		name: "path", start: ".socket", lines: "Bind=\nBind=unix:/run/shop.sock\n",
+		name: "path", start: ".socket", lines: "Bind=\nBind=unix:/run/shop.sock\n[Socket]\nSocketGroup=shop\n",
 		check: "/etc/kirin/path.conf:6: Bind: unix:/run/shop.sock is taken by shop (/etc/kirin/shop.conf:8): give one of them another address",
 	},
 	{
@@ -67,7 +67,7 @@ var confErrors = []confError{
 	{name: "nocallable", start: ".service", lines: "Application=\nApplication=hello:nothing\n", says: "nothing"},
 	{
 		name: "unreadable", start: ".service", lines: "Workers=1\n",
-		check: "/etc/kirin/unreadable.conf: the front, which is user kirin, may not read it: chgrp kirin /etc/kirin/unreadable.conf and chmod 640 /etc/kirin/unreadable.conf",
+		check: "/etc/kirin/unreadable.conf: the front, which is of group kirin, may not read it: chgrp kirin /etc/kirin/unreadable.conf and chmod 640 /etc/kirin/unreadable.conf",
 		says:  "/etc/kirin/unreadable.conf: cannot be read: permission denied",
 	},
 }
