@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/kirin-server/kirin/test/testkit"
@@ -134,7 +135,11 @@ def post_request(worker, req):
 	s.WaitWorkers(3)
 	for _, pattern := range []string{`worker 1 .* retires: alive`, `worker 2 .* retires: max_requests`} {
 		testkit.Eventually(t, fmt.Sprintf("a request makes it true that %s", pattern), func() bool {
-			wantStatus(t, s.Get("/"), 200)
+			var clients sync.WaitGroup
+			for range 8 { // at once, so that every worker has one: of several that are free, the same is asked again and again
+				clients.Go(func() { wantStatus(t, s.Get("/"), 200) })
+			}
+			clients.Wait()
 			return s.Err.Has(pattern)
 		})
 	}
