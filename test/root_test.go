@@ -275,7 +275,8 @@ func TestRootsAddresses(t *testing.T) {
 	}
 }
 
-// TestRootsUserStays wants a reload to refuse another user, which the front cannot become any more.
+// TestRootsUserStays wants a reload to refuse another user, which the front cannot become any more; and a hand-over, which a worker could ask for with a
+// file that names root, or without the file: its successor would be root.
 func TestRootsUserStays(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{"gunicorn.conf.py": "group = 12346\nuser = 12346\n", "hello.py": appFile(t, "hello.py")})
@@ -284,7 +285,15 @@ func TestRootsUserStays(t *testing.T) {
 	s := testkit.Start(t, o)
 	write(t, dir+"/gunicorn.conf.py", "group = 12346\nuser = 12347\n")
 	s.Signal(syscall.SIGHUP)
-	s.Err.Wait(t, "reload failed: user and group have changed to 12347 and 12346: a front that has given root up cannot take them in")
+	s.Err.Wait(t, "reload failed: user and group have changed to 12347 and 12346, which only a new start takes in")
+	write(t, dir+"/gunicorn.conf.py", "user = 0\n")
+	s.Signal(syscall.SIGUSR2)
+	s.Err.Wait(t, "hand-over failed: .*user and group have changed to 0 and 0, which only a new start takes in")
+	if err := os.Remove(dir + "/gunicorn.conf.py"); err != nil {
+		t.Fatal(err)
+	}
+	s.Signal(syscall.SIGUSR2)
+	testkit.Eventually(t, "the second hand-over to fail", func() bool { return len(s.Err.Lines("hand-over failed")) == 2 })
 	wantAlice(t, s.Front())
 	s.Get("/")
 }

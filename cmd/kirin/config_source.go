@@ -44,6 +44,9 @@ func newConfigSource(options *config.Args) (*configSource, error) {
 // for it, or a worker has sent SIGUSR2, the user who has run the file may have a hand in what it says, and only what root has run counts.
 func (c *configSource) trusted() bool { return c.named == nil || c.as == nil }
 
+// heir says whether this process was started by a monitor, for a front that has given root up.
+func (c *configSource) heir() bool { return c != nil && c.named != nil }
+
 // load reads all of them.
 func (c *configSource) load(ctx context.Context) (*config.Config, error) {
 	c.last, c.as = config.FileRead{}, nil

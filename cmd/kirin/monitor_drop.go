@@ -24,6 +24,9 @@ const rootTitle = "kirin: root's rights for"
 // giveUpRoot makes this process the workers' user, when it is root and they are not, once there is a monitor. Everything after runs as that user
 // does.
 func (s *server) giveUpRoot(ctx context.Context, cfg *config.Config) error {
+	if s.source.heir() && !s.source.named["user"][ownerName(cfg)] {
+		return otherUser(cfg)
+	}
 	if s.app != "" || os.Geteuid() != 0 || cfg.UID == 0 {
 		return nil
 	}
@@ -158,13 +161,22 @@ func (s *server) loadByMonitor(ctx context.Context) (*config.Config, error) {
 	}
 	cfg, err := s.source.take(ctx, read)
 	if err == nil && (cfg.UID != os.Geteuid() || cfg.GID != os.Getegid()) {
-		err = &exitError{
-			code: exitUsage, err: fmt.Errorf("user and group have changed to %d and %d: a front that has given root up cannot take them in", cfg.UID, cfg.GID),
-			hint: "start kirin again, or send SIGUSR2",
-		}
+		err = otherUser(cfg)
 	}
 	return cfg, err
 }
+
+// otherUser refuses to be another user than the front has become. A successor is root when it reads the configuration, and could be; but it is a
+// worker that may have written the file, or removed it, and sent SIGUSR2.
+func otherUser(cfg *config.Config) error {
+	return &exitError{
+		code: exitUsage, err: fmt.Errorf("user and group have changed to %d and %d, which only a new start takes in", cfg.UID, cfg.GID),
+		hint: "stop kirin and start it again",
+	}
+}
+
+// ownerName is the user and the group of a configuration.
+func ownerName(cfg *config.Config) string { return fmt.Sprintf("%d:%d", cfg.UID, cfg.GID) }
 
 // sayRoot tells that the front is root.
 func (s *server) sayRoot(cfg *config.Config) {

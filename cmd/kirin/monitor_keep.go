@@ -183,6 +183,7 @@ func (h *rootHost) start(ctx context.Context, cfg *config.Config) {
 			h.allowed.allow(do, name)
 		}
 	}
+	h.allowed.allow("user", ownerName(cfg))
 	h.takeIn(ctx, cfg, h.hello.Trusted)
 }
 
