@@ -154,10 +154,8 @@ func (s *server) sayUnbound(cfg *config.Config) {
 		return
 	}
 	there := s.sockets.addresses()
-	for _, address := range cfg.Bind {
-		if plain := strings.TrimPrefix(strings.TrimPrefix(address, "https://"), "http://"); !slices.Contains(there, plain) {
-			s.log.Warn(fmt.Sprintf("bind: %s is not listened on: the sockets come from the service manager (LISTEN_FDS): %s", address, strings.Join(there, ", ")))
-		}
+	for _, at := range lacking(each(cfg.Bind, boundAddress), there) {
+		s.log.Warn(fmt.Sprintf("bind: %s is not listened on: the sockets come from the service manager (LISTEN_FDS): %s", at, strings.Join(there, ", ")))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kirin-server/kirin/internal/config"
+	"github.com/kirin-server/kirin/internal/front"
 	"github.com/kirin-server/kirin/units"
 )
 
@@ -80,6 +81,20 @@ func addresses(app *config.App) []string {
 
 // address is where a socket listens.
 func address(a net.Addr) string { return plainAddress(a.String()) }
+
+// boundAddress is a value of bind, written as [address] does.
+func boundAddress(bind string) string {
+	a, err := front.ParseAddr(bind)
+	switch {
+	case err != nil: // config.Load has looked
+		return bind
+	case a.Network != front.Unix:
+		return plainAddress(a.String())
+	case a.Path[0] == '@':
+		return a.Path
+	}
+	return absolutePath(a.Path)
+}
 
 // plainAddress has one form for an IPv4 address, whatever family the socket is of.
 func plainAddress(text string) string {
