@@ -304,9 +304,6 @@ func (p *Pool) status(l *link, payload []byte) error {
 	if s.Changed != "" && changed != nil {
 		changed(s.Changed)
 	}
-	if s.Retire == "" && s.Stopping == "" && len(s.Overtime)+len(s.Unlogged) == 0 {
-		return nil
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m := l.member
