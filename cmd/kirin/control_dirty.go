@@ -25,7 +25,7 @@ func (h *dirtyHost) state(by int) (pid int, state *dirtyState, err error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.process == nil {
+	if h.process.Load() == nil {
 		return 0, none, nil
 	}
 	order := dirtyOrder{Do: "state"}
@@ -35,7 +35,7 @@ func (h *dirtyHost) state(by int) (pid int, state *dirtyState, err error) {
 	if state, err = h.ask(h.life, order, nil); state == nil && err == nil {
 		err = errors.New("the arbiter of the dirty workers does not tell of them")
 	}
-	return h.process.cmd.Process.Pid, state, err
+	return h.process.Load().cmd.Process.Pid, state, err
 }
 
 // pid is the arbiter's, 0 when there is none.
@@ -43,7 +43,7 @@ func (h *dirtyHost) pid() int {
 	if h == nil {
 		return 0
 	}
-	if p := h.current(); p != nil {
+	if p := h.process.Load(); p != nil {
 		return p.cmd.Process.Pid
 	}
 	return 0

@@ -32,12 +32,11 @@ type dirtyHost struct {
 	end  context.CancelFunc
 	wg   sync.WaitGroup
 
-	running atomic.Pointer[dirtyProcess] // the last one that was started; nil: none was
+	process atomic.Pointer[dirtyProcess] // nil: there is none; it changes under the lock
 
 	mu         sync.Mutex // held for an order and its answer; protects the fields below
 	name       string     // of the socket, an abstract one (unix(7)): nothing is left behind when we are killed
 	listener   *os.File   // the socket
-	process    *dirtyProcess
 	generation int
 	now        *dirtyVersion
 	before     *dirtyVersion // that a reload is about to replace; nil: none
@@ -92,7 +91,7 @@ func (h *dirtyHost) env(cfg *config.Config) []string {
 func (h *dirtyHost) load(ctx context.Context, v *dirtyVersion) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	first := h.process == nil
+	first := h.process.Load() == nil
 	if first {
 		if err := h.open(); err != nil {
 			return err
@@ -105,8 +104,7 @@ func (h *dirtyHost) load(ctx context.Context, v *dirtyVersion) error {
 	v.order.Generation = h.generation
 	if _, err := h.ask(ctx, v.order, v.runtime); err != nil {
 		if first {
-			h.process.conn.Close()
-			h.process = nil
+			h.process.Swap(nil).conn.Close()
 		}
 		return err
 	}
@@ -155,14 +153,13 @@ func (h *dirtyHost) launch(v *dirtyVersion) error {
 		_ = cmd.Wait() // it reports its mistakes itself
 		close(p.ended)
 	})
-	h.process = p
-	h.running.Store(p)
+	h.process.Store(p)
 	return nil
 }
 
 // keep starts the arbiter again whenever it ends, until it is to.
 func (h *dirtyHost) keep() {
-	for p := h.current(); p != nil; p = h.current() {
+	for p := h.process.Load(); p != nil; p = h.process.Load() {
 		<-p.ended
 		if h.revive(p) {
 			continue
@@ -178,25 +175,19 @@ func (h *dirtyHost) keep() {
 // dirtyPause is how long an arbiter that does not come up is left alone.
 const dirtyPause = 2 * time.Second
 
-func (h *dirtyHost) current() *dirtyProcess {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.process
-}
-
 // revive starts another arbiter in the place of one that has ended, with the version that there is.
 func (h *dirtyHost) revive(p *dirtyProcess) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.life.Err() != nil || h.process != p { // it was to end
-		return h.process != p
+	if h.life.Err() != nil || h.process.Load() != p { // it was to end
+		return h.process.Load() != p
 	}
 	h.log.Error(fmt.Sprintf("the arbiter of the dirty workers (pid %d) ended: %s: starting it again", p.cmd.Process.Pid, p.cmd.ProcessState))
 	p.conn.Close()
 	err := h.launch(h.now)
 	if err == nil {
 		if _, err = h.ask(h.life, h.now.order, h.now.runtime); err != nil {
-			h.process.conn.Close()
+			h.process.Load().conn.Close()
 		}
 	}
 	if err != nil && h.life.Err() == nil {
@@ -207,7 +198,7 @@ func (h *dirtyHost) revive(p *dirtyProcess) bool {
 
 // ask sends an order and waits for the answer, as long as ctx. The lock is held.
 func (h *dirtyHost) ask(ctx context.Context, o dirtyOrder, image *python.Runtime) (*dirtyState, error) {
-	p := h.process
+	p := h.process.Load()
 	stop := context.AfterFunc(ctx, func() { p.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	line, err := json.Marshal(o)
@@ -297,8 +288,8 @@ func (h *dirtyHost) patience() time.Duration {
 func (h *dirtyHost) dismiss(ctx context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p, v := h.process, h.now
-	h.process, h.now = nil, nil
+	p, v := h.process.Swap(nil), h.now
+	h.now = nil
 	if p == nil {
 		return
 	}
@@ -341,7 +332,7 @@ func (h *dirtyHost) reopen(cfg *config.Config) {
 	if h == nil || cfg.Loggers == nil {
 		return
 	}
-	if p := h.running.Load(); p != nil && procs.Catches(p.cmd.Process.Pid, syscall.SIGUSR1) { // else it has no workers yet
+	if p := h.process.Load(); p != nil && procs.Catches(p.cmd.Process.Pid, syscall.SIGUSR1) { // else it has no workers yet
 		_ = p.cmd.Process.Signal(syscall.SIGUSR1) // one that is gone needs none
 	}
 }
