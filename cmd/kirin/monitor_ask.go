@@ -128,11 +128,25 @@ func (m *monitor) denied(err error) bool { return m != nil && errors.Is(err, fs.
 // monitorTime bounds what a monitor does with a file, which may be on a disk that does not answer.
 const monitorTime = 30 * time.Second
 
-// readFile reads a file with a certificate or a key.
-func (m *monitor) readFile(path string) ([]byte, error) {
+// do asks for what is done with a file, within monitorTime, and gives no descriptor.
+func (m *monitor) do(o monitorOrder) (monitorAnswer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), monitorTime)
 	defer cancel()
-	f, err := m.file(ctx, monitorOrder{Do: "read", Path: path})
+	a, files, err := m.ask(ctx, o)
+	closeFiles(files)
+	return a, err
+}
+
+// open asks for a file, within monitorTime.
+func (m *monitor) open(do, path string) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), monitorTime)
+	defer cancel()
+	return m.file(ctx, monitorOrder{Do: do, Path: path})
+}
+
+// readFile reads a file with a certificate or a key.
+func (m *monitor) readFile(path string) ([]byte, error) {
+	f, err := m.open("read", path)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -146,10 +160,7 @@ func (m *monitor) stat(path string) (fs.FileInfo, error) {
 	if !m.denied(err) {
 		return info, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), monitorTime)
-	defer cancel()
-	a, files, err := m.ask(ctx, monitorOrder{Do: "stat", Path: path})
-	closeFiles(files)
+	a, err := m.do(monitorOrder{Do: "stat", Path: path})
 	if err != nil || a.Stamp == nil {
 		return nil, errors.Join(err, fs.ErrNotExist)
 	}
@@ -175,9 +186,7 @@ func (m *monitor) openLog(path string) (*os.File, error) {
 	if !m.denied(err) {
 		return f, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), monitorTime)
-	defer cancel()
-	if f, err = m.file(ctx, monitorOrder{Do: "append", Path: path}); err != nil {
+	if f, err = m.open("append", path); err != nil {
 		return nil, fmt.Errorf("cannot open the log file %s: %w", path, err)
 	}
 	return f, nil
@@ -198,18 +207,12 @@ func (m *monitor) remove(path string) {
 	if m == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), monitorTime)
-	defer cancel()
-	_, files, _ := m.ask(ctx, monitorOrder{Do: "remove", Path: path})
-	closeFiles(files)
+	_, _ = m.do(monitorOrder{Do: "remove", Path: path})
 }
 
 // pidfile claims or writes the pid file.
 func (m *monitor) pidfile(do string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), monitorTime)
-	defer cancel()
-	_, files, err := m.ask(ctx, monitorOrder{Do: do})
-	closeFiles(files)
+	_, err := m.do(monitorOrder{Do: do})
 	return err
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -178,11 +177,9 @@ func otherUser(cfg *config.Config) error {
 // ownerName is the user and the group of a configuration.
 func ownerName(cfg *config.Config) string { return fmt.Sprintf("%d:%d", cfg.UID, cfg.GID) }
 
-// sayRoot tells that the front is root.
-func (s *server) sayRoot(cfg *config.Config) {
+// sayRoot tells that the front is root, which it has not given up for it is the workers' user.
+func (s *server) sayRoot() {
 	if s.app == "" && os.Geteuid() == 0 {
-		s.log.Warn(cmp.Or(map[bool]string{
-			true: "kirin runs as root, and so do the workers: name another user with --user",
-		}[cfg.UID == 0], "kirin runs as root"))
+		s.log.Warn("kirin runs as root, and so do the workers: name another user with --user")
 	}
 }

@@ -135,7 +135,7 @@ func (s *server) openLogs(_ context.Context, cfg *config.Config) (err error) {
 		s.log, s.served = slog.New(s.progress), slog.New(s.progress.around(s.logs.served.Handler()))
 		s.log.Info("Starting kirin " + version())
 		s.sayNotes(cfg)
-		s.sayRoot(cfg)
+		s.sayRoot()
 	}
 	return err
 }
