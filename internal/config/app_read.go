@@ -264,21 +264,17 @@ func (r *appReader) finish() (*App, error) {
 
 // variables takes those of Environment= that Gunicorn reads in its own environment, such as WEB_CONCURRENCY, where no key says otherwise.
 func (r *appReader) variables() {
-	env := r.lists["raw_env"]
-	for _, s := range table {
-		text, ok := LookupIn(env, s.Env)
-		if s.Env == "" || !ok || text == "" && s.Kind != CommaList || r.m.values[s.Name].source.Origin != FromDefault {
+	lookup := func(name string) (string, bool) { return LookupIn(r.lists["raw_env"], name) }
+	for s, text := range replaced(lookup) {
+		if r.m.values[s.Name].source.Origin != FromDefault {
 			continue
 		}
 		source := r.app.places["raw_env="+s.Env+"="+text]
-		if s.fromEnv != nil {
-			text = s.fromEnv(text)
-		}
-		if err := r.set(s, text, source); err != nil {
+		if err := r.set(s, s.ofVariable(text), source); err != nil {
 			r.failed(err, "Environment", source)
 		}
 	}
-	if _, ok := LookupIn(env, CmdArgsVariable); ok {
+	if _, ok := lookup(CmdArgsVariable); ok {
 		r.m.warnings = append(r.m.warnings, "Environment: "+CmdArgsVariable+" has no effect here: write its flags as keys of [App], as kirin import does")
 	}
 }

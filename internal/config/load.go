@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"reflect"
 	"slices"
@@ -160,21 +161,33 @@ func (c *Config) Variable(name string) string {
 	return os.Getenv(name)
 }
 
-// environment takes the variables that replace a default. An empty one is as good as none, but for a list, where it
+// replaced gives the settings whose default a variable replaces, each with its text. An empty one is as good as none, but for a list, where it
 // means nobody.
+func replaced(lookup func(name string) (string, bool)) iter.Seq2[*Setting, string] {
+	return func(yield func(*Setting, string) bool) {
+		for _, s := range table {
+			if s.Env == "" {
+				continue
+			}
+			if text, ok := lookup(s.Env); ok && (text != "" || s.Kind == CommaList) && !yield(s, text) {
+				return
+			}
+		}
+	}
+}
+
+// ofVariable is what the text of its variable means for a setting.
+func (s *Setting) ofVariable(text string) string {
+	if s.fromEnv == nil {
+		return text
+	}
+	return s.fromEnv(text)
+}
+
+// environment takes the variables that replace a default.
 func (m *merge) environment() error {
-	for _, s := range table {
-		if s.Env == "" {
-			continue
-		}
-		text, ok := m.in.LookupEnv(s.Env)
-		if !ok || text == "" && s.Kind != CommaList {
-			continue
-		}
-		if s.fromEnv != nil {
-			text = s.fromEnv(text)
-		}
-		if err := m.set(s, text, Source{Origin: FromEnvironment, Name: s.Env}); err != nil {
+	for s, text := range replaced(m.in.LookupEnv) {
+		if err := m.set(s, s.ofVariable(text), Source{Origin: FromEnvironment, Name: s.Env}); err != nil {
 			return err
 		}
 	}
