@@ -109,10 +109,11 @@ func wantRaw(t *testing.T, addr, request string, status int, body string) {
 // TestEmptyBlocks: an application that yields nothing for ever is ended when its client has gone, and serves others.
 func TestEmptyBlocks(t *testing.T) {
 	t.Parallel()
+	apps := filepath.Join(testkit.Root(), "workers", "python", "tests", "apps") // those of the runtime's own tests
 	for _, class := range []string{"sync", "gthread --threads 2", "gevent"} {
 		t.Run(class, func(t *testing.T) {
 			t.Parallel()
-			s := testkit.Start(t, options{App: "empty:app", Args: args("--worker-class " + class)})
+			s := testkit.Start(t, options{App: "empty:app", Dir: apps, Args: args("--worker-class " + class)})
 			for _, path := range []string{"/", "/first"} {
 				told := filepath.Join(t.TempDir(), "told")
 				c := s.Dial()
