@@ -97,16 +97,10 @@ def build(context, part):
     context.check(part, "go build -race", ["go", "build", "-race", "./cmd/...", "./workers/...", "./test/box"])
 
 
-# Of scripts/package, which builds them so.
-TOOLS = ("github.com/goreleaser/nfpm/v2/cmd/nfpm", "github.com/cpuguy83/go-md2man/v2", "./bom")
-
-
 def release(context, part):
     """Compile what packages are made of and by: beside servers it takes minutes."""
     context.check(part, "go build", ["go", "build", "-trimpath", "-o", os.devnull, "./cmd/kirin"], CGO_ENABLED="0")
-    context.check(part, "the tools that pack", ["go", "-C", "tools", "build", "-trimpath", "-buildvcs=false",
-                                                "-o", os.path.join(context.env["KIRIN_TOOLS"], ""), *TOOLS],
-                  CGO_ENABLED="0", GOFLAGS="")
+    context.check(part, "the tools that pack", ["scripts/package", "--tools"])
 
 
 def vet(context, part):
