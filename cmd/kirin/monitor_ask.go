@@ -20,7 +20,8 @@ import (
 	"github.com/kirin-server/kirin/internal/logs"
 )
 
-// monitor is a front's side of its monitor. A nil one is that of a front that has its own rights only, with which its methods do what they can.
+// monitor is a front's side of its monitor. A front that has no other rights than its own has a nil one, whose methods do
+// what those rights allow.
 type monitor struct {
 	line   *net.UnixConn
 	end    func() // waits for its end

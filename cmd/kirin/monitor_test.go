@@ -50,8 +50,8 @@ func newMonitor(t *testing.T, options ...string) *monitor {
 	return m
 }
 
-// TestMonitorRefuses has a front that somebody has taken over ask for what is none of its business: what no configuration names, what is named for
-// something else, what does not exist; and for the rest as far as its user could lead root elsewhere.
+// TestMonitorRefuses has a front that somebody has taken over ask for what is none of its business. No configuration names it, or
+// one names it for something else, or it does not exist; or its user could lead root elsewhere.
 func TestMonitorRefuses(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("this test has to be root")
